@@ -23,6 +23,11 @@ static uint64_t random_number(void) /* xorshift64 */
     return random_state;
 }
 
+static size_t random_below(size_t limit)
+{
+    return (size_t)(random_number() % limit);
+}
+
 /* A copy of exactly this size, so that a sanitizer sees a read of one byte too many. */
 static void run_copy(const uint8_t *data, size_t size)
 {
@@ -38,14 +43,14 @@ static void run_copy(const uint8_t *data, size_t size)
 static size_t mutate(uint8_t *data, size_t size)
 {
     static const uint8_t telling[] = {0x00, 0x01, 0x7f, 0x80, 0xff, '"', '(', '0'};
-    for (uint64_t edits = 1 + random_number() % 4; edits && size; edits--) {
-        size_t at = random_number() % size, other = random_number() % size;
-        switch (random_number() % 5) {
+    for (size_t edits = 1 + random_below(4); edits && size; edits--) {
+        size_t at = random_below(size), other = random_below(size);
+        switch (random_below(5)) {
         case 0:
-            data[at] ^= (uint8_t)(1u << random_number() % 8);
+            data[at] ^= (uint8_t)(1u << random_below(8));
             break;
         case 1:
-            data[at] = telling[random_number() % sizeof(telling)];
+            data[at] = telling[random_below(sizeof(telling))];
             break;
         case 2:
             data[at] = data[other];
@@ -55,7 +60,7 @@ static size_t mutate(uint8_t *data, size_t size)
             size--;
             break;
         default: /* cut the end off, seldom */
-            if (random_number() % 4 == 0)
+            if (random_below(4) == 0)
                 size = at;
         }
     }
