@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the TorchScript reader. A traced file holds a tree of module objects (pickle), weights,
+   and the methods of their classes as text in a small subset of Python. The reader runs the
+   `forward` of the top module on symbolic tensors: what the methods compute becomes the graph.
+
+     archive.c   records of the zip container, module objects and weights
+     code.c      scanner and parser of the method texts
+     interpret.c runs methods
+     value.c     what methods compute with; views and writes through them
+     bind.c      arguments of operators against their schemas
+     aten_*.c    the operators, by family; torch_ops.def lists them
+     inputs.c    input_size_list
+     foreign.c   what a file that is not TorchScript is, and how to make it one */
+#ifndef ORK_TORCHSCRIPT_H
+#define ORK_TORCHSCRIPT_H
+
+#include "../../codec/codec.h"
+#include "../import.h"
+
+typedef struct ork_ts ork_ts; /* one import at work */
+typedef struct ork_ts_value ork_ts_value;
+
+/* ---- code.c: method texts -------------------------------------------------------------- */
+
+typedef enum ork_ts_expr_kind {
+    ORK_TS_LOCAL,     /* slot */
+    ORK_TS_GLOBAL,    /* text: "torch.add", "CONSTANTS.c0" */
+    ORK_TS_INTEGER,   /* integer */
+    ORK_TS_NUMBER,    /* number */
+    ORK_TS_TEXT,      /* text */
+    ORK_TS_TRUE,
+    ORK_TS_FALSE,
+    ORK_TS_NOTHING,   /* None */
+    ORK_TS_ATTRIBUTE, /* object.text */
+    ORK_TS_CALLING,   /* object(items, keywords) */
+    ORK_TS_LISTING,   /* [items] */
+    ORK_TS_TUPLING,   /* (items) */
+    ORK_TS_DICTING,   /* items: key, value, key, value */
+    ORK_TS_SUBSCRIPT, /* object[items[0]] */
+    ORK_TS_NEGATIVE,  /* -object */
+} ork_ts_expr_kind;
+
+typedef struct ork_ts_expr ork_ts_expr;
+struct ork_ts_expr {
+    ork_ts_expr_kind kind;
+    uint32_t line;
+    int slot;
+    const char *text;
+    int64_t integer;
+    double number;
+    ork_ts_expr *object;
+    ORK_VEC(ork_ts_expr *) items;
+    const char **keywords; /* of a call: NULL for positional items; NULL when there are none */
+    const void *cache;     /* of a call of an operator: its rows in the table */
+};
+
+typedef enum ork_ts_statement_kind {
+    ORK_TS_ASSIGN, /* one target */
+    ORK_TS_UNPACK, /* several targets, or one with a trailing comma */
+    ORK_TS_RETURN,
+    ORK_TS_EVALUATE,
+    ORK_TS_CONTROL_FLOW, /* `text` is the keyword; nothing behind it is parsed */
+} ork_ts_statement_kind;
+
+typedef struct ork_ts_statement {
+    ork_ts_statement_kind kind;
+    uint32_t line;
+    ORK_VEC(int) targets; /* slots */
+    ork_ts_expr *expr;    /* NULL: None */
+    const char *text;
+} ork_ts_statement;
+
+typedef struct ork_ts_parameter {
+    const char *name;
+    ork_ts_expr *type;     /* NULL when not written */
+    ork_ts_expr *standard; /* the default, or NULL */
+} ork_ts_parameter;
+
+typedef struct ork_ts_class ork_ts_class;
+
+/* A method or a free function. Its body is parsed when it is first called. */
+typedef struct ork_ts_function {
+    const char *name;
+    const ork_ts_class *owner; /* NULL for a free function */
+    const char *file;          /* "code/__torch__.py" */
+    const char *begin, *end;   /* from "def" on */
+    uint32_t line;
+    bool is_parsed;
+    ORK_VEC(ork_ts_parameter) parameters; /* take the first slots */
+    ORK_VEC(ork_ts_statement) statements;
+    int slot_count;
+} ork_ts_function;
+
+struct ork_ts_class {
+    const char *name;           /* "Conv2d" */
+    const char *qualified_name; /* "__torch__.torch.nn.modules.conv.Conv2d" */
+    const char *file;
+    const char *begin, *end;
+    uint32_t line;
+    ORK_VEC(ork_ts_function *) methods;
+};
+
+/* One text of the code folder, cut into classes and functions. */
+typedef struct ork_ts_file {
+    const char *path;
+    ORK_VEC(ork_ts_class *) classes;
+    ORK_VEC(ork_ts_function *) functions;
+} ork_ts_file;
+
+ork_ts_file *ork_ts_scan_file(ork_arena *arena, const char *path, const char *module_name,
+                              ork_bytes text);
+/* ORK_ERR_TORCH_CODE with file and line when the text is none that torch writes. */
+bool ork_ts_parse_function(ork_diag *diag, ork_arena *arena, ork_ts_function *function);
+/* The value of a class attribute `name : Final[type] = value`; NULL without an error when the class
+   has none. */
+ork_ts_expr *ork_ts_class_constant(ork_diag *diag, ork_arena *arena, const ork_ts_class *owner,
+                                   const char *name);
+ork_ts_function *ork_ts_find_method(const ork_ts_class *owner, const char *name);
+
+/* ---- archive.c ------------------------------------------------------------------------- */
+
+typedef struct ork_ts_archive {
+    ork_zip *zip;
+    const char *root; /* "net/" */
+    ork_pickle_value *module, *constants;
+    int version;
+} ork_ts_archive;
+
+/* The record root/name; false without an error when absent. */
+bool ork_ts_has_record(const ork_ts_archive *archive, const char *name);
+bool ork_ts_record(ork_diag *diag, const ork_ts_archive *archive, const char *name,
+                   ork_arena *inflate_into, ork_bytes *bytes);
+/* Text up to the first '/' of the first entry, '/' included; "" when there is none. */
+const char *ork_ts_archive_root(ork_arena *arena, const ork_zip *zip);
+/* Opens what is known to be a TorchScript archive. */
+bool ork_ts_archive_open(ork_diag *diag, ork_arena *arena, ork_zip *zip, ork_ts_archive *archive);
+
+/* A tensor as a pickle describes it. */
+typedef struct ork_ts_tensor_info {
+    const char *storage_class; /* "FloatStorage" */
+    const char *key;           /* record of the storage */
+    int64_t storage_count, offset;
+    ork_shape shape;
+    int64_t stride[ORK_MAX_RANK];
+} ork_ts_tensor_info;
+/* False when the value is no plain tensor. */
+bool ork_ts_tensor_info_get(const ork_pickle_value *value, ork_ts_tensor_info *info);
+
+/* What an attribute or constant of the pickle is for a method. `name` is its path in the module
+   tree; folder is "data" or "constants". */
+ork_ts_value *ork_ts_from_pickle(ork_ts *ts, const ork_pickle_value *pickled, const char *name,
+                                 const char *folder, int depth);
+
+/* ---- value.c --------------------------------------------------------------------------- */
+
+typedef enum ork_ts_kind {
+    ORK_TS_NONE,
+    ORK_TS_BOOL,
+    ORK_TS_INT,
+    ORK_TS_FLOAT,
+    ORK_TS_STRING,
+    ORK_TS_DEVICE,
+    ORK_TS_LIST,
+    ORK_TS_TUPLE,
+    ORK_TS_DICT, /* items: key, value, key, value */
+    ORK_TS_TENSOR,
+    ORK_TS_MODULE,
+    ORK_TS_FUNCTION,
+    ORK_TS_UNKNOWN,     /* result of an unknown operator, or computed from one */
+    ORK_TS_UNAVAILABLE, /* known to exist, but not computed; an error when used: `text` says what */
+    ORK_TS_KIND_COUNT
+} ork_ts_kind;
+
+typedef struct ork_ts_module {
+    const char *path; /* "backbone.stem.conv", "" at the top */
+    ork_ts_class *type;
+    const ork_pickle_value *object;
+    ork_map *attributes; /* those read so far: name -> ork_ts_value */
+    bool is_library_leaf; /* of torch.nn, without submodules: its nodes carry its path as name */
+} ork_ts_module;
+
+/* Values are shared by reference, as in Python: a tensor that is written to changes for all who
+   hold it. Numbers that came from 0-dim tensors are plain numbers here. */
+struct ork_ts_value {
+    ork_ts_kind kind;
+    bool is_single; /* FLOAT: came from a 0-dim float tensor, so results are rounded to float */
+    union {
+        bool boolean;
+        int64_t integer;
+        double number;
+        const char *text;
+        struct {
+            ork_ts_value **items;
+            size_t count;
+        } list;
+        struct {
+            ork_value *value;
+            ork_ts_value *base; /* the tensor this is a view of, or NULL */
+            ork_op view_op;     /* RESHAPE, TRANSPOSE, SLICE or EXPAND of base */
+            ork_attrs view_attrs;
+            uint64_t version; /* of the storage when `value` was computed */
+            uint64_t writes;  /* of a base: how often its storage was written to */
+        } tensor;
+        ork_ts_module *module;
+        ork_ts_function *function;
+    };
+};
+
+extern const char *const ork_ts_kind_names[ORK_TS_KIND_COUNT];
+
+ork_ts_value *ork_ts_none(ork_ts *ts);
+ork_ts_value *ork_ts_bool(ork_ts *ts, bool boolean);
+ork_ts_value *ork_ts_int(ork_ts *ts, int64_t integer);
+ork_ts_value *ork_ts_float(ork_ts *ts, double number, bool is_single);
+ork_ts_value *ork_ts_text(ork_ts *ts, ork_ts_kind kind, const char *text);
+ork_ts_value *ork_ts_list(ork_ts *ts, ork_ts_kind kind, ork_ts_value **items, size_t count);
+ork_ts_value *ork_ts_pair(ork_ts *ts, ork_ts_value *a, ork_ts_value *b); /* a tuple */
+/* NULL stays NULL, so that `return ork_ts_tensor(ts, ork_ts_add(...))` works. */
+ork_ts_value *ork_ts_tensor(ork_ts *ts, ork_value *value);
+
+bool ork_ts_is_number(const ork_ts_value *value); /* BOOL, INT or FLOAT */
+double ork_ts_as_double(const ork_ts_value *number);
+int64_t ork_ts_as_int(const ork_ts_value *number); /* truncates and saturates */
+/* A number from a number or a constant tensor of one element; NULL without an error otherwise. */
+ork_ts_value *ork_ts_to_number(ork_ts *ts, ork_ts_value *value);
+
+/* The graph's value for a tensor or number. Never fails for these kinds unless a view has to be
+   computed anew; NULL with an error for others. */
+ork_value *ork_ts_graph_value(ork_ts *ts, ork_ts_value *value);
+/* RESHAPE, TRANSPOSE, SLICE or EXPAND of `base` that stays tied to it. */
+ork_ts_value *ork_ts_view(ork_ts *ts, ork_ts_value *base, ork_op op, const ork_attrs *attrs);
+ork_ts_value *ork_ts_reshape(ork_ts *ts, ork_ts_value *base, const ork_shape *shape);
+/* True when torch would keep the elements in order without gaps. */
+bool ork_ts_is_contiguous(const ork_ts_value *tensor);
+/* Writes into a tensor: it, the tensor it is a view of, and all other views of that change. */
+bool ork_ts_write(ork_ts *ts, ork_ts_value *target, ork_ts_value *source);
+
+/* ---- building the graph (build.c) ------------------------------------------------------ */
+
+/* Adds a node named after the module at work, or computes it now when all inputs are constants. */
+ork_value *ork_ts_add(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *const *inputs,
+                      int count);
+ork_value *ork_ts_add1(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *a);
+ork_value *ork_ts_add2(ork_ts *ts, ork_op op, ork_value *a, ork_value *b);
+ork_value *ork_ts_reshape_value(ork_ts *ts, ork_value *x, const ork_shape *shape);
+ork_value *ork_ts_transpose_value(ork_ts *ts, ork_value *x, const int *perm);
+ork_value *ork_ts_cast(ork_ts *ts, ork_value *x, ork_dtype dtype);
+ork_value *ork_ts_scalar(ork_ts *ts, ork_dtype dtype, double number);
+/* A new constant of the shape; *data is to be filled. NULL with an error when it is too large. */
+ork_value *ork_ts_constant(ork_ts *ts, ork_dtype dtype, const ork_shape *shape, void **data);
+ork_value *ork_ts_filled(ork_ts *ts, ork_dtype dtype, const ork_shape *shape, double number);
+ork_value *ork_ts_index_constant(ork_ts *ts, const int64_t *index, int64_t count);
+/* Part [begin, end) of one axis. */
+ork_value *ork_ts_slice_value(ork_ts *ts, ork_value *x, int axis, int64_t begin, int64_t end,
+                              int64_t step);
+ork_value *ork_ts_concat(ork_ts *ts, ork_value *const *parts, int count, int axis);
+ork_value *ork_ts_reduce(ork_ts *ts, ork_op op, ork_value *x, const ork_ints *axes, bool keep);
+/* Takes from the memory that constants made during import may have; false with an error when it
+   is used up. */
+bool ork_ts_spend(ork_ts *ts, const ork_shape *shape, ork_dtype dtype);
+
+/* Both bring two values to one type as torch does, numbers and 0-dim tensors giving way, and
+   return the result in *a and *b. */
+bool ork_ts_promote(ork_ts *ts, ork_ts_value *left, ork_ts_value *right, bool to_float,
+                    ork_value **a, ork_value **b);
+ork_ts_value *ork_ts_binary(ork_ts *ts, ork_op op, ork_ts_value *a, ork_ts_value *b);
+
+/* ---- operators ------------------------------------------------------------------------- */
+
+enum { ORK_TS_MAX_ARGS = 20 };
+
+typedef ork_ts_value *(*ork_ts_handler)(ork_ts *ts, ork_ts_value **arg, int param);
+
+typedef struct ork_ts_op {
+    const char *name;   /* "torch.conv2d" */
+    const char *schema; /* see bind.c */
+    ork_ts_handler handler;
+    int param; /* tells apart the operators that share a handler */
+} ork_ts_op;
+
+#define ORK_TS_OP(name, schema, function, param)                                                   \
+    ork_ts_value *ork_ts_op_##function(ork_ts *ts, ork_ts_value **arg, int param_);
+#include "torch_ops.def"
+#undef ORK_TS_OP
+
+/* First row of this name, the others follow it; NULL when unknown. */
+const ork_ts_op *ork_ts_find_op(const char *name);
+/* True when the next row is another overload of the same operator. */
+bool ork_ts_op_has_next(const ork_ts_op *op);
+/* Chooses the overload that fits and puts the arguments in the order of its schema. NULL with an
+   error when none fits. */
+const ork_ts_op *ork_ts_bind(ork_ts *ts, const ork_ts_op *first, ork_ts_value *const *items,
+                             const char *const *keywords, size_t count, ork_ts_value **arg);
+
+/* Reading bound arguments; their kinds were checked by ork_ts_bind. */
+ork_ints ork_ts_arg_ints(const ork_ts_value *list);
+/* Exactly `count` numbers: a single one is repeated. */
+bool ork_ts_arg_fixed(ork_ts *ts, const ork_ts_value *list, int count, const char *what,
+                      int64_t *out);
+/* An axis in 0..rank-1 from one that may be negative. */
+bool ork_ts_arg_axis(ork_ts *ts, const ork_ts_value *axis, int rank, int *out);
+bool ork_ts_arg_axes(ork_ts *ts, const ork_ts_value *axes, int rank, ork_ints *out);
+static inline bool ork_ts_is_none(const ork_ts_value *value)
+{
+    return value->kind == ORK_TS_NONE;
+}
+/* Type that a torch.dtype number stands for; floats of all widths become f32. */
+bool ork_ts_dtype(ork_ts *ts, int64_t code, ork_dtype *dtype);
+
+/* Errors of operators; they return NULL and name the place. */
+void *ork_ts_unsupported(ork_ts *ts, const char *what, ...) ORK_PRINTF(2, 3);
+void *ork_ts_bad_shape(ork_ts *ts, const char *what, ...) ORK_PRINTF(2, 3);
+
+/* ---- the import at work ---------------------------------------------------------------- */
+
+typedef struct ork_ts_frame {
+    struct ork_ts_frame *caller;
+    const ork_ts_module *module; /* NULL inside a free function */
+    const ork_ts_function *function;
+    ork_ts_value **slots;
+    uint32_t line;
+    int depth;
+} ork_ts_frame;
+
+typedef struct ork_ts_unknown_op {
+    const char *name;
+    const char *layer, *file; /* where it was met first */
+    uint32_t line;
+    size_t count;
+} ork_ts_unknown_op;
+
+typedef struct ork_ts_storage {
+    ork_dtype dtype;
+    ork_bytes bytes;
+    int64_t count;
+} ork_ts_storage;
+
+struct ork_ts {
+    ork_diag *diag;
+    ork_arena *arena;
+    ork_graph *graph;
+    const ork_ts_archive *archive;
+    ork_ts_frame *frame;
+    const ork_ts_op *op;    /* being called */
+    ork_map *files;         /* path of a code text -> ork_ts_file */
+    ork_map *classes;       /* qualified name -> ork_ts_class */
+    ork_map *tensors;       /* storage, offset, sizes and strides -> ork_value */
+    ork_map *storages;      /* record -> ork_ts_storage */
+    ork_map *constants;     /* "c0" -> ork_ts_value */
+    const void **objects;   /* open hash: pickle value -> ork_ts_value, see archive.c */
+    size_t object_count, object_capacity;
+    ORK_VEC(ork_ts_unknown_op *) unknown;
+    size_t bytes_left; /* for constants made during import */
+    size_t steps_left; /* expressions that may still be evaluated */
+    bool warned_training;
+    bool warned_dropout;
+};
+
+/* The module whose code is running, for names and messages. */
+const ork_ts_module *ork_ts_current_module(const ork_ts *ts);
+/* Text for `where`: layer, class, file and line. */
+const char *ork_ts_place(const ork_ts *ts);
+ork_ts_class *ork_ts_find_class(ork_ts *ts, const char *qualified_name);
+/* Calls a method or function; arguments fill the parameters in order. */
+ork_ts_value *ork_ts_call(ork_ts *ts, const ork_ts_module *module, ork_ts_function *function,
+                          ork_ts_value *const *args, size_t count);
+
+/* ---- inputs.c, foreign.c --------------------------------------------------------------- */
+
+/* Sizes of the inputs that the file itself records; count 0 when it records none. */
+bool ork_ts_recorded_inputs(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
+                            ork_import_input **inputs, int *count);
+
+/* Sets the error that says what the bytes are and what to run instead. True when they are
+   a TorchScript archive; *zip is then open. */
+bool ork_ts_recognise(ork_diag *diag, ork_arena *arena, const char *path, ork_bytes bytes,
+                      const ork_import_options *options, ork_zip **zip);
+
+#endif
