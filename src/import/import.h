@@ -7,8 +7,8 @@
 
 /* Size of one input of the network, as the user gave it. */
 typedef struct ork_import_input {
-    ork_dtype dtype;  /* ORK_F32 unless the network takes indices */
-    int rank;         /* 3: [C, H, W] of one picture, 4: [N, C, H, W] */
+    ork_dtype dtype; /* ORK_F32 unless the network takes indices */
+    int rank;        /* 3: [C, H, W] of one picture, 4: [N, C, H, W] */
     int64_t dim[ORK_MAX_RANK];
 } ork_import_input;
 

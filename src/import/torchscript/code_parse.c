@@ -126,8 +126,7 @@ static void advance(parser *p)
         while (p->at < p->end && (is_name_start(*p->at) || is_digit(*p->at)))
             p->at++;
         p->token.kind = TOKEN_NAME;
-    } else if (is_digit(*p->at) ||
-               (*p->at == '.' && p->at + 1 < p->end && is_digit(p->at[1]))) {
+    } else if (is_digit(*p->at) || (*p->at == '.' && p->at + 1 < p->end && is_digit(p->at[1]))) {
         p->token.kind = scan_digits(p);
     } else if (*p->at == '"' || *p->at == '\'') {
         p->token.kind = scan_text(p);
@@ -213,7 +212,8 @@ static const char *unescape(parser *p)
         if (*from != '\\' || from + 1 >= end) {
             *to++ = *from++;
         } else if (end - from > 3 && from[1] >= '0' && from[1] <= '3') {
-            *to++ = (char)((from[1] - '0') * 64 + ((from[2] - '0') & 7) * 8 + ((from[3] - '0') & 7));
+            *to++ =
+                (char)((from[1] - '0') * 64 + ((from[2] - '0') & 7) * 8 + ((from[3] - '0') & 7));
             from += 4;
         } else {
             *to++ = (char)octal_or_letter(from[1]);
@@ -614,8 +614,13 @@ bool ork_ts_parse_function(ork_diag *diag, ork_arena *arena, ork_ts_function *fu
 {
     if (function->is_parsed)
         return true;
-    parser p = {.diag = diag, .arena = arena, .file = function->file, .at = function->begin,
-                .end = function->end, .line = function->line, .locals = ork_map_new(arena)};
+    parser p = {.diag = diag,
+                .arena = arena,
+                .file = function->file,
+                .at = function->begin,
+                .end = function->end,
+                .line = function->line,
+                .locals = ork_map_new(arena)};
     advance(&p);
     if (!parse_head(&p, function) || !parse_body(&p, function))
         return false;
@@ -636,8 +641,13 @@ ork_ts_expr *ork_ts_class_constant(ork_diag *diag, ork_arena *arena, const ork_t
         const char *end = newline != NULL ? newline : owner->end;
         if ((size_t)(end - at) > length + 2 && !memcmp(at, "  ", 2) &&
             !memcmp(at + 2, name, length) && !memcmp(at + 2 + length, " ", 1)) {
-            parser p = {.diag = diag, .arena = arena, .file = owner->file, .at = at, .end = end,
-                        .line = line, .locals = ork_map_new(arena)};
+            parser p = {.diag = diag,
+                        .arena = arena,
+                        .file = owner->file,
+                        .at = at,
+                        .end = end,
+                        .line = line,
+                        .locals = ork_map_new(arena)};
             advance(&p);
             advance(&p);
             if (accept(&p, ':') && parse_expr(&p) != NULL && accept(&p, '='))
