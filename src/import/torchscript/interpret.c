@@ -3,6 +3,7 @@
    tensors goes into the graph, everything else is known at once. */
 #include "torchscript.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,9 +46,11 @@ static void *scripted(ork_ts *ts, const char *what)
     ork_where(ts->diag, "%s", ork_ts_place(ts));
     ork_why(ts->diag, "a chip runs one fixed sequence of layers; code that decides while running "
                       "has none");
-    ork_fix(ts->diag, "export it with torch.jit.trace instead of torch.jit.script:\n"
-                      "    traced = torch.jit.trace(model.eval(), torch.zeros(1, 3, H, W))\n"
-                      "    traced.save('model.pt')");
+    ork_fix(ts->diag,
+            "export it with torch.jit.trace instead of torch.jit.script:\n"
+            "    traced = torch.jit.trace(model.eval(), %s)\n"
+            "    traced.save('model.pt')",
+            ts->example);
     return NULL;
 }
 
@@ -120,7 +123,9 @@ static ork_ts_value *global(ork_ts *ts, const ork_ts_expr *expr)
     if (ork_starts_with(expr->text, "CONSTANTS.c"))
         return constant(ts, expr->text);
     if (!strcmp(expr->text, "inf"))
-        return ork_ts_float(ts, 1.0 / 0.0, false);
+        return ork_ts_float(ts, (double)INFINITY, false);
+    if (ork_starts_with(expr->text, "__torch__."))
+        return scripted(ts, ork_arena_printf(ts->arena, "it uses the function %s", expr->text));
     return bad_code(ts, "unknown name", expr->text);
 }
 

@@ -116,6 +116,7 @@ typedef struct job {
     ork_arena *arena;
     const char *name;
     size_t file_size;
+    const char *example;
     ork_ts_archive archive;
 } job;
 
@@ -126,6 +127,7 @@ static void start(ork_ts *ts, const job *j, ork_arena *arena, ork_graph *graph)
         .arena = arena,
         .graph = graph,
         .archive = &j->archive,
+        .example = j->example,
         .files = ork_map_new(arena),
         .tensors = ork_map_new(arena),
         .objects = ork_map_new(arena),
@@ -314,6 +316,7 @@ ork_graph *ork_import_pytorch_bytes(ork_diag *diag, const char *name, ork_bytes 
     ork_diag_clear(diag);
     if (!options)
         options = &none;
+    j.example = ork_ts_example_input(arena, options, "torch.zeros(1, 3, H, W)");
     if (ork_ts_recognise(diag, arena, name, bytes, options, &zip) &&
         ork_ts_archive_open(diag, arena, zip, &j.archive))
         graph = import_archive(&j, options);

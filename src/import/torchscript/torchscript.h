@@ -14,7 +14,8 @@
      bind.c        arguments of operators against their schemas
      aten_*.c      the operators, by family; torch_ops.def lists them
      inputs.c      input_size_list
-     foreign.c     what a file that is not TorchScript is, and how to make it one
+     foreign.c     what a file that is not TorchScript is
+     saved.c       files of torch.save, and how to make TorchScript of them
      torchscript.c the import as a whole */
 #ifndef ORK_TORCHSCRIPT_H
 #define ORK_TORCHSCRIPT_H
@@ -380,6 +381,7 @@ struct ork_ts {
     ORK_VEC(ork_ts_unknown_op *) unknown;
     size_t bytes_left; /* for constants made during import */
     size_t steps_left; /* expressions that may still be evaluated */
+    const char *example; /* what torch.jit.trace would be given: "torch.zeros(1, 3, H, W)" */
     int depth;         /* of expressions inside each other, calls included */
 };
 
@@ -425,5 +427,13 @@ const char *ork_ts_sizes_text(ork_arena *arena, const ork_import_input *inputs, 
    a TorchScript archive: then the result is true and *zip open. */
 bool ork_ts_recognise(ork_diag *diag, ork_arena *arena, const char *path, ork_bytes bytes,
                       const ork_import_options *options, ork_zip **zip);
+
+/* Sets the error for the object that torch.save wrote; always false. */
+bool ork_ts_fail_saved(ork_diag *diag, ork_arena *arena, const char *path,
+                       const ork_pickle_value *object, const ork_import_options *options);
+/* "torch.zeros(1, 3, 416, 416)": what torch.jit.trace needs, from the user's sizes or, where they
+   are not given, from what is known. */
+const char *ork_ts_example_input(ork_arena *arena, const ork_import_options *options,
+                                 const char *otherwise);
 
 #endif
