@@ -42,7 +42,7 @@ def tidy(module):
     """Weights that print short."""
     with torch.no_grad():
         for p in list(module.parameters()) + list(module.buffers()):
-            if p.is_floating_point():
+            if p.is_floating_point() and 0 not in p.stride():
                 p.copy_((torch.arange(p.numel()) % 7 * 0.25 + 0.25).reshape(p.shape))
     return module
 
@@ -125,15 +125,15 @@ class Shapes(nn.Module):
 class Types(nn.Module):
     def __init__(self):
         super().__init__()
-        self.register_buffer("half", torch.zeros(2, dtype=torch.float16))
-        self.register_buffer("brain", torch.zeros(2, dtype=torch.bfloat16))
-        self.register_buffer("double", torch.zeros(2, dtype=torch.float64))
-        self.register_buffer("whole", torch.tensor([3, 4]))
-        self.register_buffer("truth", torch.tensor([True, False]))
+        self.register_buffer("a_half", torch.zeros(2, dtype=torch.float16))
+        self.register_buffer("a_brain", torch.zeros(2, dtype=torch.bfloat16))
+        self.register_buffer("a_double", torch.zeros(2, dtype=torch.float64))
+        self.register_buffer("a_whole", torch.tensor([3, 4]))
+        self.register_buffer("a_truth", torch.tensor([True, False]))
 
     def forward(self, x):
-        y = x * self.half.float() + self.brain.float() - self.double.float() * 0.1
-        return torch.where(self.truth, y, x + self.whole)
+        y = x * self.a_half.float() + self.a_brain.float() - self.a_double.float() * 0.1
+        return torch.where(self.a_truth, y, x + self.a_whole)
 
 
 class Pools(nn.Module):
@@ -174,7 +174,7 @@ class Branch(nn.Module):
 
 class Data(nn.Module):
     def forward(self, x):
-        return x.view(int(x.max()), -1)
+        return x[:, :2] + torch.arange(x.max())
 
 
 def picture(c, h, w):
@@ -198,7 +198,7 @@ trace("shapes.pt", Shapes(), picture(4, 2, 3))
 trace("types.pt", Types(), torch.ones(1, 2))
 trace("pools.pt", Pools(), picture(1, 4, 4))
 trace("unknown.pt", Unknown(), picture(1, 2, 2))
-trace("data.pt", Data(), torch.ones(1, 4))
+trace("data.pt", Data(), torch.full((1, 4), 2.0))
 trace("recorded.pt", Shared(), picture(2, 3, 3), extra=recorded(picture(2, 3, 3)))
 
 training = torch.jit.trace(tidy(Norm()), picture(2, 2, 2), check_trace=False)

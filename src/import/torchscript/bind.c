@@ -205,6 +205,16 @@ static const char *describe(ork_ts *ts, const call *c)
     return text;
 }
 
+static bool has_computed_number(const call *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->items[i]->kind == ORK_TS_TENSOR &&
+            c->items[i]->tensor.value->kind != ORK_VALUE_CONSTANT &&
+            ork_shape_count(&c->items[i]->tensor.value->type.shape) == 1)
+            return true;
+    return false;
+}
+
 const ork_ts_op *ork_ts_bind(ork_ts *ts, const ork_ts_op *first, ork_ts_value *const *items,
                              const char *const *keywords, size_t count, ork_ts_value **arg)
 {
@@ -221,7 +231,11 @@ const ork_ts_op *ork_ts_bind(ork_ts *ts, const ork_ts_op *first, ork_ts_value *c
         if (ork_diag_error_id(ts->diag) != ORK_ERR_NONE)
             return NULL;
     }
-    return ork_ts_unsupported(ts, "these arguments are not supported: (%s)", describe(ts, &c));
+    ork_ts_unsupported(ts, "these arguments are not supported: (%s)", describe(ts, &c));
+    if (has_computed_number(&c))
+        ork_why(ts->diag, "a tensor stands where a number is needed, and it is known only when the "
+                          "network runs");
+    return NULL;
 }
 
 /* ---- reading bound arguments ---- */

@@ -93,7 +93,7 @@ ork_value *ork_ts_add(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *
         ork_where(ts->diag, "%s", ork_ts_place(ts));
     } else if (ts->graph->node_count > before) {
         output->producer->name = output->name;
-        output->producer->scope = ork_arena_strdup(ts->graph->arena, ork_ts_place(ts));
+        output->producer->scope = ork_arena_strdup(ts->graph->arena, ork_ts_scope(ts));
     } else if (!ork_ts_spend(ts, &output->type.shape, output->type.dtype)) {
         return NULL;
     }

@@ -199,7 +199,7 @@ static void compare_with_recorded(ork_diag *diag, ork_arena *arena, const ork_im
 
 static bool fits_signature(const ork_ts_signature *signature, int count)
 {
-    return count == signature->tensors || (signature->has_list && count > signature->tensors);
+    return signature->has_list ? count > signature->tensors : count == signature->tensors;
 }
 
 bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,

@@ -21,16 +21,23 @@ const ork_ts_module *ork_ts_current_module(const ork_ts *ts)
     return NULL;
 }
 
+const char *ork_ts_scope(const ork_ts *ts)
+{
+    if (!ts->frame)
+        return "";
+    const ork_ts_function *function = ts->frame->function;
+    return ork_arena_printf(ts->arena, "%s, %s:%u",
+                            function->owner ? function->owner->name : function->name,
+                            function->file, ts->frame->line);
+}
+
 const char *ork_ts_place(const ork_ts *ts)
 {
     const ork_ts_module *module = ork_ts_current_module(ts);
     if (!ts->frame)
         return "the model";
-    const char *layer = module && *module->path ? module->path : "the model";
-    const char *owner =
-        ts->frame->function->owner ? ts->frame->function->owner->name : ts->frame->function->name;
-    return ork_arena_printf(ts->arena, "%s (%s, %s:%u)", layer, owner, ts->frame->function->file,
-                            ts->frame->line);
+    return ork_arena_printf(ts->arena, "%s (%s)",
+                            module && *module->path ? module->path : "the model", ork_ts_scope(ts));
 }
 
 static void *bad_code(ork_ts *ts, const char *what, const char *name)

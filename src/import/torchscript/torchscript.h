@@ -379,15 +379,17 @@ struct ork_ts {
     ork_map *objects;    /* address of a pickle value -> ork_ts_value */
     ork_map *constants;  /* "CONSTANTS.c0" -> ork_ts_value */
     ORK_VEC(ork_ts_unknown_op *) unknown;
-    size_t bytes_left; /* for constants made during import */
-    size_t steps_left; /* expressions that may still be evaluated */
+    size_t bytes_left;   /* for constants made during import */
+    size_t steps_left;   /* expressions that may still be evaluated */
     const char *example; /* what torch.jit.trace would be given: "torch.zeros(1, 3, H, W)" */
-    int depth;         /* of expressions inside each other, calls included */
+    int depth;           /* of expressions inside each other, calls included */
 };
 
 /* The module whose code is running, or the nearest caller that is one; may be NULL. */
 const ork_ts_module *ork_ts_current_module(const ork_ts *ts);
-/* Text for `where`: layer, class, file and line. */
+/* "BaseConv, code/__torch__/blocks.py:12", the scope of nodes; and with the layer in front, for
+   messages. */
+const char *ork_ts_scope(const ork_ts *ts);
 const char *ork_ts_place(const ork_ts *ts);
 ork_ts_class *ork_ts_find_class(ork_ts *ts, const char *module, const char *name);
 /* Calls a method; arguments fill the parameters in order. */

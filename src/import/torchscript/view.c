@@ -62,6 +62,26 @@ ork_ts_value *ork_ts_reshape(ork_ts *ts, ork_ts_value *base, const ork_shape *sh
     return ork_ts_view(ts, base, ORK_OP_RESHAPE, &attrs);
 }
 
+/* x[..., ::2, ::2] comes as two slices; makes `inner`, a slice of the slice `outer`, one of what
+   `outer` looks at. False when an axis is empty or a number does not fit. */
+static bool compose_slices(const ork_attrs *outer, ork_attrs *inner)
+{
+    const ork_ints *from = &outer->slice.begin, *to = &outer->slice.end;
+    ork_attrs result = *inner;
+    for (int i = 0; i < inner->slice.begin.count; i++) {
+        int64_t scale = outer->slice.step.v[i], step = inner->slice.step.v[i] * scale;
+        int64_t begin = inner->slice.begin.v[i], end = inner->slice.end.v[i];
+        int64_t whole = (to->v[i] - from->v[i] + scale - 1) / scale;
+        if (begin >= end || step > INT32_MAX)
+            return false;
+        result.slice.begin.v[i] = from->v[i] + begin * scale;
+        result.slice.end.v[i] = end == whole ? to->v[i] : from->v[i] + (end - 1) * scale + 1;
+        result.slice.step.v[i] = step;
+    }
+    *inner = result;
+    return true;
+}
+
 ork_ts_value *ork_ts_slice(ork_ts *ts, ork_ts_value *base, int axis, int64_t begin, int64_t end,
                            int64_t step)
 {
@@ -72,6 +92,9 @@ ork_ts_value *ork_ts_slice(ork_ts *ts, ork_ts_value *base, int axis, int64_t beg
     attrs.slice.begin.v[axis] = begin;
     attrs.slice.end.v[axis] = end;
     attrs.slice.step.v[axis] = step;
+    while (base->kind == ORK_TS_TENSOR && base->tensor.base &&
+           base->tensor.view_op == ORK_OP_SLICE && compose_slices(&base->tensor.view_attrs, &attrs))
+        base = base->tensor.base;
     return ork_ts_view(ts, base, ORK_OP_SLICE, &attrs);
 }
 
