@@ -225,6 +225,17 @@ static PyObject *fail_value(ork_py_model *self, const char *name, const char *wa
     return NULL;
 }
 
+/* The library's own text for a default, where it has one. */
+static const char *default_of(const config_row *row)
+{
+    const ork_config_key *key;
+    for (int i = 0; (key = ork_config_key_at(i)) != NULL; i++) {
+        if (!strcmp(key->name, row->name) && key->default_value)
+            return key->default_value;
+    }
+    return row->default_value;
+}
+
 /* The text of a value that the user gave, NULL with Failure set. */
 static PyObject *text_of(ork_py_model *self, const config_row *row, PyObject *value)
 {
@@ -244,7 +255,7 @@ static bool set_row(ork_py_model *self, int index, PyObject *values)
     bool ok = bytes != NULL;
     bool changed = ok && strcmp(bytes, row->default_value) != 0;
     if (ok && (changed || self->configured[index])) {
-        ok = hand_on(self, row->name, bytes);
+        ok = hand_on(self, row->name, changed ? bytes : default_of(row));
         self->configured[index] = changed;
     }
     Py_XDECREF(text);
