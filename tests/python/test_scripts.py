@@ -60,7 +60,7 @@ class Scripts(support.InEmptyFolder):
         detected = self.run_script('detect.py')
         lines = detected.stdout.splitlines()
         self.assertEqual(lines[:3], ['--> Init runtime environment', 'done', '--> Running model'])
-        self.assertRegex(detected.stdout, r'classes: \[[012]')
+        self.assertIn('classes: [1 0]', detected.stdout)  # a pupil in an iris
 
 
 if __name__ == '__main__':
