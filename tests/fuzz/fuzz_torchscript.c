@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void put(ork_str *out, uint64_t number, int bytes)
 {
     for (int i = 0; i < bytes; i++) {
-        char byte = (char)(number >> 8 * i);
+        char byte = i < 8 ? (char)(number >> 8 * i) : 0;
         ork_str_append(out, &byte, 1);
     }
 }

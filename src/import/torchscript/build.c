@@ -75,6 +75,13 @@ static bool spend_on_result(ork_ts *ts, ork_op op, const ork_attrs *attrs, const
     return ork_ts_spend(ts, &shape, x->type.dtype);
 }
 
+/* The user's names are for layers, not for what was computed on the way. */
+static void rename_constant(ork_ts *ts, ork_value *constant)
+{
+    ork_value_rename(ts->graph, constant,
+                     ork_arena_printf(ts->arena, "%s.constant", constant->name));
+}
+
 ork_value *ork_ts_add(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *const *inputs,
                       int count)
 {
@@ -94,8 +101,10 @@ ork_value *ork_ts_add(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *
     } else if (ts->graph->node_count > before) {
         output->producer->name = output->name;
         output->producer->scope = ork_arena_strdup(ts->graph->arena, ork_ts_scope(ts));
-    } else if (!ork_ts_spend(ts, &output->type.shape, output->type.dtype)) {
-        return NULL;
+    } else {
+        rename_constant(ts, output);
+        if (!ork_ts_spend(ts, &output->type.shape, output->type.dtype))
+            return NULL;
     }
     return output;
 }
@@ -212,7 +221,8 @@ ork_value *ork_ts_constant(ork_ts *ts, ork_dtype dtype, const ork_shape *shape, 
     if (!*data)
         return NULL;
     ork_type type = {.dtype = dtype, .shape = *shape};
-    return ork_graph_add_constant(ts->graph, node_name(ts, ORK_OP_RESHAPE), &type, *data);
+    const char *name = ork_arena_printf(ts->arena, "%s.constant", node_name(ts, ORK_OP_RESHAPE));
+    return ork_graph_add_constant(ts->graph, name, &type, *data);
 }
 
 ork_value *ork_ts_filled(ork_ts *ts, ork_dtype dtype, const ork_shape *shape, double number)
