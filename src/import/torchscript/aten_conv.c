@@ -2,6 +2,7 @@
 /* Convolutions and matrix products. */
 #include "torchscript.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- convolutions ---- */
@@ -205,4 +206,52 @@ ORK_TS_HANDLER(addmm)
     y = y ? ork_ts_binary(ts, ORK_OP_MUL, y, arg[4], false) : NULL;
     ork_ts_value *addend = y ? ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[3], false) : NULL;
     return addend ? ork_ts_binary(ts, ORK_OP_ADD, addend, y, false) : NULL;
+}
+
+/* softmax(query key^T scale + mask) value: Vaswani et al. 2017. */
+ORK_TS_HANDLER(attention)
+{
+    ork_value *q = ork_ts_graph_value(ts, arg[0]), *k = q ? ork_ts_graph_value(ts, arg[1]) : NULL;
+    ork_value *v = k ? ork_ts_graph_value(ts, arg[2]) : NULL;
+    if (!v)
+        return NULL;
+    int rank = q->type.shape.rank;
+    if (arg[5]->boolean || rank < 2 || k->type.shape.rank < 2)
+        return ork_ts_unsupported(ts, "a causal mask, or vectors");
+    double scale = arg[6]->kind == ORK_TS_NONE ? 1.0 / sqrt((double)q->type.shape.dim[rank - 1])
+                                               : ork_ts_as_double(arg[6]);
+    k = swap_last_axes(ts, k);
+    ork_ts_value *scores = ork_ts_tensor(ts, k ? ork_ts_add2(ts, ORK_OP_MATMUL, q, k) : NULL);
+    ork_ts_value *factor = ork_ts_float(ts, scale, false);
+    scores = scores ? ork_ts_binary(ts, ORK_OP_MUL, scores, factor, false) : NULL;
+    if (scores && arg[3]->kind == ORK_TS_TENSOR) {
+        if (arg[3]->tensor.value->type.dtype == ORK_BOOL)
+            return ork_ts_unsupported(ts, "a mask of truth values");
+        scores = ork_ts_binary(ts, ORK_OP_ADD, scores, arg[3], false);
+    }
+    ork_value *weights = scores ? ork_ts_graph_value(ts, scores) : NULL;
+    if (!weights)
+        return NULL;
+    ork_attrs attrs = {.softmax.axis = weights->type.shape.rank - 1};
+    weights = ork_ts_add1(ts, ORK_OP_SOFTMAX, &attrs, weights);
+    return ork_ts_tensor(ts, ork_ts_add2(ts, ORK_OP_MATMUL, weights, v));
+}
+
+/* v g / |v|, lengths over all axes but one: Salimans and Kingma 2016. (v, g, axis) */
+ORK_TS_HANDLER(weight_norm)
+{
+    int kept;
+    ork_ints axes = {0};
+    ork_shape shape = ork_ts_shape(arg[0]);
+    if (!ork_ts_arg_axis(ts, arg[2], shape.rank, &kept))
+        return NULL;
+    for (int i = 0; i < shape.rank; i++)
+        if (i != kept)
+            axes.v[axes.count++] = i;
+    ork_ts_value *square = ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[0], false);
+    ork_value *sum = square ? ork_ts_graph_value(ts, square) : NULL;
+    sum = sum ? ork_ts_reduce(ts, ORK_OP_REDUCE_SUM, sum, &axes, true) : NULL;
+    ork_ts_value *length = ork_ts_tensor(ts, sum ? ork_ts_add1(ts, ORK_OP_SQRT, NULL, sum) : NULL);
+    ork_ts_value *factor = length ? ork_ts_binary(ts, ORK_OP_DIV, arg[1], length, true) : NULL;
+    return factor ? ork_ts_binary(ts, ORK_OP_MUL, arg[0], factor, false) : NULL;
 }

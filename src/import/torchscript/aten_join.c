@@ -234,9 +234,12 @@ ORK_TS_HANDLER(roll)
     return ork_ts_tensor(ts, x);
 }
 
+/* Inputs of a network are floats unless the user says otherwise, indices too. */
 static ork_value *gather_along(ork_ts *ts, ork_value *x, int axis, ork_value *index)
 {
     ork_attrs attrs = {.gather.axis = axis};
+    if (index && ork_dtype_table[index->type.dtype].is_float)
+        index = ork_ts_cast(ts, index, ORK_I64);
     ork_value *inputs[] = {x, index};
     return index ? ork_ts_add(ts, ORK_OP_GATHER, &attrs, inputs, 2) : NULL;
 }
@@ -357,4 +360,32 @@ ORK_TS_HANDLER(channel_shuffle)
     const int64_t *d = result.dim;
     return rearrange(ts, x, (int64_t[]){d[0], groups, d[1] / groups, d[2], d[3]},
                      (int[]){0, 2, 1, 3, 4}, 5, &result);
+}
+
+/* (x, counts, axis): element i of an axis counts[i] times. */
+ORK_TS_HANDLER(repeat_by_counts)
+{
+    int axis;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]), *counts = ork_ts_graph_value(ts, arg[1]);
+    if (!x || !counts || arg[2]->kind == ORK_TS_NONE || counts->kind != ORK_VALUE_CONSTANT)
+        return x && counts ? ork_ts_unsupported(ts, "counts without an axis, or computed ones")
+                           : NULL;
+    if (!ork_ts_arg_axis(ts, arg[2], x->type.shape.rank, &axis))
+        return NULL;
+    int64_t size = x->type.shape.rank > 0 ? x->type.shape.dim[axis] : 0, total = 0;
+    if (counts->type.shape.rank != 1 || counts->type.shape.dim[0] != size)
+        return ork_ts_bad_shape(ts, "the counts do not fit the axis");
+    for (int64_t i = 0; i < size; i++) {
+        int64_t times = ork_element_get_int(counts->type.dtype, counts->data, i);
+        if (times < 0 || times > MAX_REPEATS)
+            return ork_ts_bad_shape(ts, "%lld repetitions", (long long)times);
+        total += times;
+    }
+    ork_shape shape = ork_shape_of(1, &total);
+    void *data;
+    ork_value *index = ork_ts_constant(ts, ORK_I64, &shape, &data);
+    for (int64_t i = 0, to = 0; index && i < size; i++)
+        for (int64_t k = ork_element_get_int(counts->type.dtype, counts->data, i); k > 0; k--)
+            ((int64_t *)data)[to++] = i;
+    return ork_ts_tensor(ts, gather_along(ts, x, axis, index));
 }

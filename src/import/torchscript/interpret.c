@@ -186,6 +186,19 @@ static ork_ts_value *sequence(ork_ts *ts, const ork_ts_expr *expr, ork_ts_kind k
     return ork_ts_list(ts, kind, items, count);
 }
 
+/* Networks may return a dictionary; its values are the outputs. */
+static ork_ts_value *values_of_dict(ork_ts *ts, const ork_ts_expr *expr)
+{
+    size_t count = expr->items.count / 2;
+    ork_ts_value **items = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        items[i] = evaluate(ts, expr->items.items[2 * i + 1]);
+        if (!items[i])
+            return NULL;
+    }
+    return ork_ts_list(ts, ORK_TS_TUPLE, items, count);
+}
+
 static ork_ts_value *subscript(ork_ts *ts, const ork_ts_expr *expr)
 {
     ork_ts_value *object = evaluate(ts, expr->object);
@@ -454,7 +467,7 @@ static ork_ts_value *evaluate_kind(ork_ts *ts, const ork_ts_expr *expr)
     case ORK_TS_TUPLING:
         return sequence(ts, expr, ORK_TS_TUPLE);
     case ORK_TS_DICTING:
-        return ork_ts_unsupported(ts, "dictionaries");
+        return values_of_dict(ts, expr);
     case ORK_TS_SUBSCRIPT:
         return subscript(ts, expr);
     case ORK_TS_NEGATIVE:

@@ -95,13 +95,43 @@ static bool add_outputs(ork_ts *ts, ork_ts_value *value, int depth)
     return true;
 }
 
+/* What to do instead of operators that are asked for most. */
+static const struct {
+    const char *name, *instead;
+} substitutes[] = {
+    {"torch.upsample_bicubic2d", "mode='bilinear'"},
+    {"torch.grid_sampler", "no replacement"},
+    {"torch.einsum", "torch.matmul with permute"},
+    {"torch.adaptive_max_pool2d", "max_pool2d with a fixed window"},
+    {"torch.lstm", "recurrent layers cannot run on these chips"},
+    {"torch.gru", "recurrent layers cannot run on these chips"},
+    {"torch.argmax", "run it after the network"},
+    {"torch.topk", "run it after the network"},
+    {"torch.sort", "run it after the network"},
+    {"torch.nonzero", "run it after the network"},
+    {"ops.torchvision.nms", "run it after the network"},
+    {"torch.max_pool3d", "2-D layers"},
+    {"torch._native_multi_head_attention", "trace outside of torch.no_grad()"},
+    {"torch._transformer_encoder_layer_fwd", "trace outside of torch.no_grad()"},
+};
+
+static const char *substitute(ork_ts *ts, const char *name)
+{
+    for (size_t i = 0; i < ORK_COUNT(substitutes); i++)
+        if (!strcmp(substitutes[i].name, name))
+            return ork_arena_printf(ts->arena, "; instead: %s", substitutes[i].instead);
+    if (ork_starts_with(name, "ops.quantized.") || strstr(name, "quantize_per_"))
+        return "; instead: the float model, which is quantized here";
+    return "";
+}
+
 static bool fail_unknown(ork_ts *ts)
 {
     const char *list = "";
     for (size_t i = 0; i < ts->unknown.count; i++) {
         const ork_ts_unknown_op *op = ts->unknown.items[i];
-        list = ork_arena_printf(ts->arena, "%s\n    %-32s %zu x, first in %s", list, op->name,
-                                op->count, op->place);
+        list = ork_arena_printf(ts->arena, "%s\n    %-32s %zu x, first in %s%s", list, op->name,
+                                op->count, op->place, substitute(ts, op->name));
     }
     ork_fail(ts->diag, ORK_ERR_UNKNOWN_OP, "%zu operator%s not known:%s", ts->unknown.count,
              ts->unknown.count == 1 ? " is" : "s are", list);
