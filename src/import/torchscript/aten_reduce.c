@@ -107,14 +107,25 @@ ORK_TS_HANDLER(variance)
     return maybe_root(ts, variance(ts, arg[0], arg[1], arg[2]->boolean, arg[3]->boolean), param);
 }
 
+static ork_ts_value *length_of(ork_ts *ts, ork_ts_value *x, const ork_ts_value *axes, bool keep)
+{
+    ork_ts_value *squares = ork_ts_binary(ts, ORK_OP_MUL, x, x, false);
+    ork_value *value = squares ? ork_ts_graph_value(ts, squares) : NULL;
+    return maybe_root(ts, reduce(ts, ORK_OP_REDUCE_SUM, value, axes, keep), 1);
+}
+
 /* (x, p, axes, keep): only lengths of vectors. */
 ORK_TS_HANDLER(norm)
 {
     if (arg[1]->kind != ORK_TS_NONE && ork_ts_as_double(arg[1]) != 2.0)
         return ork_ts_unsupported(ts, "a norm of order %g", ork_ts_as_double(arg[1]));
-    ork_ts_value *squares = ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[0], false);
-    ork_value *value = squares ? ork_ts_graph_value(ts, squares) : NULL;
-    return maybe_root(ts, reduce(ts, ORK_OP_REDUCE_SUM, value, arg[2], arg[3]->boolean), 1);
+    return length_of(ts, arg[0], arg[2], arg[3]->boolean);
+}
+
+/* (x, axes, keep) */
+ORK_TS_HANDLER(frobenius_norm)
+{
+    return length_of(ts, arg[0], arg[1], arg[2]->boolean);
 }
 
 /* Element `at` of a running sum is the sum of elements up to it. (x, axis, dtype) */

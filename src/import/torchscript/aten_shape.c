@@ -66,8 +66,9 @@ static bool resolve_shape(ork_ts *ts, const ork_ts_value *list, const ork_shape 
 
 static ork_ts_value *reshape_or_copy(ork_ts *ts, ork_ts_value *x, const ork_shape *shape)
 {
-    if (ork_ts_is_contiguous(x))
-        return ork_ts_reshape(ts, x, shape);
+    ork_shape old = ork_ts_shape(x);
+    if (ork_shape_count(&old) != ork_shape_count(shape) || ork_ts_can_view(x, shape))
+        return ork_ts_reshape(ts, x, shape);      /* or its error */
     ork_value *value = ork_ts_graph_value(ts, x); /* torch copies here: not a view */
     return ork_ts_tensor(ts, ork_ts_reshape_value(ts, value, shape));
 }

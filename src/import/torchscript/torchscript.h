@@ -263,6 +263,8 @@ ork_ts_value *ork_ts_transpose(ork_ts *ts, ork_ts_value *base, const int *perm);
 ork_ts_value *ork_ts_expand(ork_ts *ts, ork_ts_value *base, const ork_shape *shape);
 /* True when torch keeps the elements in order without gaps. */
 bool ork_ts_is_contiguous(const ork_ts_value *tensor);
+/* True when torch.reshape gives a view of this shape rather than a copy. */
+bool ork_ts_can_view(const ork_ts_value *tensor, const ork_shape *shape);
 /* Computes a view again when what it looks at was written to. */
 ork_value *ork_ts_view_value(ork_ts *ts, ork_ts_value *tensor);
 /* Writes into a tensor: it, the tensor it is a view of, and all other views of that change. */

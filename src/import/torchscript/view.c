@@ -118,50 +118,87 @@ ork_ts_value *ork_ts_expand(ork_ts *ts, ork_ts_value *base, const ork_shape *sha
     return ork_shape_equal(&old, shape) ? base : ork_ts_view(ts, base, ORK_OP_EXPAND, &attrs);
 }
 
-/* Order of axes longer than 1 is unchanged. */
-static bool moves_nothing(const ork_ints *perm, const ork_shape *base)
+/* ---- memory ---- */
+
+static void dense_strides(const ork_shape *shape, int64_t *stride)
 {
-    int64_t last = -1;
-    for (int i = 0; i < perm->count; i++) {
-        if (base->dim[perm->v[i]] == 1)
-            continue;
-        if (perm->v[i] < last)
-            return false;
-        last = perm->v[i];
+    int64_t next = 1;
+    for (int i = shape->rank - 1; i >= 0; i--) {
+        stride[i] = next;
+        next *= shape->dim[i];
     }
-    return true;
 }
 
-/* Only the first axis longer than 1 is cut, and without gaps. */
-static bool cuts_one_piece(const ork_attrs *attrs, const ork_shape *base)
+/* Strides of the same memory under another shape; false when there are none, so that torch copies.
+   Axes that lie one behind the other in memory form a chunk; every chunk is cut by itself. */
+static bool reshape_strides(const ork_shape *old, const int64_t *old_stride, const ork_shape *shape,
+                            int64_t *stride)
 {
-    bool is_outermost = true;
-    for (int i = 0; i < base->rank; i++) {
-        int64_t length = attrs->slice.end.v[i] - attrs->slice.begin.v[i];
-        bool is_cut = length != base->dim[i] || attrs->slice.step.v[i] != 1;
-        bool has_gaps = attrs->slice.step.v[i] != 1 && length > attrs->slice.step.v[i];
-        if (is_cut && (!is_outermost || has_gaps))
+    dense_strides(shape, stride);
+    if (old->rank == 0 || ork_shape_count(old) == 0)
+        return true;
+    int at = shape->rank - 1;
+    int64_t unit = old_stride[old->rank - 1], chunk = 1, taken = 1;
+    for (int i = old->rank - 1; i >= 0; i--) {
+        chunk *= old->dim[i];
+        if (i > 0 && (old->dim[i - 1] == 1 || old_stride[i - 1] == chunk * unit))
+            continue;
+        for (; at >= 0 && (taken < chunk || shape->dim[at] == 1); at--) {
+            stride[at] = taken * unit;
+            taken *= shape->dim[at];
+        }
+        if (taken != chunk)
             return false;
-        is_outermost = is_outermost && (length == 1 || base->dim[i] == 1);
+        if (i > 0)
+            unit = old_stride[i - 1];
+        chunk = taken = 1;
     }
-    return true;
+    return at < 0;
+}
+
+/* Where the elements of a view lie in the memory of its root, in elements. No deeper than
+   MAX_VIEW_DEPTH. */
+static void strides_of(const ork_ts_value *tensor, int64_t *stride)
+{
+    ork_shape shape = ork_ts_shape(tensor), old;
+    int64_t from[ORK_MAX_RANK] = {0};
+    dense_strides(&shape, stride);
+    if (tensor->kind != ORK_TS_TENSOR || !tensor->tensor.base)
+        return;
+    const ork_attrs *attrs = &tensor->tensor.view_attrs;
+    old = ork_ts_shape(tensor->tensor.base);
+    strides_of(tensor->tensor.base, from);
+    for (int i = 0; i < shape.rank; i++) {
+        int behind = i - (shape.rank - old.rank); /* the axis an expanded one comes from */
+        if (tensor->tensor.view_op == ORK_OP_TRANSPOSE)
+            stride[i] = from[attrs->transpose.perm.v[i]];
+        else if (tensor->tensor.view_op == ORK_OP_SLICE)
+            stride[i] = from[i] * attrs->slice.step.v[i];
+        else if (tensor->tensor.view_op == ORK_OP_EXPAND)
+            stride[i] = behind < 0 || old.dim[behind] != shape.dim[i] ? 0 : from[behind];
+    }
+    if (tensor->tensor.view_op == ORK_OP_RESHAPE)
+        reshape_strides(&old, from, &shape, stride);
 }
 
 bool ork_ts_is_contiguous(const ork_ts_value *tensor)
 {
-    if (tensor->kind != ORK_TS_TENSOR)
-        return true;
-    for (; tensor->tensor.base; tensor = tensor->tensor.base) {
-        ork_shape base = ork_ts_shape(tensor->tensor.base);
-        const ork_attrs *attrs = &tensor->tensor.view_attrs;
-        ork_op op = tensor->tensor.view_op;
-        bool keeps = op == ORK_OP_RESHAPE ||
-                     (op == ORK_OP_TRANSPOSE && moves_nothing(&attrs->transpose.perm, &base)) ||
-                     (op == ORK_OP_SLICE && cuts_one_piece(attrs, &base));
-        if (!keeps)
+    ork_shape shape = ork_ts_shape(tensor);
+    int64_t stride[ORK_MAX_RANK] = {0}, dense[ORK_MAX_RANK] = {0};
+    strides_of(tensor, stride);
+    dense_strides(&shape, dense);
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.dim[i] != 1 && stride[i] != dense[i])
             return false;
-    }
     return true;
+}
+
+bool ork_ts_can_view(const ork_ts_value *tensor, const ork_shape *shape)
+{
+    ork_shape old = ork_ts_shape(tensor);
+    int64_t stride[ORK_MAX_RANK] = {0}, result[ORK_MAX_RANK];
+    strides_of(tensor, stride);
+    return reshape_strides(&old, stride, shape, result);
 }
 
 /* ---- writes ---- */
