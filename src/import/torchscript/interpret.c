@@ -282,7 +282,7 @@ static ork_ts_value *run_op(ork_ts *ts, const ork_ts_op *first, bool in_place, o
     return ork_ts_write(ts, items[0], result) ? items[0] : NULL;
 }
 
-ork_ts_value *ork_ts_call_op(ork_ts *ts, const char *name, ork_ts_value **items,
+static ork_ts_value *call_op(ork_ts *ts, const char *name, ork_ts_value **items,
                              const char *const *keywords, size_t count)
 {
     bool in_place;
@@ -405,7 +405,7 @@ static ork_ts_value *call_global(ork_ts *ts, const ork_ts_expr *call)
     if (!ork_starts_with(name, "torch.") && !ork_starts_with(name, "ops."))
         return scripted(ts, ork_arena_printf(ts->arena, "it calls %s()", name));
     ork_ts_value **args = call_arguments(ts, call);
-    return args ? ork_ts_call_op(ts, name, args, call->keywords, call->items.count) : NULL;
+    return args ? call_op(ts, name, args, call->keywords, call->items.count) : NULL;
 }
 
 static ork_ts_value *call_method(ork_ts *ts, const ork_ts_expr *call)

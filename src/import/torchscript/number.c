@@ -137,7 +137,7 @@ static bool compare(ork_op op, double a, double b)
     }
 }
 
-ork_ts_value *ork_ts_number_binary(ork_ts *ts, ork_op op, const ork_ts_value *a,
+static ork_ts_value *number_binary(ork_ts *ts, ork_op op, const ork_ts_value *a,
                                    const ork_ts_value *b)
 {
     if (op >= ORK_OP_EQUAL && op <= ORK_OP_LOGICAL_OR)
@@ -247,7 +247,7 @@ ork_ts_value *ork_ts_binary(ork_ts *ts, ork_op op, ork_ts_value *a, ork_ts_value
     b = simplified(ts, b);
     if (ork_ts_is_number(a) && ork_ts_is_number(b)) {
         if (!to_float || a->kind == ORK_TS_FLOAT || b->kind == ORK_TS_FLOAT)
-            return ork_ts_number_binary(ts, op, a, b);
+            return number_binary(ts, op, a, b);
         return ork_ts_float(ts, float_binary(op, ork_ts_as_double(a), ork_ts_as_double(b)), true);
     }
     ork_value *left, *right;

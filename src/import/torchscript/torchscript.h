@@ -222,10 +222,6 @@ ork_ts_value *ork_ts_list(ork_ts *ts, ork_ts_kind kind, ork_ts_value **items, si
 /* NULL stays NULL, so that `return ork_ts_tensor(ts, ork_ts_add(...))` works. */
 ork_ts_value *ork_ts_tensor(ork_ts *ts, ork_value *value);
 
-static inline bool ork_ts_is(const ork_ts_value *value, ork_ts_kind kind)
-{
-    return value->kind == kind;
-}
 bool ork_ts_is_sequence(const ork_ts_value *value);
 /* The graph's value for a tensor or number; NULL with an error for others, and when a view that
    has to be computed anew does not fit. */
@@ -240,9 +236,6 @@ double ork_ts_as_double(const ork_ts_value *number);
 int64_t ork_ts_as_int(const ork_ts_value *number); /* truncates and saturates */
 /* A number from a number or a constant tensor of one element; NULL without an error otherwise. */
 ork_ts_value *ork_ts_to_number(ork_ts *ts, ork_ts_value *value);
-/* Arithmetic of two numbers. */
-ork_ts_value *ork_ts_number_binary(ork_ts *ts, ork_op op, const ork_ts_value *a,
-                                   const ork_ts_value *b);
 /* Any of the operators with two inputs, as torch promotes their types. to_float: integers become
    floats first. NULL with an error. */
 ork_ts_value *ork_ts_binary(ork_ts *ts, ork_op op, ork_ts_value *a, ork_ts_value *b, bool to_float);
@@ -397,9 +390,6 @@ ork_ts_class *ork_ts_find_class(ork_ts *ts, const char *module, const char *name
 /* Calls a method; arguments fill the parameters in order. */
 ork_ts_value *ork_ts_call(ork_ts *ts, const ork_ts_module *module, ork_ts_function *function,
                           ork_ts_value *const *args, size_t count);
-/* Calls an operator by its name in the code: "torch.add". */
-ork_ts_value *ork_ts_call_op(ork_ts *ts, const char *name, ork_ts_value **items,
-                             const char *const *keywords, size_t count);
 
 /* ---- inputs.c, foreign.c --------------------------------------------------------------- */
 
