@@ -200,11 +200,12 @@ void ork_graph_add_output(ork_graph *graph, ork_value *value);
 /* Memory of the graph for a constant's data; NULL, with the error set, when there is none. */
 void *ork_graph_alloc(ork_graph *graph, ork_diag *diag, size_t size);
 /* Small constants: copied. */
-ork_value *ork_graph_constant_f32(ork_graph *graph, const char *name, int rank,
-                                  const int64_t *dims, const float *data);
+ork_value *ork_graph_constant_f32(ork_graph *graph, const char *name, int rank, const int64_t *dims,
+                                  const float *data);
 ork_value *ork_graph_scalar(ork_graph *graph, ork_dtype dtype, double number);
 
-/* Appends a node and returns its output, whose type is inferred. attrs may be NULL for all zero. name may be NULL. */
+/* Appends a node and returns its output, whose type is inferred. attrs may be NULL for all zero.
+ * name may be NULL. */
 ork_value *ork_graph_add(ork_graph *graph, ork_diag *diag, ork_op op, const ork_attrs *attrs,
                          ork_value *const *inputs, int input_count, const char *name);
 /* The same for up to three inputs. */
@@ -241,9 +242,8 @@ ork_value *ork_graph_find(const ork_graph *graph, const char *name);
 ork_value *ork_graph_evaluate(ork_graph *graph, ork_diag *diag, const ork_node *node);
 /* The same for a node that is not to be added: what ork_graph_add would have added. Importers use
    it so that arithmetic on shapes never enters the graph. */
-ork_value *ork_graph_add_folded(ork_graph *graph, ork_diag *diag, ork_op op,
-                                const ork_attrs *attrs, ork_value *const *inputs, int input_count,
-                                const char *name);
+ork_value *ork_graph_add_folded(ork_graph *graph, ork_diag *diag, ork_op op, const ork_attrs *attrs,
+                                ork_value *const *inputs, int input_count, const char *name);
 
 /* ---- verification and text ------------------------------------------------------------- */
 

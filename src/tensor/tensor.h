@@ -29,7 +29,7 @@ ork_shape ork_shape_of(int rank, const int64_t *dims);
 bool ork_shape_equal(const ork_shape *a, const ork_shape *b);
 /* Number of elements. Shapes inside a verified graph never overflow. */
 int64_t ork_shape_count(const ork_shape *shape);
-/* False when the number of bytes does not fit. */
+/* False when a dimension is negative or beyond 31 bits, or the number of bytes does not fit. */
 bool ork_shape_bytes(const ork_shape *shape, ork_dtype dtype, size_t *bytes);
 /* "1x3x416x416", "scalar"; at most size-1 characters. */
 char *ork_shape_text(const ork_shape *shape, char *text, size_t size);
