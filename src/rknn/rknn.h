@@ -26,6 +26,7 @@ typedef enum ork_rknn_kind {
     ORK_RKNN_CUSTOM_OP, /* version 2: carries compiled operators of the user */
     ORK_RKNN_LATER,     /* of RKNN-Toolkit2 or later: RK35xx, RV1103, RV1106 ... */
     ORK_RKNN_BARE_NBG,  /* the chip's network binary without a container */
+    ORK_RKNN_DAMAGED,   /* version 1 with consistent lengths and an unreadable JSON */
     ORK_RKNN_TRUNCATED,
     ORK_RKNN_EMPTY,
     ORK_RKNN_LFS_POINTER, /* Git LFS's stand-in for a file that was not downloaded */
@@ -49,7 +50,7 @@ typedef struct ork_rknn_info {
 } ork_rknn_info;
 
 /* Looks at the data itself; the flag "pre_compile" is wrong in files of some toolkit versions.
-   Costs no more than a search through the JSON for a few keys. */
+   Reads the whole JSON, in memory given back before it returns. */
 ork_rknn_kind ork_rknn_probe(ork_bytes bytes, ork_rknn_info *info); /* info may be NULL */
 const char *ork_rknn_kind_name(ork_rknn_kind kind);                 /* "plain", "precompiled" */
 
