@@ -96,7 +96,7 @@ typedef struct ork_pickle_dict {
 
 /* What was put on a CALL or OBJECT after it was made. */
 typedef struct ork_pickle_object {
-    ork_pickle_value *callable; /* for OBJECT the class */
+    ork_pickle_value *callable; /* GLOBAL, PERSISTENT, CALL or OBJECT */
     ork_pickle_value *args;     /* a TUPLE */
     ork_pickle_value *keywords; /* a DICT, or NULL (NEWOBJ_EX only) */
     ork_pickle_value *state;    /* of BUILD, or NULL */

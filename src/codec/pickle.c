@@ -83,12 +83,14 @@ static ork_pickle_value *top(machine *m)
 /* Takes the values above the last mark off the stack. They stay readable until the next push. */
 static bool pop_to_mark(machine *m, ork_pickle_value ***items, size_t *count)
 {
+    *items = NULL;
+    *count = height(m);
     if (!m->marks.count)
         return fail(m, "it needs a mark and there is none");
-    *count = height(m);
     m->marks.count--;
     m->stack.count -= *count;
-    *items = *count ? m->stack.items + m->stack.count : NULL;
+    if (*count)
+        *items = m->stack.items + m->stack.count;
     return true;
 }
 
@@ -493,13 +495,19 @@ static bool do_stack_global(machine *m, int variant)
     return push_global(m, module->string.text, name->string.text);
 }
 
+/* Old torch.save wrote the class of a module as a persistent id, together with its source. */
+static bool is_callable(const ork_pickle_value *value)
+{
+    return value->kind == ORK_PICKLE_GLOBAL || value->kind == ORK_PICKLE_CALL ||
+           value->kind == ORK_PICKLE_OBJECT || value->kind == ORK_PICKLE_PERSISTENT;
+}
+
 static bool push_object(machine *m, ork_pickle_kind kind, ork_pickle_value *callable,
                         ork_pickle_value *args, ork_pickle_value *keywords)
 {
     if (args->kind != ORK_PICKLE_TUPLE || (keywords && keywords->kind != ORK_PICKLE_DICT))
         return fail(m, "its arguments are not a tuple");
-    if (callable->kind != ORK_PICKLE_GLOBAL && callable->kind != ORK_PICKLE_CALL &&
-        callable->kind != ORK_PICKLE_OBJECT)
+    if (!is_callable(callable))
         return fail(m, "what it calls is neither a function nor a class");
     ork_pickle_value *value = new_value(m, kind);
     value->object = ORK_NEW(m->arena, ork_pickle_object);

@@ -244,7 +244,8 @@ static void evaluate_where(const evaluation *e)
         return;
     do {
         int64_t ic = broadcast_offset(&in[0]->type.shape, e->type->shape.rank, &at);
-        const ork_value *from = ork_element_get(in[0]->type.dtype, in[0]->data, ic) ? in[1] : in[2];
+        bool first = ork_element_get(in[0]->type.dtype, in[0]->data, ic) != 0.0;
+        const ork_value *from = first ? in[1] : in[2];
         move(e, i++, from->data, broadcast_offset(&from->type.shape, e->type->shape.rank, &at));
     } while (next_place(&e->type->shape, &at));
 }

@@ -146,8 +146,9 @@ static bool scan_dim(scanner *s, int64_t *dim)
 {
     size_t digits = 0;
     *dim = 0;
-    for (char c = peek(s); c >= '0' && c <= '9' && digits <= LARGEST_DIGITS; digits++) {
-        *dim = *dim * 10 + (c - '0');
+    for (char c = peek(s); c >= '0' && c <= '9'; digits++) {
+        if (digits < LARGEST_DIGITS)
+            *dim = *dim * 10 + (c - '0');
         s->offset++;
         c = s->offset < s->size ? s->text[s->offset] : '\0';
     }
