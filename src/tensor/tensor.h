@@ -87,8 +87,10 @@ void ork_element_set(ork_dtype dtype, void *data, int64_t index, double value);
 int64_t ork_element_get_int(ork_dtype dtype, const void *data, int64_t index);
 
 /* Reads a .npy file's bytes (versions 1 to 3, C or Fortran order, little or big endian, any of our
-   types and u16/u32/u64 when the values fit). Data comes from the arena, in C order. */
+   types; u16 becomes i32, u32 and u64 become i64 when the values fit). Data comes from the arena,
+   in C order; it needs at most twice the bytes' size. Fails with ORK_ERR_NPY. */
 bool ork_npy_read(ork_diag *diag, ork_arena *arena, ork_bytes bytes, ork_tensor *tensor);
+/* bf16, which NumPy lacks, goes out as f32. */
 bool ork_npy_write(ork_diag *diag, const char *path, const ork_tensor *tensor);
 
 #endif
