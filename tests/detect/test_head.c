@@ -16,11 +16,13 @@ typedef struct fixture {
     ork_arena *arena;
     ork_graph *graph;
     ork_head head;
+    int64_t width, height, classes;
 } fixture;
 
 static fixture start(void)
 {
-    return (fixture){.diag = ork_diag_new(), .arena = ork_arena_new()};
+    return (fixture){
+        .diag = ork_diag_new(), .arena = ork_arena_new(), .width = 64, .height = 48, .classes = 3};
 }
 
 static void finish(fixture *f)
@@ -30,9 +32,10 @@ static void finish(fixture *f)
     ork_diag_free(f->diag);
 }
 
-/* ---- building heads: 64x48 input, strides 8 16 32, three classes ---- */
+/* ---- building heads with strides 8 16 32 ---- */
+/* 64x48 input and three classes, unless the fixture says otherwise */
 
-enum { WIDTH = 64, HEIGHT = 48, CLASSES = 3, CHANNELS = 5 + CLASSES, ANCHORS = 48 + 12 + 4 };
+enum { CLASSES = 3, CHANNELS = 5 + CLASSES, ANCHORS = 48 + 12 + 4 };
 
 typedef struct spelling {
     bool sigmoid, flat, columns, decoded, reversed, one_layer;
@@ -83,7 +86,7 @@ static ork_value *map_of(fixture *f, ork_value *x, int64_t stride, const spellin
     if (s->one_layer)
         return conv(f, x, 3 * CHANNELS, stride);
     ork_value *parts[3] = {conv(f, x, 4, stride), conv(f, x, 1, stride),
-                           conv(f, x, CLASSES, stride)};
+                           conv(f, x, f->classes, stride)};
     for (int i = 1; i < 3 && s->sigmoid; i++)
         parts[i] = add1(f, ORK_OP_SIGMOID, NULL, parts[i]);
     return concat(f, parts, 3, 1);
@@ -109,14 +112,14 @@ static ork_value *decode_inside(fixture *f, ork_value *rows)
     xy = ork_graph_add2(f->graph, f->diag, ORK_OP_MUL, NULL, stride, xy, NULL);
     ork_value *wh = add1(f, ORK_OP_EXP, NULL, slice(f, rows, 2, 4));
     wh = ork_graph_add2(f->graph, f->diag, ORK_OP_MUL, NULL, wh, stride, NULL);
-    ork_value *parts[3] = {xy, wh, slice(f, rows, 4, CHANNELS)};
+    ork_value *parts[3] = {xy, wh, slice(f, rows, 4, 5 + f->classes)};
     return concat(f, parts, 3, 2);
 }
 
 static void build(fixture *f, const spelling *s)
 {
     f->graph = ork_graph_new("head");
-    const int64_t dims[4] = {1, 3, HEIGHT, WIDTH};
+    const int64_t dims[4] = {1, 3, f->height, f->width};
     ork_type type = ork_type_of(ORK_F32, 4, dims);
     ork_value *x = ork_graph_add_input(f->graph, "x", &type);
     ork_value *maps[3];
@@ -303,6 +306,57 @@ static void test_equals_numpy(void **state)
     finish(&f);
 }
 
+/* ---- a real network's outputs, where they are there ---- */
+
+static const float *read_output(fixture *f, const char *name)
+{
+    ork_file file;
+    ork_tensor tensor;
+    const char *path = ork_arena_printf(f->arena, "%s/models/yolox_nano/yolox_nano_coco_%s.npy",
+                                        getenv("ORK_SHARED"), name);
+    assert_true(ork_file_map(f->diag, path, &file));
+    assert_true(ork_npy_read(f->diag, f->arena, file.bytes, &tensor));
+    ork_file_unmap(&file);
+    return tensor.data;
+}
+
+static void expect_same_boxes(const ork_boxes *a, const ork_boxes *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        assert_int_equal(a->items[i].class_id, b->items[i].class_id);
+        assert_true(fabsf(a->items[i].score - b->items[i].score) < 1e-4f);
+        for (int c = 0; c < 4; c++)
+            assert_true(fabsf(a->items[i].corners[c] - b->items[i].corners[c]) < 0.05f);
+    }
+}
+
+/* The same weights exported as maps, flattened, and decoded, on the same picture. */
+static void test_exports_of_one_network_agree(void **state)
+{
+    (void)state;
+    if (!getenv("ORK_SHARED"))
+        skip();
+    fixture f = start();
+    f.width = f.height = 416;
+    f.classes = 80;
+    const float *maps[3] = {read_output(&f, "maps.out0"), read_output(&f, "maps.out1"),
+                            read_output(&f, "maps.out2")};
+    const float *flat = read_output(&f, "flat.out0"), *decoded = read_output(&f, "default.out0");
+    ork_boxes a = boxes_of(&f, &(spelling){.sigmoid = true}, maps);
+    assert_string_equal(f.head.description, "YOLOX, 3 maps, 80 classes, sigmoid inside");
+    ork_boxes b = boxes_of(&f, &(spelling){.sigmoid = true, .flat = true}, &flat);
+    ork_boxes c =
+        boxes_of(&f, &(spelling){.sigmoid = true, .flat = true, .decoded = true}, &decoded);
+    assert_in_range(a.count, 1, 1000);
+    expect_same_boxes(&a, &b);
+    expect_same_boxes(&a, &c);
+    f.head.boxes_decoded = f.head.object_logits = f.head.class_logits = ORK_ANSWER_UNKNOWN;
+    assert_true(ork_head_decode(f.diag, f.arena, &f.head, &decoded, 0.2f, &b));
+    expect_same_boxes(&c, &b); /* the values tell the same as the graph */
+    finish(&f);
+}
+
 /* ---- what is none ---- */
 
 static void expect_refused(const char *text, const char *reason)
@@ -352,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_any_order_of_maps),
         cmocka_unit_test(test_layouts_agree),
         cmocka_unit_test(test_equals_numpy),
+        cmocka_unit_test(test_exports_of_one_network_agree),
         cmocka_unit_test(test_others_are_refused),
         cmocka_unit_test(test_anchor_based_heads_are_refused),
     };
