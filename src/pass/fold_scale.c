@@ -65,6 +65,7 @@ static bool fold(ork_graph *graph, ork_diag *diag, ork_node *node)
             !ork_rewrite_scale_outputs(graph, diag, conv, factor, offset))
             continue;
         ork_graph_replace(graph, node->output, conv->output);
+        ork_graph_remove(graph, node); /* at once: its use of the convolution would hide the next */
         return true;
     }
     return false;
@@ -72,8 +73,10 @@ static bool fold(ork_graph *graph, ork_diag *diag, ork_node *node)
 
 bool ork_pass_fold_scale(ork_graph *graph, ork_diag *diag, size_t *changes)
 {
-    for (ork_node *node = graph->first; node; node = node->next)
+    for (ork_node *node = graph->first, *next; node; node = next) {
+        next = node->next;
         if (ork_op_table[node->op].op_class == ORK_CLASS_BINARY && fold(graph, diag, node))
             ++*changes;
+    }
     return true;
 }
