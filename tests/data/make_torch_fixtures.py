@@ -9,12 +9,14 @@ import os
 import sys
 import zipfile
 
+import numpy
 import torch
 from torch import nn
 
 folder = sys.argv[1]
 os.makedirs(folder, exist_ok=True)
 torch.manual_seed(0)
+WITHOUT_NUMBERS = ("unknown.pt", "data.pt", "recorded.pt")
 
 
 def path(name):
@@ -48,8 +50,21 @@ def tidy(module):
     return module
 
 
+def flatten(values):
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        else:
+            yield from flatten(value)
+
+
 def trace(name, module, *inputs, extra=None):
     traced = torch.jit.trace(tidy(module).eval(), inputs, check_trace=False)
+    if all(isinstance(i, torch.Tensor) for i in inputs) and name not in WITHOUT_NUMBERS:
+        x = torch.rand(inputs[0].shape)
+        numpy.save(path(name.replace(".pt", ".in.npy")), x.numpy())
+        for k, out in enumerate(flatten([traced(x)])):
+            numpy.save(path(name.replace(".pt", f".out{k}.npy")), out.detach().numpy())
     traced.save(path(name))
     without_debug(name, extra)
 
