@@ -16,7 +16,7 @@ from torch import nn
 folder = sys.argv[1]
 os.makedirs(folder, exist_ok=True)
 torch.manual_seed(0)
-WITHOUT_NUMBERS = ("unknown.pt", "data.pt", "recorded.pt")
+WITHOUT_NUMBERS = ("unknown.pt", "data.pt", "recorded.pt", "types.pt")
 
 
 def path(name):
