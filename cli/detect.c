@@ -55,6 +55,7 @@ typedef struct detect_job {
     ork_cli *cli;
     const values *options;
     ork_model *model;
+    ork_session *session;
     ork_detector *detector;
     ork_cli_list sources, labels, written;
     ork_cli_json images, results;
@@ -132,7 +133,7 @@ static int find_boxes(detect_job *job, const char *source, long frame, ork_pictu
     const ork_detection *boxes;
     int count;
     if (!ork_detector_run(job->detector, picture, &boxes, &count))
-        return ork_cli_model_failed(job->cli, job->model);
+        return ork_cli_report(job->cli, ork_session_error(job->session));
     job->image_count++;
     if (job->options->json) {
         image_to_json(job, source, frame, picture);
@@ -425,6 +426,7 @@ static int detect_with(detect_job *job, ork_session *session)
     options.fill = v->fill;
     options.bgr = v->bgr;
     options.max_boxes = v->max_boxes;
+    job->session = session;
     job->detector = ork_detector_new(session, &options);
     if (!job->detector)
         return ork_cli_report(job->cli, ork_session_error(session));
