@@ -175,15 +175,15 @@ static void look_up(const uint8_t *table, uint8_t *bytes, int64_t count)
         bytes[i] = table[bytes[i]];
 }
 
-/* LANES accumulators at a time to bytes; constants repeat after `vectors` of them. */
+/* 2 LANES accumulators at a time to bytes; constants repeat after `vectors` (even) of LANES. */
 static void requantize_bytes(const ork_requant *r, const requant_lanes *constants, int vectors,
                              const int32_t *from, uint8_t *to, int64_t count)
 {
-    for (int64_t i = 0; i < count; i += LANES) {
-        int32_t part[LANES];
-        ivec_store(part, requantize(r, &constants[i / LANES % vectors], ivec_load(from + i)));
-        for (int lane = 0; lane < LANES; lane++)
-            to[i + lane] = (uint8_t)part[lane];
+    for (int64_t i = 0; i < count; i += 2 * LANES) {
+        const int v = (int)(i / LANES % vectors);
+        ivec low = requantize(r, &constants[v], ivec_load(from + i));
+        ivec high = requantize(r, &constants[v + 1], ivec_load(from + i + LANES));
+        narrow(low, high, to + i);
     }
     look_up(r->table, to, count);
 }

@@ -62,4 +62,43 @@ ALWAYS_INLINE ivec requantize(const ork_requant *r, const requant_lanes *k, ivec
     return (ivec)_mm256_min_epi32(value, _mm256_set1_epi32(r->clamp_max));
 }
 
+/* 16 numbers of -128 .. 255 to bytes; the sums come as unpacking leaves them: a's and b's lower
+   halves, then the upper ones. */
+ALWAYS_INLINE void dw_narrow(ivec a, ivec b, uint8_t *to)
+{
+    __m256i words = _mm256_packs_epi32((__m256i)a, (__m256i)b);
+    words = _mm256_and_si256(words, _mm256_set1_epi16(0xff));
+    __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    _mm_storeu_si128((__m128i *)(void *)to, bytes);
+}
+
+/* The same for vectors one after the other. */
+ALWAYS_INLINE void narrow(ivec a, ivec b, uint8_t *to)
+{
+    dw_narrow((ivec)_mm256_permute2x128_si256((__m256i)a, (__m256i)b, 0x20),
+              (ivec)_mm256_permute2x128_si256((__m256i)a, (__m256i)b, 0x31), to);
+}
+
+/* Unpacking works inside each half of a register: low takes channels 0-3 and 8-11. */
+static int dw_lane(int channel)
+{
+    return (channel & 4 ? LANES : 0) + (channel & 8 ? 4 : 0) + (channel & 3);
+}
+
+static int dw_slot(int channel, int odd)
+{
+    return 2 * dw_lane(channel) + odd;
+}
+
+ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, const int16_t *w)
+{
+    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)x0);
+    __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)x1);
+    const ivec *weights = (const ivec *)(const void *)w;
+    sum[0] = madd(sum[0], (ivec)_mm256_unpacklo_epi16(a, b), weights[0]);
+    sum[1] = madd(sum[1], (ivec)_mm256_unpackhi_epi16(a, b), weights[1]);
+}
+
 #include "../simd/dense_i8.h"
+#include "../simd/depthwise_i8.h"
