@@ -79,6 +79,9 @@ int32_t ork_tp_copy(int32_t d, float ratio, int32_t zero, int32_t min, int32_t m
 /* The same unit fed with a real number: f16 and interpolated tables. */
 int32_t ork_tp_store(double value, float out_scale, int32_t zero, int32_t min, int32_t max);
 
+/* What a rule (not DFP) makes of a multiplier: mantissa * 2^exponent, the mantissa below 2^24. */
+void ork_requant_split(ork_rule rule, float multiplier, int64_t *mantissa, int *exponent);
+
 /* The weight of an integer average over `divisor` inputs, and for DFP its fraction bits. */
 int32_t ork_average_weight(ork_rule rule, int64_t divisor, int32_t *fraction);
 

@@ -136,6 +136,17 @@ static int64_t scale_even(int64_t accumulator, int32_t shift)
     return floored + (rest > half || (rest == half && (floored & 1)));
 }
 
+void ork_requant_split(ork_rule rule, float multiplier, int64_t *mantissa, int *exponent)
+{
+    if (!(multiplier > 0.0f))
+        multiplier = 0.0f;
+    if (rule == ORK_RULE_LION)
+        multiplier = cut_multiplier(multiplier);
+    else if (rule == ORK_RULE_FLOOR)
+        multiplier = round_multiplier(multiplier);
+    split(multiplier, mantissa, exponent);
+}
+
 int32_t ork_requant_one(const ork_requant *requant, float multiplier, int64_t accumulator)
 {
     int64_t mantissa, value;
@@ -143,13 +154,7 @@ int32_t ork_requant_one(const ork_requant *requant, float multiplier, int64_t ac
     if (requant->rule == ORK_RULE_DFP) {
         value = scale_even(accumulator, requant->shift);
     } else {
-        if (!(multiplier > 0.0f))
-            multiplier = 0.0f;
-        if (requant->rule == ORK_RULE_LION)
-            multiplier = cut_multiplier(multiplier);
-        else if (requant->rule == ORK_RULE_FLOOR)
-            multiplier = round_multiplier(multiplier);
-        split(multiplier, &mantissa, &exponent);
+        ork_requant_split(requant->rule, multiplier, &mantissa, &exponent);
         assert(accumulator >= INT32_MIN && accumulator <= INT32_MAX);
         if (requant->rule == ORK_RULE_PUMA)
             value = scale_away(accumulator * mantissa, exponent);

@@ -41,6 +41,11 @@ ALWAYS_INLINE vec vec_of(float value)
     return (vec){0} + value;
 }
 
+ALWAYS_INLINE ivec ivec_of(int32_t value)
+{
+    return (ivec){0} + value;
+}
+
 /* `on` where the comparison gave -1, else `off`. */
 ALWAYS_INLINE vec vec_select(ivec mask, vec on, vec off)
 {

@@ -22,3 +22,83 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
 #include "../simd/activation.h"
 #include "../simd/dense_f32.h"
 #include "../simd/depthwise_f32.h"
+#include "../simd/requant.h"
+
+/* sum + the pairwise products of 16 int16 */
+ALWAYS_INLINE ivec madd(ivec sum, ivec a, ivec b)
+{
+    return (ivec)_mm256_add_epi32((__m256i)sum, _mm256_madd_epi16((__m256i)a, (__m256i)b));
+}
+
+/* Four products, rounded and shifted; the result is in the low halves. */
+ALWAYS_INLINE __m256i scale_wide(ork_rule rule, __m256i acc, __m256i mantissa, const int64_t *shift,
+                                 const int64_t *offset)
+{
+    __m256i count = _mm256_loadu_si256((const __m256i *)(const void *)shift);
+    __m256i product = _mm256_mul_epi32(acc, mantissa);
+    __m256i sum =
+        _mm256_add_epi64(product, _mm256_loadu_si256((const __m256i *)(const void *)offset));
+    if (rule == ORK_RULE_PUMA) { /* a negative tie goes down */
+        sum = _mm256_add_epi64(sum, _mm256_cmpgt_epi64(_mm256_setzero_si256(), product));
+    } else if (rule == ORK_RULE_DFP) { /* the tie above an odd number goes up */
+        __m256i floored = _mm256_srlv_epi64(
+            _mm256_add_epi64(product, _mm256_set1_epi64x((int64_t)1 << 62)), count);
+        sum = _mm256_add_epi64(sum, _mm256_and_si256(floored, _mm256_set1_epi64x(1)));
+    }
+    return _mm256_srlv_epi64(sum, count);
+}
+
+ALWAYS_INLINE ivec requantize(const ork_requant *r, const requant_lanes *k, ivec accumulators)
+{
+    __m256i acc = _mm256_max_epi32((__m256i)accumulators, (__m256i)ivec_load(k->low));
+    acc = _mm256_min_epi32(acc, (__m256i)ivec_load(k->high));
+    __m256i mantissa = (__m256i)ivec_load(k->mantissa);
+    __m256i even = scale_wide(r->rule, acc, mantissa, k->shift, k->offset);
+    __m256i odd = scale_wide(r->rule, _mm256_srli_epi64(acc, 32), _mm256_srli_epi64(mantissa, 32),
+                             k->shift + LANES / 2, k->offset + LANES / 2);
+    __m256i value = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    value = _mm256_add_epi32(value, (__m256i)ivec_load(k->term));
+    value = _mm256_max_epi32(value, _mm256_set1_epi32(r->clamp_min));
+    return (ivec)_mm256_min_epi32(value, _mm256_set1_epi32(r->clamp_max));
+}
+
+/* 16 numbers of -128 .. 255 to bytes; the sums come as unpacking leaves them: a's and b's lower
+   halves, then the upper ones. */
+ALWAYS_INLINE void dw_narrow(ivec a, ivec b, uint8_t *to)
+{
+    __m256i words = _mm256_packs_epi32((__m256i)a, (__m256i)b);
+    words = _mm256_and_si256(words, _mm256_set1_epi16(0xff));
+    __m128i bytes =
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    _mm_storeu_si128((__m128i *)(void *)to, bytes);
+}
+
+/* The same for vectors one after the other. */
+ALWAYS_INLINE void narrow(ivec a, ivec b, uint8_t *to)
+{
+    dw_narrow((ivec)_mm256_permute2x128_si256((__m256i)a, (__m256i)b, 0x20),
+              (ivec)_mm256_permute2x128_si256((__m256i)a, (__m256i)b, 0x31), to);
+}
+
+/* Unpacking works inside each half of a register: low takes channels 0-3 and 8-11. */
+static int dw_lane(int channel)
+{
+    return (channel & 4 ? LANES : 0) + (channel & 8 ? 4 : 0) + (channel & 3);
+}
+
+static int dw_slot(int channel, int odd)
+{
+    return 2 * dw_lane(channel) + odd;
+}
+
+ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, const int16_t *w)
+{
+    __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)x0);
+    __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)x1);
+    const ivec *weights = (const ivec *)(const void *)w;
+    sum[0] = madd(sum[0], (ivec)_mm256_unpacklo_epi16(a, b), weights[0]);
+    sum[1] = madd(sum[1], (ivec)_mm256_unpackhi_epi16(a, b), weights[1]);
+}
+
+#include "../simd/dense_i8.h"
+#include "../simd/depthwise_i8.h"
