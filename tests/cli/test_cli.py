@@ -20,6 +20,7 @@ import zlib
 ORK = pathlib.Path(sys.argv[1]).resolve()
 EYES = pathlib.Path(sys.argv[2]).resolve() / 'eyes' if len(sys.argv) > 2 else None
 MODEL = EYES / 'eyes.pt' if EYES else None
+SIZE = ('--input-size', '3x416x416')  # the file does not record it
 HAS_MODEL = bool(MODEL and MODEL.is_file())
 VERBS = ['convert', 'info', 'run', 'detect', 'explain', 'completion', 'help', 'version']
 
@@ -211,7 +212,7 @@ class Model(Base):
         for i in range(3):
             png(cls.pictures / f'{i}.png', 60 + 10 * i, 50)
         cls.rknn = cls.shared / 'eyes.rknn'
-        result = ork('convert', MODEL, '-o', cls.rknn, '--dataset', cls.pictures, '--json')
+        result = ork('convert', MODEL, *SIZE, '-o', cls.rknn, '--dataset', cls.pictures, '--json')
         assert result.returncode == 0, result.stdout + result.stderr
         cls.converted = json.loads(result.stdout)
 
@@ -222,12 +223,12 @@ class Model(Base):
         self.assertFalse(list(self.shared.glob('ork-dataset-*')))
 
     def test_temporary_list_goes_away(self):
-        self.good('convert', MODEL, '-o', self.folder / 'x.rknn', '-d', self.pictures,
+        self.good('convert', MODEL, *SIZE, '-o', self.folder / 'x.rknn', '-d', self.pictures,
                   TMPDIR=str(self.folder))
         self.assertEqual([path.name for path in self.folder.iterdir()], ['x.rknn'])
 
     def test_unknown_config_key(self):
-        result = self.fails(2, 'E0301', 'convert', MODEL, '--config', 'meanXvalues=1',
+        result = self.fails(2, 'E0301', 'convert', MODEL, *SIZE, '--config', 'meanXvalues=1',
                             '-o', self.folder / 'x.rknn')
         self.assertFalse((self.folder / 'x.rknn').exists(), result.stderr)
 
@@ -240,7 +241,7 @@ class Model(Base):
         self.assertEqual(document['inputs'][0]['shape'][:2], [1, 3])
         self.assertGreater(document['weight_bytes'], 0)
         self.assertTrue(self.good('info', self.rknn, '--graph').stdout.startswith('graph'))
-        self.assertEqual(json.loads(self.good('info', MODEL, '--json').stdout)['format'], 'pytorch')
+        self.assertEqual(json.loads(self.good('info', MODEL, *SIZE, '--json').stdout)['format'], 'pytorch')
 
     def test_run(self):
         document = json.loads(self.good('run', self.rknn, self.pictures / '0.png', '--npy-out',
@@ -269,7 +270,7 @@ class Model(Base):
             self.assertLessEqual(y + height, image['height'] + 0.01)
             self.assertEqual(row['file_name'], image['file_name'])
         one = self.folder / 'one.jpg'
-        text = self.good('detect', MODEL, self.pictures / '1.png', '-o', one, '--ellipse').stdout
+        text = self.good('detect', MODEL, *SIZE, self.pictures / '1.png', '-o', one, '--ellipse').stdout
         self.assertRegex(text, r'1\.png: \d+ box')
         self.assertEqual(one.read_bytes()[:3], b'\xff\xd8\xff')
 
