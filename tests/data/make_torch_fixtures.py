@@ -16,7 +16,8 @@ from torch import nn
 folder = sys.argv[1]
 os.makedirs(folder, exist_ok=True)
 torch.manual_seed(0)
-WITHOUT_NUMBERS = ("unknown.pt", "data.pt", "recorded.pt", "types.pt")
+WITHOUT_NUMBERS = ("unknown.pt", "data.pt", "recorded.pt", "types.pt",
+                   "uneven.pt")
 
 
 def path(name):
@@ -155,11 +156,15 @@ class Types(nn.Module):
 class Pools(nn.Module):
     def forward(self, x):
         a = nn.functional.adaptive_avg_pool2d(x, 2)
-        b = nn.functional.adaptive_avg_pool2d(x, 3)
         c = nn.functional.max_pool2d(x, 3, 2, 1)
         d = nn.functional.interpolate(c, scale_factor=2.0)
         e = nn.functional.relu6(nn.functional.hardtanh(x, -2, 2)).mean((2, 3))
-        return a, b, d, e, nn.functional.pad(x, (1, 0, 2, 0))
+        return a, d, e, nn.functional.pad(x, (1, 0, 2, 0))
+
+
+class Uneven(nn.Module):
+    def forward(self, x):
+        return nn.functional.adaptive_avg_pool2d(x, 3)
 
 
 class Unknown(nn.Module):
@@ -213,6 +218,7 @@ trace("lists.pt", Lists(), torch.ones(2), [torch.ones(2), torch.ones(1)])
 trace("shapes.pt", Shapes(), picture(4, 2, 3))
 trace("types.pt", Types(), torch.ones(1, 2))
 trace("pools.pt", Pools(), picture(1, 4, 4))
+trace("uneven.pt", Uneven(), picture(1, 4, 4))
 trace("unknown.pt", Unknown(), picture(1, 2, 2))
 trace("data.pt", Data(), torch.full((1, 4), 2.0))
 trace("recorded.pt", Shared(), picture(2, 3, 3), extra=recorded(picture(2, 3, 3)))

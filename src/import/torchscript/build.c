@@ -5,21 +5,32 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* Memory for constants that are computed during import rather than stored in the file, and with it
-   the work on them, is bounded. */
-bool ork_ts_spend(ork_ts *ts, const ork_shape *shape, ork_dtype dtype)
+/* What is made during import rather than stored in the file, and with it the work on it, is
+   bounded. */
+static bool spend_bytes(ork_ts *ts, size_t bytes)
 {
-    size_t bytes;
-    if (!ork_shape_bytes(shape, dtype, &bytes))
-        return ork_ts_bad_shape(ts, "a tensor is too large") != NULL;
-    bytes += 64; /* what even the smallest value costs */
     if (bytes > ts->bytes_left) {
         ork_fail(ts->diag, ORK_ERR_UNSUPPORTED,
-                 "constants computed while importing need too much memory");
+                 "what the code computes while it is imported needs too much memory");
         return ork_where(ts->diag, "%s", ork_ts_place(ts));
     }
     ts->bytes_left -= bytes;
     return true;
+}
+
+bool ork_ts_spend(ork_ts *ts, const ork_shape *shape, ork_dtype dtype)
+{
+    enum { VALUE = 256 }; /* what even the smallest constant costs */
+    size_t bytes;
+    if (!ork_shape_bytes(shape, dtype, &bytes) || bytes > SIZE_MAX - VALUE)
+        return ork_ts_bad_shape(ts, "a tensor is too large") != NULL;
+    return spend_bytes(ts, bytes + VALUE);
+}
+
+static bool spend_on_node(ork_ts *ts, int inputs)
+{
+    enum { NODE = 1024, USE = 32 };
+    return spend_bytes(ts, NODE + USE * (size_t)inputs);
 }
 
 static bool is_torch_leaf(const ork_ts_module *module)
@@ -88,7 +99,7 @@ ork_value *ork_ts_add(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *
     for (int i = 0; i < count && i < ork_op_table[op].min_inputs; i++)
         if (!inputs[i])
             return NULL;
-    if (!spend_on_constants(ts, inputs, count) ||
+    if (!spend_on_node(ts, count) || !spend_on_constants(ts, inputs, count) ||
         (count == 1 && !spend_on_result(ts, op, attrs, inputs[0])))
         return NULL;
     size_t before = ts->graph->node_count;

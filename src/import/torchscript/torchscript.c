@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    MAX_STEPS = 2000000, /* expressions; a large transformer has ten thousand */
+    MAX_STEPS = 400000, /* expressions; a large transformer has 40 thousand */
     MAX_OUTPUTS = 1024,
     SPARE_BYTES = 64 * 1024 * 1024, /* for constants computed during import */
 };

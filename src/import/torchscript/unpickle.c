@@ -65,15 +65,14 @@ static bool storage_dtype(const char *name, ork_dtype *stored, ork_dtype *wanted
 /* The last element that the tensor reaches lies inside the storage. */
 static bool fits_storage(const ork_ts_tensor_info *info, size_t elements)
 {
-    size_t last, step;
-    if (!ork_shape_count(&info->shape))
+    int64_t last = info->offset, step;
+    if (ork_shape_count(&info->shape) == 0)
         return true;
-    last = (size_t)info->offset;
     for (int i = 0; i < info->shape.rank; i++)
-        if (!ork_mul_size((size_t)info->shape.dim[i] - 1, (size_t)info->stride[i], &step) ||
-            !ork_add_size(last, step, &last))
+        if (__builtin_mul_overflow(info->shape.dim[i] - 1, info->stride[i], &step) ||
+            __builtin_add_overflow(last, step, &last))
             return false;
-    return last < elements;
+    return (uint64_t)last < elements;
 }
 
 static bool is_dense(const ork_ts_tensor_info *info)
