@@ -287,8 +287,8 @@ static size_t container(uint8_t *out, uint64_t version, const char *data, size_t
     memcpy(out + 8, sizes, 16);
     memcpy(out + 24, data, data_size);
     memcpy(out + 24 + data_size, &json_size, 8);
-    memcpy(out + 32 + data_size, json, json_size);
-    return 32 + data_size + json_size;
+    memcpy(out + 32 + data_size, json, (size_t)json_size);
+    return 32 + data_size + (size_t)json_size;
 }
 
 static void expect(const void *data, size_t size, ork_rknn_kind kind, const char *id,

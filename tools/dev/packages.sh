@@ -48,9 +48,12 @@ install_packages() {
         apt-get install -y -q --no-install-recommends $missing >/dev/null
 }
 
-# foreign_libraries DEBIAN_ARCHITECTURE: unpacks packages_foreign under build-sysroot/.
+# foreign_libraries DEBIAN_ARCHITECTURE: unpacks packages_foreign under build-sysroot/ and writes the
+# cross file that says where.
 foreign_libraries() {
     local folder=$root/build-sysroot/$1 file
+    mkdir -p "$folder"
+    printf "[constants]\nsysroot = '%s'\n" "$folder" >"$folder.txt"
     if [ -f "$folder/complete" ]; then
         return 0
     fi

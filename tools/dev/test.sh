@@ -122,7 +122,8 @@ cross() {
         skip "$1: apt-get cannot fetch the $2 libraries"
         return
     fi
-    if built "build-$1" --cross-file "tools/cross/$1.txt" -Dpython=none; then
+    if built "build-$1" --cross-file "build-sysroot/$2.txt" \
+        --cross-file "tools/cross/$1.txt" -Dpython=none; then
         meson_tests "build-$1" --suite unit --suite fuzz --timeout-multiplier 10
     fi
 }
