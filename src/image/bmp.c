@@ -99,7 +99,7 @@ static bool read_headers(bmp *b)
     b->data_offset = ork_read_u32(&reader);
     b->header_size = ork_read_u32(&reader);
     uint32_t colours = read_header(b, &reader);
-    if (reader.failed)
+    if (reader.failed || b->header_size > b->bytes.size - FILE_HEADER)
         return ork_image_truncated(b->diag, ORK_IMAGE_BMP);
     if (b->header_size != OLD_HEADER && b->header_size < HEADER)
         return fail(b, "its header has a size that no program writes");
