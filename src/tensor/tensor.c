@@ -64,7 +64,8 @@ bool ork_shape_bytes(const ork_shape *shape, ork_dtype dtype, size_t *bytes)
 {
     *bytes = ork_dtype_table[dtype].size;
     for (int i = 0; i < shape->rank; i++)
-        if (shape->dim[i] < 0 || !ork_mul_size(*bytes, (size_t)shape->dim[i], bytes))
+        if (shape->dim[i] < 0 || shape->dim[i] > INT32_MAX ||
+            !ork_mul_size(*bytes, (size_t)shape->dim[i], bytes))
             return false;
     return *bytes <= PTRDIFF_MAX;
 }

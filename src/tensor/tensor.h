@@ -29,7 +29,7 @@ ork_shape ork_shape_of(int rank, const int64_t *dims);
 bool ork_shape_equal(const ork_shape *a, const ork_shape *b);
 /* Number of elements. Shapes inside a verified graph never overflow. */
 int64_t ork_shape_count(const ork_shape *shape);
-/* False when the number of bytes does not fit. */
+/* False when a dimension is negative or beyond 31 bits, or the number of bytes does not fit. */
 bool ork_shape_bytes(const ork_shape *shape, ork_dtype dtype, size_t *bytes);
 /* "1x3x416x416", "scalar"; at most size-1 characters. */
 char *ork_shape_text(const ork_shape *shape, char *text, size_t size);
@@ -87,8 +87,10 @@ void ork_element_set(ork_dtype dtype, void *data, int64_t index, double value);
 int64_t ork_element_get_int(ork_dtype dtype, const void *data, int64_t index);
 
 /* Reads a .npy file's bytes (versions 1 to 3, C or Fortran order, little or big endian, any of our
-   types and u16/u32/u64 when the values fit). Data comes from the arena, in C order. */
+   types; u16 becomes i32, u32 and u64 become i64 when the values fit). Data comes from the arena,
+   in C order; it needs at most twice the bytes' size. Fails with ORK_ERR_NPY. */
 bool ork_npy_read(ork_diag *diag, ork_arena *arena, ork_bytes bytes, ork_tensor *tensor);
+/* bf16, which NumPy lacks, goes out as f32. */
 bool ork_npy_write(ork_diag *diag, const char *path, const ork_tensor *tensor);
 
 #endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The complete C interface of OpenRKNN: from a trained network's file to a quantized model, its
+   simulation, and boxes on pictures. The command line `ork` and the Python package use nothing
+   else.
+
+   Objects are opaque and belong to one thread at a time; different objects may be used from
+   different threads. Calls that can fail return false or NULL and leave an error in the object they
+   were called on. Option structures start with `size`, which must be sizeof the structure, so that
+   they can grow; ORK_OPTIONS_INIT sets it and zeroes the rest: zero always means the default. */
+#ifndef OPENRKNN_H
+#define OPENRKNN_H
+
+#include <openrknn/error.h>
+#include <openrknn/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+    #define ORK_API __attribute__((visibility("default")))
+#else
+    #define ORK_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ORK_OPTIONS_INIT(type)                                                                     \
+    {                                                                                              \
+        .size = sizeof(type)                                                                       \
+    }
+
+ORK_API const char *ork_version(void); /* "0.1.0" */
+
+/* The list of all errors there are: id, name, fix and exit code, the other texts "". NULL ends it.
+ */
+ORK_API const ork_error *ork_error_at(int index);
+
+/* ---- the model ------------------------------------------------------------------------- */
+
+/* A network on its way: configured, loaded, built, exported. */
+typedef struct ork_model ork_model;
+
+ORK_API ork_model *ork_model_new(void);
+ORK_API void ork_model_free(ork_model *model); /* sessions of the model must be freed before */
+
+/* The last failure; its id is "" when the last call succeeded. Valid until the next call. */
+ORK_API const ork_error *ork_model_error(const ork_model *model);
+/* Lines up to and including the given level go to `log`; NULL is silence, the default. */
+ORK_API void ork_model_set_log(ork_model *model, ork_log_fn log, void *user, ork_log_level up_to);
+ORK_API void ork_model_set_progress(ork_model *model, ork_progress_fn progress, void *user);
+/* Threads for building and for sessions; 0, the default, takes all processors. */
+ORK_API void ork_model_set_threads(ork_model *model, int threads);
+
+/* One configuration key of RKNN.config, as text: numbers are separated by spaces or commas, inputs
+   by '#'. ("mean_values", "123.675 116.28 103.53"), ("reorder_channel", "2 1 0"),
+   ("target_platform", "rk1808"), ("quantized_dtype", "dynamic_fixed_point-i8") ... Must come before
+   build; preprocessing keys before load are checked against the network when it is loaded. */
+ORK_API bool ork_model_config(ork_model *model, const char *key, const char *value);
+
+/* The table behind ork_model_config, for help texts and forms; NULL ends it. */
+typedef struct ork_config_key {
+    const char *name;
+    const char *default_value;
+    const char *values; /* "u8|i8" for a choice, else the kind: "bool", "int", "numbers", ... */
+    const char *help;
+} ork_config_key;
+ORK_API const ork_config_key *ork_config_key_at(int index);
+
+/* The size of one input: [C,H,W] or [N,C,H,W]. */
+typedef struct ork_input_size {
+    int rank;
+    int64_t dims[8];
+} ork_input_size;
+
+/* A TorchScript file from torch.jit.trace. Sizes may be absent (count 0) when the file records
+   them. */
+ORK_API bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_size *sizes,
+                                    int count);
+ORK_API bool ork_model_load_rknn(ork_model *model, const char *path);
+/* By the file's content: TorchScript, .rknn. */
+ORK_API bool ork_model_load(ork_model *model, const char *path, const ork_input_size *sizes,
+                            int count);
+
+typedef struct ork_build_options {
+    size_t size;
+    bool do_quantization;
+    const char *dataset; /* text file: one sample a line, inputs separated by spaces */
+    int rknn_batch_size; /* 0 is 1 */
+    bool pre_compile;
+} ork_build_options;
+ORK_API bool ork_model_build(ork_model *model, const ork_build_options *options);
+ORK_API bool ork_model_export(ork_model *model, const char *path);
+
+/* ---- what a model is ------------------------------------------------------------------- */
+
+typedef struct ork_tensor_info {
+    const char *name; /* valid as long as the model, until it is loaded or built again */
+    ork_dtype dtype;
+    int rank;
+    int64_t dims[8];   /* pictures: N C H W */
+    const char *quant; /* "" or "affine" or "dfp" */
+    float scale;
+    int32_t zero_point;
+    int32_t fraction_length;
+} ork_tensor_info;
+
+ORK_API int ork_model_input_count(const ork_model *model);
+ORK_API int ork_model_output_count(const ork_model *model);
+ORK_API bool ork_model_input_info(const ork_model *model, int index, ork_tensor_info *info);
+ORK_API bool ork_model_output_info(const ork_model *model, int index, ork_tensor_info *info);
+
+/* What the model is as a whole. Texts are "" where there is nothing to say; they live as long as
+   those of ork_tensor_info. False before a model is loaded. */
+typedef struct ork_model_info {
+    const char *format; /* of the file it came from: "pytorch", "rknn" */
+    const char *name;   /* of the network */
+    const char *target; /* platforms, comma separated: "rk1808" */
+    bool quantized;     /* some values are integers with a quantization */
+    size_t operator_count;
+    size_t weight_count; /* numbers in constants of floats and of quantized values */
+    size_t weight_bytes;
+} ork_model_info;
+ORK_API bool ork_model_get_info(const ork_model *model, ork_model_info *info);
+
+/* What happens to an input's picture before it enters the network: channel c becomes
+   (picture[reorder[c]] - mean[c]) / std[c]. count is the number of channels, 0 when nothing
+   happens. False when there is no such input. */
+typedef struct ork_preprocess_info {
+    int count;
+    const float *mean, *std;
+    const int *reorder;
+} ork_preprocess_info;
+ORK_API bool ork_model_preprocess_info(const ork_model *model, int index,
+                                       ork_preprocess_info *info);
+
+/* The graph in its text form, or a summary as JSON; NULL before a model is loaded. To be freed
+   with ork_text_free. */
+ORK_API char *ork_model_text(const ork_model *model, bool all_constants);
+ORK_API char *ork_model_json(const ork_model *model);
+ORK_API void ork_text_free(char *text);
+
+/* ---- running --------------------------------------------------------------------------- */
+
+/* Runs a built or loaded model in the simulator. */
+typedef struct ork_session ork_session;
+
+typedef struct ork_session_options {
+    size_t size;
+    const char *target;    /* NULL: the simulator on this computer */
+    const char *device_id; /* NULL: the only device */
+    int threads;           /* 0: as the model */
+} ork_session_options;
+
+/* NULL on failure, with the error in the model. options may be NULL. */
+ORK_API ork_session *ork_session_new(ork_model *model, const ork_session_options *options);
+ORK_API void ork_session_free(ork_session *session);
+ORK_API const ork_error *ork_session_error(const ork_session *session);
+
+typedef enum ork_format {
+    ORK_NHWC,
+    ORK_NCHW,
+} ork_format;
+
+typedef struct ork_input {
+    const void *data; /* elements in row-major order of dims */
+    ork_dtype dtype;  /* U8, I8, I16, F16, F32 */
+    ork_format format;
+    int rank; /* 4, or 3 for a picture without batch; other ranks as the network's input */
+    int64_t dims[8];
+    bool pass_through; /* no channel order, mean and std; the elements go in as they are */
+} ork_input;
+
+/* Runs once. Inputs are only read during the call. */
+ORK_API bool ork_session_run(ork_session *session, const ork_input *inputs, int count);
+
+typedef struct ork_output_view {
+    const float *data; /* real values in the network's own order; valid until the next run */
+    size_t count;
+    int rank;
+    int64_t dims[8];
+    const void *raw; /* the same before dequantization, or the same floats */
+    ork_dtype raw_dtype;
+} ork_output_view;
+ORK_API bool ork_session_output(ork_session *session, int index, ork_output_view *view);
+
+typedef struct ork_session_stats {
+    size_t arena_bytes;  /* all intermediate tensors, planned once */
+    size_t weight_bytes; /* packed weights */
+    double last_run_ms;
+} ork_session_stats;
+ORK_API void ork_session_get_stats(const ork_session *session, ork_session_stats *stats);
+
+/* ---- pictures -------------------------------------------------------------------------- */
+
+/* 8-bit RGB. */
+typedef struct ork_picture {
+    int width, height;
+    ptrdiff_t stride; /* bytes from row to row */
+    uint8_t *pixels;
+} ork_picture;
+
+/* JPEG, PNG or BMP by content. Errors go to the model, which may be any. */
+ORK_API bool ork_picture_read(ork_model *model, const char *path, ork_picture *picture);
+/* The same from memory. */
+ORK_API bool ork_picture_decode(ork_model *model, const void *bytes, size_t size,
+                                ork_picture *picture);
+/* A bilinear copy of another size, as cv2.resize makes it. */
+ORK_API bool ork_picture_resize(ork_model *model, const ork_picture *picture, int width, int height,
+                                ork_picture *resized);
+/* JPEG or PNG by the path's ending. */
+ORK_API bool ork_picture_write(ork_model *model, const char *path, const ork_picture *picture);
+ORK_API void ork_picture_free(ork_picture *picture);
+
+/* ---- arrays ---------------------------------------------------------------------------- */
+
+/* An array of numpy's .npy files: elements in row-major order. */
+typedef struct ork_array {
+    ork_dtype dtype;
+    int rank;
+    int64_t dims[8];
+    void *data;
+} ork_array;
+
+/* Errors go to the model, which may be any. */
+ORK_API bool ork_array_read_npy(ork_model *model, const char *path, ork_array *array);
+ORK_API bool ork_array_write_npy(ork_model *model, const char *path, const ork_array *array);
+/* For arrays that were read. */
+ORK_API void ork_array_free(ork_array *array);
+
+/* ---- detection ------------------------------------------------------------------------- */
+
+/* Finds the boxes in the outputs of a YOLOX-class network; what kind of head it is, and whether
+   scores still need their sigmoid, is recognised from the graph. */
+typedef struct ork_detector ork_detector;
+
+typedef enum ork_letterbox_mode {
+    ORK_LETTERBOX_AUTO,   /* as the network's family trains: top-left with 114 */
+    ORK_LETTERBOX_CENTER, /* centred, 128: as the article's script */
+    ORK_LETTERBOX_TOP_LEFT,
+    ORK_LETTERBOX_STRETCH, /* plain resize */
+} ork_letterbox_mode;
+
+typedef struct ork_detect_options {
+    size_t size;
+    float score_threshold; /* 0: 0.3 */
+    float nms_threshold;   /* 0: 0.45 */
+    bool class_agnostic;   /* one NMS over all classes */
+    ork_letterbox_mode letterbox;
+    int fill;      /* 0: the mode's own */
+    bool bgr;      /* the network's input, before reorder_channel, is BGR */
+    int max_boxes; /* 0: 300 */
+} ork_detect_options;
+
+typedef struct ork_detection {
+    int class_id;
+    float score;
+    float left, top, right, bottom; /* in pixels of the picture */
+} ork_detection;
+
+/* NULL, with the error in the session, when the outputs are no detection head that we know. */
+ORK_API ork_detector *ork_detector_new(ork_session *session, const ork_detect_options *options);
+ORK_API void ork_detector_free(ork_detector *detector);
+ORK_API int ork_detector_class_count(const ork_detector *detector);
+/* One line: "YOLOX, 3 maps, 80 classes, sigmoid inside". */
+ORK_API const char *ork_detector_description(const ork_detector *detector);
+/* Runs the session on the picture. The boxes, best first, are valid until the next call. */
+ORK_API bool ork_detector_run(ork_detector *detector, const ork_picture *picture,
+                              const ork_detection **boxes, int *count);
+
+typedef enum ork_shape_style {
+    ORK_DRAW_RECTANGLE,
+    ORK_DRAW_ELLIPSE,
+} ork_shape_style;
+/* labels may be NULL; classes beyond label_count are drawn by number. */
+ORK_API void ork_draw_detections(ork_picture *picture, const ork_detection *boxes, int count,
+                                 const char *const *labels, int label_count, ork_shape_style style);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Chooses rows of kernels.def. */
+#include "internal.h"
+
+#include <assert.h>
+
+static const ork_conv_kernel conv_kernels[] = {
+#define ORK_CONV_KERNEL(kind, dtype, isa, name, supports, packed_bytes, pack, scratch_bytes, run)  \
+    {name, ORK_CONV_##kind, ORK_##dtype, ORK_ISA_##isa, supports, packed_bytes,                    \
+     pack, scratch_bytes,   run},
+#define ORK_RUN_KERNEL(op, isa, function)
+#include "kernels.def"
+#undef ORK_CONV_KERNEL
+#undef ORK_RUN_KERNEL
+};
+
+size_t ork_conv_kernel_count(void)
+{
+    return ORK_COUNT(conv_kernels);
+}
+
+const ork_conv_kernel *ork_conv_kernel_at(size_t index)
+{
+    assert(index < ORK_COUNT(conv_kernels));
+    return &conv_kernels[index];
+}
+
+const ork_conv_kernel *ork_conv_select(const ork_conv *conv)
+{
+    uint32_t features = ork_cpu_features();
+    for (size_t i = 0; i < ORK_COUNT(conv_kernels); i++) {
+        const ork_conv_kernel *kernel = &conv_kernels[i];
+        if (kernel->kind == conv->kind && kernel->dtype == conv->dtype &&
+            (features >> kernel->isa & 1) && kernel->supports(conv))
+            return kernel;
+    }
+    assert(!"every kind and type has a C row");
+    return NULL;
+}
+
+/* The other operators: rows of all, tagged by operator, in the order of the list. */
+typedef enum operator_id { OP_UNARY, OP_TABLE8, OP_POOLING, OP_BINARY, OP_MATMUL } operator_id;
+typedef void (*any_fn)(void);
+static const struct run_kernel {
+    operator_id op;
+    ork_isa isa;
+    any_fn function;
+} run_kernels[] = {
+#define ORK_CONV_KERNEL(kind, dtype, isa, name, supports, packed_bytes, pack, scratch_bytes, run)
+#define ORK_RUN_KERNEL(op, isa, function) {OP_##op, ORK_ISA_##isa, (any_fn)function},
+#include "kernels.def"
+#undef ORK_CONV_KERNEL
+#undef ORK_RUN_KERNEL
+};
+
+static any_fn choose(operator_id op)
+{
+    uint32_t features = ork_cpu_features();
+    for (size_t i = 0; i < ORK_COUNT(run_kernels); i++) {
+        if (run_kernels[i].op == op && (features >> run_kernels[i].isa & 1))
+            return run_kernels[i].function;
+    }
+    assert(!"every operator has a C row");
+    return NULL;
+}
+
+void ork_unary_run(const ork_unary *unary, const float *in, float *out, int64_t begin, int64_t end)
+{
+    ((ork_run_UNARY *)choose(OP_UNARY))(unary, in, out, begin, end);
+}
+
+void ork_table8_run(const ork_table_map *map, const uint8_t table[256], const uint8_t *in,
+                    uint8_t *out, int64_t begin, int64_t end)
+{
+    ((ork_run_TABLE8 *)choose(OP_TABLE8))(map, table, in, out, begin, end);
+}
+
+void ork_pooling_run(const ork_pooling *pooling, const void *in, void *out, int64_t begin,
+                     int64_t end)
+{
+    ((ork_run_POOLING *)choose(OP_POOLING))(pooling, in, out, begin, end);
+}
+
+void ork_binary_run(const ork_binary *binary, const void *a, const void *b, void *out,
+                    int64_t begin, int64_t end)
+{
+    ((ork_run_BINARY *)choose(OP_BINARY))(binary, a, b, out, begin, end);
+}
+
+void ork_matmul_run(const ork_matmul *matmul, const float *a, const float *b, float *out,
+                    int64_t begin, int64_t end)
+{
+    ((ork_run_MATMUL *)choose(OP_MATMUL))(matmul, a, b, out, begin, end);
+}

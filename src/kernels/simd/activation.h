@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Template: activations on vectors of floats. See lanes.h. */
+
+/* exp of |x| <= 88, relative error below 1e-6: x = n ln 2 + r, then the Taylor polynomial of r up
+   to the 6th power (|r| <= 0.35, so what is left out is below 2e-7). */
+ALWAYS_INLINE vec vec_exp(vec x)
+{
+    const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
+    vec t = x * 1.44269504f + shifter;
+    vec n = t - shifter;
+    vec r = x - n * 0.693145752f;
+    r = r - n * 1.42860677e-6f;
+    vec p = r * 0.00138888889f + 0.00833333333f;
+    p = p * r + 0.0416666667f;
+    p = p * r + 0.166666667f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    ivec power = ((ivec)t - 0x4b400000 + 127) << 23;
+    return p * (vec)power;
+}
+
+ALWAYS_INLINE vec vec_sigmoid(vec x)
+{
+    vec clamped = vec_min(vec_of(87.0f), vec_max(vec_of(-87.0f), x));
+    return 1.0f / (1.0f + vec_exp(-clamped));
+}
+
+ALWAYS_INLINE vec vec_clip(vec x, float low, float high)
+{
+    return vec_min(vec_of(high), vec_max(vec_of(low), x));
+}
+
+ALWAYS_INLINE vec vec_silu(vec x)
+{
+    return vec_max(vec_of(-1e30f), x) * vec_sigmoid(x);
+}
+
+ALWAYS_INLINE vec vec_leaky(vec x, float slope)
+{
+    return vec_select(x > 0.0f, x, x * slope);
+}
+
+#define FOR_EACH_VEC(expression)                                                                   \
+    for (int64_t i = 0; i < count; i += LANES) {                                                   \
+        vec x = vec_load(data + i);                                                                \
+        vec_store(data + i, expression);                                                           \
+    }                                                                                              \
+    return
+
+/* In place; count is a multiple of LANES. */
+static void activate_vectors(const ork_activation *f, float *data, int64_t count)
+{
+    switch (f->op) {
+    case ORK_UNARY_IDENTITY:
+        return;
+    case ORK_UNARY_RELU:
+        FOR_EACH_VEC(vec_max(vec_of(0.0f), x));
+    case ORK_UNARY_CLIP:
+        FOR_EACH_VEC(vec_clip(x, f->alpha, f->beta));
+    case ORK_UNARY_LEAKY_RELU:
+        FOR_EACH_VEC(vec_leaky(x, f->alpha));
+    case ORK_UNARY_SIGMOID:
+        FOR_EACH_VEC(vec_sigmoid(x));
+    case ORK_UNARY_SILU:
+        FOR_EACH_VEC(vec_silu(x));
+    case ORK_UNARY_HARD_SWISH:
+        FOR_EACH_VEC(x * vec_clip(x + 3.0f, 0.0f, 6.0f) * (1.0f / 6.0f));
+    case ORK_UNARY_HARD_SIGMOID:
+        FOR_EACH_VEC(vec_clip(x * f->alpha + f->beta, 0.0f, 1.0f));
+    default:
+        for (int64_t i = 0; i < count; i++)
+            data[i] = ork_activate(f, data[i]);
+    }
+}
+
+static void activate_row(const ork_activation *f, const float *in, float *out, int64_t count)
+{
+    float block[64];
+    for (int64_t i = 0; i < count; i += 64) {
+        int64_t part = ork_min64(64, count - i);
+        int64_t padded = (part + LANES - 1) / LANES * LANES;
+        memset(block, 0, sizeof(block));
+        memcpy(block, in + i, (size_t)part * sizeof(float));
+        activate_vectors(f, block, padded);
+        memcpy(out + i, block, (size_t)part * sizeof(float));
+    }
+}
+
+void ISA(ork_unary)(const ork_unary *u, const float *in, float *out, int64_t begin, int64_t end)
+{
+    if (u->in_stride == u->length && u->out_stride == u->length) {
+        activate_row(&u->function, in + begin * u->length, out + begin * u->length,
+                     (end - begin) * u->length);
+        return;
+    }
+    for (int64_t row = begin; row < end; row++)
+        activate_row(&u->function, in + row * u->in_stride, out + row * u->out_stride, u->length);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Vectors of LANES floats or int32 in the compilers' common vector language, so that one template
+   serves every instruction set. Included once by each instruction set's file, which defines first
+     LANES            floats in a register
+     ISA(name)        the name with the set's suffix
+     vec_max(a, b), vec_min(a, b)    b when a or b is not a number
+     vec_round(a)     to nearest, half to even
+     vec_to_int(a)    of integers inside int32 */
+#ifndef ORK_KERNELS_LANES_H
+#define ORK_KERNELS_LANES_H
+
+#include "../internal.h"
+
+typedef float vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE vec vec_load(const float *from)
+{
+    return *(const vec *)(const void *)from;
+}
+
+ALWAYS_INLINE void vec_store(float *to, vec value)
+{
+    *(vec *)(void *)to = value;
+}
+
+ALWAYS_INLINE ivec ivec_load(const int32_t *from)
+{
+    return *(const ivec *)(const void *)from;
+}
+
+ALWAYS_INLINE void ivec_store(int32_t *to, ivec value)
+{
+    *(ivec *)(void *)to = value;
+}
+
+ALWAYS_INLINE vec vec_of(float value)
+{
+    return (vec){0} + value;
+}
+
+/* `on` where the comparison gave -1, else `off`. */
+ALWAYS_INLINE vec vec_select(ivec mask, vec on, vec off)
+{
+    return (vec)((mask & (ivec)on) | (~mask & (ivec)off));
+}
+
+#endif

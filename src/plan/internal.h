@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share. */
+#ifndef ORK_PLAN_INTERNAL_H
+#define ORK_PLAN_INTERNAL_H
+
+#include "plan.h"
+
+/* How a value lies in memory. PLAIN is row-major in the graph's order of axes; PIXELS is
+   N H W C with a stride from pixel to pixel, for values of 4 axes. */
+typedef enum layout {
+    LAYOUT_PLAIN,
+    LAYOUT_PIXELS,
+} layout;
+
+/* The memory of a value, or a place inside another one's memory. */
+typedef struct slot {
+    const ork_value *value;
+    layout layout;
+    int64_t pixel_stride; /* PIXELS: in elements */
+    struct slot *parent;  /* NULL for a root */
+    size_t parent_offset; /* bytes */
+    const void *constant; /* roots outside of the arena; else NULL */
+    /* Roots: */
+    size_t bytes, offset;
+    int first, last; /* the steps between which it is alive */
+} slot;
+
+enum { MOST_INPUTS = 2, WHOLE_RUN = 1 << 30 };
+
+typedef struct operand {
+    slot *slot;
+    size_t offset; /* bytes into the slot, for slices */
+} operand;
+
+/* The resolved pointers of a step. */
+typedef struct call {
+    const void *in[MOST_INPUTS];
+    void *out, *scratch;
+} call;
+
+typedef void (*step_fn)(const void *params, const call *c, int64_t begin, int64_t end);
+
+typedef struct step {
+    const char *layer, *kernel;
+    step_fn run;
+    const void *params;
+    operand in[MOST_INPUTS], out;
+    int in_count;
+    int64_t units;          /* what run's range is over */
+    double work;            /* about how many operations; small steps are not split */
+    size_t scratch_bytes;   /* for each worker */
+    const ork_value *value; /* computed by this step, or NULL */
+} step;
+
+struct ork_plan {
+    ork_arena *arena; /* everything here */
+    const ork_graph *graph;
+    ork_plan_options options;
+    ORK_VEC(step) steps;
+    ORK_VEC(slot *) roots; /* those in the arena */
+    slot **inputs, **outputs;
+    size_t arena_bytes, live_bytes, weight_bytes, scratch_bytes;
+};
+
+/* While a plan is made. */
+typedef struct planner {
+    ork_plan *plan;
+    ork_diag *diag;
+    layout *layouts;         /* by value id */
+    slot **slots;            /* by value id; NULL until asked for */
+    slot **converted;        /* by value id: its copy in the other layout */
+    const ork_value **homes; /* by value id: the concat it is written into, or NULL */
+    int64_t *home_channels;  /* by value id: at which channel */
+    bool *fused;             /* by value id: computed by the step of the node before */
+} planner;
+
+/* layout.c */
+void choose_layouts(planner *p);
+void choose_homes(planner *p);
+slot *slot_of(planner *p, const ork_value *value);
+/* The value in the layout wanted, copied there by a step when it lies otherwise. */
+slot *slot_in(planner *p, const ork_value *value, layout wanted);
+/* Strides, in elements, of the value's axes. */
+void slot_strides(const slot *s, int64_t strides[ORK_MAX_RANK]);
+bool slot_is_dense(const slot *s); /* no gaps between pixels */
+size_t element_size(const ork_value *value);
+
+/* memory.c */
+void touch(slot *s, int at);
+void place_roots(ork_plan *plan);
+
+/* lower_*.c: emit the steps of a node. */
+typedef bool (*lower_fn)(planner *p, const ork_node *node);
+bool lower_convolution(planner *p, const ork_node *node);
+bool lower_pool(planner *p, const ork_node *node);
+bool lower_unary(planner *p, const ork_node *node);
+bool lower_convert(planner *p, const ork_node *node);
+bool lower_binary(planner *p, const ork_node *node);
+bool lower_resize(planner *p, const ork_node *node);
+bool lower_softmax(planner *p, const ork_node *node);
+bool lower_reduce(planner *p, const ork_node *node);
+bool lower_matmul(planner *p, const ork_node *node);
+bool lower_layer_norm(planner *p, const ork_node *node);
+bool lower_batch_norm(planner *p, const ork_node *node);
+bool lower_concat(planner *p, const ork_node *node);
+bool lower_movement(planner *p, const ork_node *node);
+bool lower_reshape(planner *p, const ork_node *node);
+bool lower_pad(planner *p, const ork_node *node);
+
+/* Adds a step; the operands' slots live from their first to their last step. */
+step *emit(planner *p, const ork_node *node, const char *kernel, step_fn run, const void *params,
+           int64_t units, double work, slot *out, slot *a, slot *b);
+void emit_copy(planner *p, const char *layer, const ork_loop *loop, size_t size, operand out,
+               operand in, const ork_value *value);
+void *plan_params(planner *p, const void *params, size_t size);
+bool not_yet(planner *p, const ork_node *node, const char *why);
+
+/* activation.c */
+/* The kernels' name for a function of one element; false when there is none. */
+bool activation_of(const ork_node *node, ork_activation *activation);
+/* The table of a quantized 8-bit function. After a convolution of the same scale, relu and clip
+   are the convolution's clamp, as on the chips, whether they are fused or not. */
+void function_table(const ork_node *node, uint8_t table[256]);
+/* The function that can be computed in the step of `node`, or NULL. */
+const ork_node *fusable_function(planner *p, const ork_node *node);
+
+/* Rows of equal length that cover a value, for functions of one element. */
+typedef struct rows {
+    int64_t count, length, stride[2]; /* stride: of out, in */
+} rows;
+rows rows_of(const slot *out, const slot *in);
+
+#endif

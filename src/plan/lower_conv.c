@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Convolutions, linear layers and pooling, with the function that follows computed in the same
+   step. */
+#include "internal.h"
+
+#include <string.h>
+
+typedef struct conv_params {
+    ork_conv conv;
+    const ork_conv_kernel *kernel;
+    void *packed;
+    uint8_t table[256];
+} conv_params;
+
+static void run_convolution(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    const conv_params *p = params;
+    p->kernel->run(&p->conv, p->packed, c->in[0], c->out, begin, end, c->scratch);
+}
+
+static void set_geometry(ork_conv_shape *s, const ork_node *node)
+{
+    const ork_shape *w = &node->inputs[1]->type.shape;
+    bool transposed = node->op == ORK_OP_CONV_TRANSPOSE2D;
+    const int64_t *stride =
+        transposed ? node->attrs.conv_transpose2d.stride.v : node->attrs.conv2d.stride.v;
+    const int64_t *dilation =
+        transposed ? node->attrs.conv_transpose2d.dilation.v : node->attrs.conv2d.dilation.v;
+    const int64_t *pad = transposed ? node->attrs.conv_transpose2d.pad.v : node->attrs.conv2d.pad.v;
+    s->groups = transposed ? node->attrs.conv_transpose2d.groups : node->attrs.conv2d.groups;
+    s->kernel_h = w->dim[2];
+    s->kernel_w = w->dim[3];
+    s->stride_h = stride[0];
+    s->stride_w = stride[1];
+    s->dilation_h = dilation[0];
+    s->dilation_w = dilation[1];
+    s->pad_top = pad[0];
+    s->pad_left = pad[1];
+}
+
+static ork_conv_shape shape_of(const ork_node *node, const slot *in, const slot *out)
+{
+    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
+    if (node->op == ORK_OP_LINEAR) {
+        const ork_shape *w = &node->inputs[1]->type.shape;
+        int64_t count = ork_shape_count(&node->output->type.shape);
+        return ork_conv_shape_fully_connected(count / w->dim[0], w->dim[1], w->dim[0]);
+    }
+    ork_conv_shape s = {.batch = x[0],
+                        .in_c = x[1],
+                        .in_h = x[2],
+                        .in_w = x[3],
+                        .out_c = y[1],
+                        .out_h = y[2],
+                        .out_w = y[3],
+                        .in_stride = in->pixel_stride,
+                        .out_stride = out->pixel_stride};
+    set_geometry(&s, node);
+    return s;
+}
+
+static int32_t fraction_of(const ork_value *value)
+{
+    return value->type.quant.fraction_length;
+}
+
+static void set_per_channel(planner *p, const ork_node *node, ork_requant *requant, float in_scale,
+                            float out_scale)
+{
+    const ork_type *w = &node->inputs[1]->type;
+    int64_t channels = w->shape.dim[w->quant.axis];
+    float *multipliers = ORK_NEW_ARRAY(p->plan->arena, float, (size_t)channels);
+    for (int64_t c = 0; c < channels; c++)
+        multipliers[c] = ork_multiplier(in_scale, w->quant.scales[c], out_scale);
+    requant->multipliers = multipliers;
+    requant->weight_zeros = w->quant.zero_points;
+}
+
+static bool set_requant(planner *p, const ork_node *node, ork_requant *requant)
+{
+    const ork_type *x = &node->inputs[0]->type, *w = &node->inputs[1]->type;
+    const ork_type *y = &node->output->type;
+    requant->clamp_min = (int32_t)ork_dtype_table[y->dtype].min;
+    requant->clamp_max = (int32_t)ork_dtype_table[y->dtype].max;
+    if (x->quant.scheme == ORK_SCHEME_DFP) {
+        requant->rule = ORK_RULE_DFP;
+        requant->shift =
+            fraction_of(node->inputs[0]) + fraction_of(node->inputs[1]) - fraction_of(node->output);
+        return w->quant.scheme == ORK_SCHEME_DFP && y->quant.scheme == ORK_SCHEME_DFP;
+    }
+    bool per_channel = w->quant.scheme == ORK_SCHEME_PER_CHANNEL;
+    requant->rule = node->op == ORK_OP_LINEAR ? ORK_RULE_FLOOR
+                                              : ork_rule_of(p->plan->options.family, per_channel);
+    requant->in_zero = x->quant.zero_point;
+    requant->out_zero = y->quant.zero_point;
+    requant->weight_zero = w->quant.zero_point;
+    requant->multiplier = ork_multiplier(x->quant.scale, w->quant.scale, y->quant.scale);
+    if (per_channel)
+        set_per_channel(p, node, requant, x->quant.scale, y->quant.scale);
+    return x->quant.scheme == ORK_SCHEME_AFFINE && y->quant.scheme == ORK_SCHEME_AFFINE;
+}
+
+/* A constant at an address its type may be read from. */
+static const void *aligned_constant(planner *p, const ork_value *value)
+{
+    return value ? slot_of(p, value)->constant : NULL;
+}
+
+static bool pack(planner *p, const ork_node *node, conv_params *params)
+{
+    size_t bytes = params->kernel->packed_bytes(&params->conv);
+    params->packed = ork_arena_alloc_data(p->plan->arena, bytes ? bytes : 1);
+    if (!params->packed)
+        return ork_fail(p->diag, ORK_ERR_OUT_OF_MEMORY, "no memory for the weights of '%s'",
+                        node->name);
+    params->kernel->pack(&params->conv, params->packed);
+    p->plan->weight_bytes += bytes;
+    return true;
+}
+
+static bool check_operands(planner *p, const ork_node *node)
+{
+    const ork_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    ork_dtype wanted = node->inputs[0]->type.dtype;
+    ork_dtype bias_type = wanted == ORK_F32 ? ORK_F32 : wanted == ORK_I16 ? ORK_I64 : ORK_I32;
+    if (node->inputs[1]->kind != ORK_VALUE_CONSTANT || (bias && bias->kind != ORK_VALUE_CONSTANT))
+        return not_yet(p, node, "its weights are computed by the network");
+    if ((wanted == ORK_F32 || wanted == ORK_I16) && node->inputs[1]->type.dtype != wanted)
+        return not_yet(p, node, "its weights are of another type than its input");
+    if (bias && bias->type.dtype != bias_type)
+        return not_yet(p, node, "its bias is not of the type that its input asks for");
+    if (node->output->type.dtype != wanted)
+        return not_yet(p, node, "its output is of another type than its input");
+    return true;
+}
+
+bool lower_convolution(planner *p, const ork_node *node)
+{
+    if (!check_operands(p, node))
+        return false;
+    layout wanted = node->op == ORK_OP_LINEAR ? LAYOUT_PLAIN : LAYOUT_PIXELS;
+    const ork_node *function = fusable_function(p, node);
+    const ork_value *result = function ? function->output : node->output;
+    slot *in = slot_in(p, node->inputs[0], wanted), *out = slot_of(p, result);
+    if (out->layout != wanted)
+        return not_yet(p, node, "its output lies in another layout");
+    conv_params *params = ORK_NEW(p->plan->arena, conv_params);
+    ork_conv *conv = &params->conv;
+    conv->dtype = node->inputs[0]->type.dtype;
+    conv->weight_dtype = node->inputs[1]->type.dtype;
+    conv->shape = shape_of(node, in, out);
+    conv->kind =
+        node->op == ORK_OP_CONV_TRANSPOSE2D ? ORK_CONV_TRANSPOSED : ork_conv_kind_of(&conv->shape);
+    conv->weights = aligned_constant(p, node->inputs[1]);
+    conv->bias = aligned_constant(p, node->input_count > 2 ? node->inputs[2] : NULL);
+    if (conv->dtype != ORK_F32 && !set_requant(p, node, &conv->requant))
+        return not_yet(p, node, "input, weights and output are quantized in different ways");
+    if (function) {
+        p->fused[result->id] = true;
+        if (conv->dtype == ORK_F32)
+            activation_of(function, &conv->activation);
+        else
+            function_table(function, params->table);
+        conv->requant.table = conv->dtype == ORK_F32 ? NULL : params->table;
+    }
+    params->kernel = ork_conv_select(conv);
+    if (!pack(p, node, params))
+        return false;
+    double work =
+        (double)ork_shape_count(&result->type.shape) *
+        (double)ork_shape_span(&node->inputs[1]->type.shape, 1, node->inputs[1]->type.shape.rank);
+    step *s = emit(p, node, params->kernel->name, run_convolution, params,
+                   conv->shape.batch * conv->shape.out_h, work, out, in, NULL);
+    s->scratch_bytes = params->kernel->scratch_bytes(conv);
+    return true;
+}
+
+/* ---- pooling ---- */
+
+typedef struct pool_params {
+    ork_pooling pooling;
+    uint8_t table[256];
+} pool_params;
+
+static void run_pool(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    ork_pooling_run(&((const pool_params *)params)->pooling, c->in[0], c->out, begin, end);
+}
+
+/* An adaptive pool whose output divides its input is a plain one. */
+static bool set_adaptive(const ork_node *node, ork_pooling *pool)
+{
+    if (pool->in_h % pool->out_h || pool->in_w % pool->out_w)
+        return false;
+    (void)node;
+    pool->kernel_h = pool->stride_h = pool->in_h / pool->out_h;
+    pool->kernel_w = pool->stride_w = pool->in_w / pool->out_w;
+    pool->dilation_h = pool->dilation_w = 1;
+    return true;
+}
+
+static bool set_windows(const ork_node *node, ork_pooling *pool)
+{
+    if (node->op == ORK_OP_ADAPTIVE_AVG_POOL2D)
+        return set_adaptive(node, pool);
+    bool is_max = pool->is_max;
+    const int64_t *kernel =
+        is_max ? node->attrs.max_pool2d.kernel.v : node->attrs.avg_pool2d.kernel.v;
+    const int64_t *stride =
+        is_max ? node->attrs.max_pool2d.stride.v : node->attrs.avg_pool2d.stride.v;
+    const int64_t *dilation =
+        is_max ? node->attrs.max_pool2d.dilation.v : node->attrs.avg_pool2d.dilation.v;
+    const int64_t *pad = is_max ? node->attrs.max_pool2d.pad.v : node->attrs.avg_pool2d.pad.v;
+    pool->kernel_h = kernel[0];
+    pool->kernel_w = kernel[1];
+    pool->stride_h = stride[0];
+    pool->stride_w = stride[1];
+    pool->dilation_h = dilation[0];
+    pool->dilation_w = dilation[1];
+    pool->pad_top = pad[0];
+    pool->pad_left = pad[1];
+    pool->pad_bottom = pad[2];
+    pool->pad_right = pad[3];
+    pool->count_include_pad = !is_max && node->attrs.avg_pool2d.count_include_pad;
+    pool->divisor = is_max ? 0 : node->attrs.avg_pool2d.divisor;
+    return true;
+}
+
+static void set_pool_numbers(planner *p, const ork_node *node, pool_params *params)
+{
+    ork_pooling *pool = &params->pooling;
+    const ork_quant *in = &node->inputs[0]->type.quant, *out = &node->output->type.quant;
+    pool->in_quant = *in;
+    pool->out_quant = *out;
+    if (pool->dtype == ORK_F32)
+        return;
+    if (!pool->is_max) {
+        int64_t divisor = pool->divisor ? pool->divisor : pool->kernel_h * pool->kernel_w;
+        pool->requant = ork_average_requant(p->plan->options.family, pool->dtype, in, out, divisor);
+    } else if (pool->dtype != ORK_I16 && !ork_quant_equal(in, out, 0)) {
+        ork_activation copy = {.op = ORK_UNARY_IDENTITY};
+        ork_unary_make_table8(&copy, pool->dtype, in, out, params->table);
+        pool->table = params->table;
+    }
+}
+
+bool lower_pool(planner *p, const ork_node *node)
+{
+    slot *in = slot_in(p, node->inputs[0], LAYOUT_PIXELS), *out = slot_of(p, node->output);
+    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
+    pool_params *params = ORK_NEW(p->plan->arena, pool_params);
+    ork_pooling *pool = &params->pooling;
+    *pool = (ork_pooling){.is_max = node->op == ORK_OP_MAX_POOL2D,
+                          .dtype = node->output->type.dtype,
+                          .batch = x[0],
+                          .channels = x[1],
+                          .in_h = x[2],
+                          .in_w = x[3],
+                          .out_h = y[2],
+                          .out_w = y[3],
+                          .in_stride = in->pixel_stride,
+                          .out_stride = out->pixel_stride};
+    if (!set_windows(node, pool))
+        return not_yet(p, node, "its windows have different sizes");
+    set_pool_numbers(p, node, params);
+    double work = (double)ork_shape_count(&node->output->type.shape) * (double)pool->kernel_h *
+                  (double)pool->kernel_w;
+    emit(p, node, pool->is_max ? "max_pool" : "avg_pool", run_pool, params, y[0] * y[2], work, out,
+         in, NULL);
+    return true;
+}

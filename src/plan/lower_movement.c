@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators that move elements, and resizing. */
+#include "internal.h"
+
+#include <string.h>
+
+static bool same_quant(const ork_value *a, const ork_value *b)
+{
+    return a->type.dtype == b->type.dtype && ork_quant_equal(&a->type.quant, &b->type.quant, 0);
+}
+
+static void set_dims(ork_loop *loop, const ork_shape *shape)
+{
+    loop->rank = shape->rank ? shape->rank : 1;
+    loop->dim[0] = 1;
+    for (int i = 0; i < shape->rank; i++)
+        loop->dim[i] = shape->dim[i];
+}
+
+/* Copies a loop whose strides are given along the output's axes in the graph's order; walks pixels
+   in their order in memory. */
+static void copy(planner *p, const ork_node *node, ork_loop *loop, operand out, operand in,
+                 const ork_value *value)
+{
+    if (out.slot->layout == LAYOUT_PIXELS && loop->rank == 4) {
+        static const int order[4] = {0, 2, 3, 1};
+        ork_loop from = *loop;
+        for (int i = 0; i < 4; i++) {
+            loop->dim[i] = from.dim[order[i]];
+            loop->stride[0][i] = from.stride[0][order[i]];
+            loop->stride[1][i] = from.stride[1][order[i]];
+        }
+    }
+    emit_copy(p, node->name, loop, element_size(out.slot->value), out, in, value);
+}
+
+/* slice, transpose, expand: the output's axes walk through the input with other strides. */
+bool lower_movement(planner *p, const ork_node *node)
+{
+    slot *in = slot_of(p, node->inputs[0]), *out = slot_of(p, node->output);
+    const ork_shape *x = &node->inputs[0]->type.shape, *y = &node->output->type.shape;
+    if (!same_quant(node->inputs[0], node->output))
+        return not_yet(p, node, "its input and output are quantized differently");
+    ork_loop loop = {0};
+    int64_t own[ORK_MAX_RANK], begin = 0;
+    set_dims(&loop, y);
+    slot_strides(out, loop.stride[0]);
+    slot_strides(in, own);
+    for (int i = 0; i < y->rank; i++) {
+        int axis = i;
+        int64_t factor = 1;
+        if (node->op == ORK_OP_TRANSPOSE)
+            axis = (int)node->attrs.transpose.perm.v[i];
+        if (node->op == ORK_OP_EXPAND) {
+            axis = i - (y->rank - x->rank);
+            factor = axis < 0 || x->dim[axis] == 1 ? 0 : 1;
+        }
+        if (node->op == ORK_OP_SLICE) {
+            factor = node->attrs.slice.step.v[i];
+            begin += node->attrs.slice.begin.v[i] * own[i];
+        }
+        loop.stride[1][i] = axis < 0 ? 0 : own[axis] * factor;
+    }
+    operand from = {in, (size_t)begin * element_size(in->value)};
+    copy(p, node, &loop, (operand){out, 0}, from, node->output);
+    return true;
+}
+
+/* Reshapes only keep the order of plain memory, so one side at least must be plain. */
+bool lower_reshape(planner *p, const ork_node *node)
+{
+    if (!same_quant(node->inputs[0], node->output))
+        return not_yet(p, node, "its input and output are quantized differently");
+    slot *out = slot_of(p, node->output);
+    slot *in = slot_in(p, node->inputs[0], LAYOUT_PLAIN);
+    bool plain = out->layout == LAYOUT_PLAIN;
+    bool alias = plain && !p->plan->options.observable && !out->parent && in->constant == NULL;
+    if (alias) { /* the same memory under another shape: take back the root that slot_of made */
+        for (size_t i = p->plan->roots.count; i-- > 0;) {
+            if (p->plan->roots.items[i] == out) {
+                p->plan->roots.items[i] = p->plan->roots.items[--p->plan->roots.count];
+                break;
+            }
+        }
+        out->parent = in;
+        touch(out, (int)p->plan->steps.count - 1);
+        return true;
+    }
+    ork_loop loop = {0};
+    slot as_output = {.value = node->output, .layout = LAYOUT_PLAIN};
+    set_dims(&loop, &node->output->type.shape);
+    slot_strides(out, loop.stride[0]);
+    slot_strides(&as_output, loop.stride[1]);
+    copy(p, node, &loop, (operand){out, 0}, (operand){in, 0}, node->output);
+    return true;
+}
+
+/* ---- concat ---- */
+
+typedef struct join_params {
+    ork_convert convert;
+} join_params;
+
+static void run_join(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    ork_convert_run(&((const join_params *)params)->convert, c->in[0], c->out, begin, end);
+}
+
+static bool join_requantized(planner *p, const ork_node *node, slot *in, slot *out, size_t offset)
+{
+    const ork_shape *x = &in->value->type.shape, *y = &out->value->type.shape;
+    int axis = (int)node->attrs.concat.axis;
+    join_params params = {.convert = {.in_dtype = in->value->type.dtype,
+                                      .out_dtype = out->value->type.dtype,
+                                      .in_quant = in->value->type.quant,
+                                      .out_quant = out->value->type.quant}};
+    ork_convert *c = &params.convert;
+    if (out->layout == LAYOUT_PIXELS && axis == 1) {
+        c->rows = x->dim[0] * x->dim[2] * x->dim[3];
+        c->length = x->dim[1];
+        c->in_stride = in->pixel_stride;
+        c->out_stride = out->pixel_stride;
+    } else if (out->layout == LAYOUT_PLAIN) {
+        c->rows = ork_shape_span(x, 0, axis);
+        c->length = c->in_stride = ork_shape_span(x, axis, x->rank);
+        c->out_stride = ork_shape_span(y, axis, y->rank);
+    } else {
+        return not_yet(p, node, "it joins differently quantized pixels along H or W");
+    }
+    step *s = emit(p, node, "requantize", run_join, plan_params(p, &params, sizeof(params)),
+                   c->rows, (double)ork_shape_count(x) * 4, out, in, NULL);
+    s->out.offset = offset;
+    s->value = NULL;
+    return true;
+}
+
+static bool join(planner *p, const ork_node *node, const ork_value *value, slot *out, int64_t at)
+{
+    int axis = (int)node->attrs.concat.axis;
+    slot *in = slot_of(p, value);
+    if (in->parent == out && p->homes[value->id] == node->output)
+        return true; /* written there by its producer */
+    in = slot_in(p, value, out->layout);
+    int64_t strides[ORK_MAX_RANK];
+    slot_strides(out, strides);
+    size_t offset = (size_t)(at * strides[axis]) * element_size(node->output);
+    if (!same_quant(value, node->output))
+        return join_requantized(p, node, in, out, offset);
+    ork_loop loop = {0};
+    set_dims(&loop, &value->type.shape);
+    memcpy(loop.stride[0], strides, sizeof(strides));
+    slot_strides(in, loop.stride[1]);
+    copy(p, node, &loop, (operand){out, offset}, (operand){in, 0}, NULL);
+    return true;
+}
+
+bool lower_concat(planner *p, const ork_node *node)
+{
+    slot *out = slot_of(p, node->output);
+    int64_t at = 0;
+    for (int i = 0; i < node->input_count; i++) {
+        if (!join(p, node, node->inputs[i], out, at))
+            return false;
+        at += node->inputs[i]->type.shape.dim[node->attrs.concat.axis];
+    }
+    if (p->plan->steps.count > 0 && p->plan->options.observable)
+        p->plan->steps.items[p->plan->steps.count - 1].value = node->output;
+    return true;
+}
+
+/* ---- padding ---- */
+
+static void run_pad(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    ork_padding_run(params, c->in[0], c->out, begin, end);
+}
+
+static void set_pad_value(const ork_node *node, ork_padding *pad)
+{
+    const ork_type *y = &node->output->type;
+    if (y->quant.scheme == ORK_SCHEME_NONE)
+        ork_element_set(y->dtype, pad->value, 0, node->attrs.pad.value);
+    else
+        ork_element_set(
+            y->dtype, pad->value, 0,
+            (double)ork_quantize_one((float)node->attrs.pad.value, y->dtype, &y->quant));
+}
+
+bool lower_pad(planner *p, const ork_node *node)
+{
+    if (node->attrs.pad.mode != 0)
+        return not_yet(p, node, "only padding with a constant runs");
+    if (!same_quant(node->inputs[0], node->output))
+        return not_yet(p, node, "its input and output are quantized differently");
+    slot *out = slot_of(p, node->output), *in = slot_in(p, node->inputs[0], out->layout);
+    if (!slot_is_dense(in) || !slot_is_dense(out)) {
+        out = slot_of(p, node->output);
+        return not_yet(p, node, "it works on dense tensors only");
+    }
+    static const int pixels[] = {0, 2, 3, 1}, plain[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const int *order = out->layout == LAYOUT_PIXELS ? pixels : plain;
+    ork_padding pad = {.rank = out->value->type.shape.rank,
+                       .element_size = element_size(out->value)};
+    for (int i = 0; i < pad.rank; i++) {
+        pad.in_dim[i] = in->value->type.shape.dim[order[i]];
+        pad.out_dim[i] = out->value->type.shape.dim[order[i]];
+        pad.before[i] = node->attrs.pad.before.v[order[i]];
+    }
+    set_pad_value(node, &pad);
+    int64_t count = ork_shape_count(&out->value->type.shape);
+    int64_t length = pad.out_dim[pad.rank - 1];
+    emit(p, node, "pad", run_pad, plan_params(p, &pad, sizeof(pad)), length ? count / length : 0,
+         (double)count, out, in, NULL);
+    return true;
+}
+
+/* ---- resize ---- */
+
+static void run_resize(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    ork_resize_run(params, c->in[0], c->out, begin, end);
+}
+
+bool lower_resize(planner *p, const ork_node *node)
+{
+    static const ork_resize_coordinates coordinates[] = {
+        ORK_RESIZE_ASYMMETRIC, ORK_RESIZE_HALF_PIXEL, ORK_RESIZE_ALIGN_CORNERS};
+    slot *in = slot_in(p, node->inputs[0], LAYOUT_PIXELS), *out = slot_of(p, node->output);
+    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
+    ork_resize r = {.is_linear = node->attrs.resize.mode == 1,
+                    .dtype = node->output->type.dtype,
+                    .coordinates = coordinates[node->attrs.resize.coordinates],
+                    .rounding = ORK_RESIZE_FLOOR,
+                    .batch = x[0],
+                    .channels = x[1],
+                    .in_h = x[2],
+                    .in_w = x[3],
+                    .out_h = y[2],
+                    .out_w = y[3],
+                    .in_stride = in->pixel_stride,
+                    .out_stride = out->pixel_stride,
+                    .step_h = (float)node->attrs.resize.scale_h,
+                    .step_w = (float)node->attrs.resize.scale_w,
+                    .in_quant = node->inputs[0]->type.quant,
+                    .out_quant = node->output->type.quant};
+    if (!r.is_linear && !same_quant(node->inputs[0], node->output))
+        return not_yet(p, node, "its input and output are quantized differently");
+    emit(p, node, r.is_linear ? "resize_bilinear" : "resize_nearest", run_resize,
+         plan_params(p, &r, sizeof(r)), y[0] * y[2],
+         (double)ork_shape_count(&node->output->type.shape) * 4, out, in, NULL);
+    return true;
+}

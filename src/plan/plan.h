@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a graph to something that runs: layouts, fusion, kernels, packed weights and one arena for
+   all intermediate tensors are decided once, in a plan; a session runs it as often as wanted
+   without allocating.
+
+   A plan is immutable and may be shared by sessions in several threads. */
+#ifndef ORK_PLAN_H
+#define ORK_PLAN_H
+
+#include "../base/base.h"
+#include "../graph/graph.h"
+#include "../kernels/kernels.h"
+#include "../tensor/tensor.h"
+
+typedef struct ork_plan_options {
+    ork_family family; /* whose integer arithmetic */
+    /* Every value of the graph can be read by an observer after the step that computes it: nothing
+       is fused and nothing computed in place of another value. For calibration and analysis. */
+    bool observable;
+} ork_plan_options;
+
+typedef struct ork_plan ork_plan;
+
+/* The graph must be verified, and live longer than the plan. NULL, with the error set, when an
+   operator cannot run yet. */
+ork_plan *ork_plan_new(ork_diag *diag, const ork_graph *graph, const ork_plan_options *options);
+void ork_plan_free(ork_plan *plan);
+const ork_graph *ork_plan_graph(const ork_plan *plan);
+size_t ork_plan_arena_bytes(const ork_plan *plan);  /* all intermediate tensors, planned */
+size_t ork_plan_weight_bytes(const ork_plan *plan); /* packed weights */
+/* Lower bound of the arena: the most bytes alive at one step. */
+size_t ork_plan_live_bytes(const ork_plan *plan);
+size_t ork_plan_step_count(const ork_plan *plan);
+/* One line a step: what runs, on which kernel, where its output lies. */
+void ork_plan_print(const ork_plan *plan, ork_str *out);
+
+/* ---- running --------------------------------------------------------------------------- */
+
+typedef struct ork_runner ork_runner;
+
+/* The memory to run a plan. pool may be NULL and may be shared by runners used one at a time. */
+ork_runner *ork_runner_new(ork_diag *diag, const ork_plan *plan, ork_pool *pool);
+void ork_runner_free(ork_runner *runner);
+
+/* What the user gives for one input of the graph. */
+typedef struct ork_feed {
+    const void *data; /* row-major elements of `shape` */
+    ork_dtype dtype;  /* U8, I8, I16, F16, F32, F64 */
+    ork_shape shape;
+    bool is_nhwc;      /* of 4-axis shapes: shape is N H W C, else N C H W as the graph */
+    bool pass_through; /* neither channel order nor mean and std; for a quantized input of the
+                          same type the elements are taken as they are */
+} ork_feed;
+
+/* Checks a feed against the input: ORK_ERR_INPUT_SHAPE or ORK_ERR_INPUT_TYPE. */
+bool ork_runner_check_feed(const ork_runner *runner, ork_diag *diag, size_t input,
+                           const ork_feed *feed);
+/* Applies preprocessing and quantization and stores the input. The feed must be checked. */
+void ork_runner_set_input(ork_runner *runner, size_t input, const ork_feed *feed);
+void ork_runner_run(ork_runner *runner);
+
+/* Output `index` of the graph in row-major order of its shape: as it is, and as real numbers.
+   Valid until the next run. */
+const void *ork_runner_output_raw(const ork_runner *runner, size_t index);
+const float *ork_runner_output(const ork_runner *runner, size_t index);
+
+/* Called after each step of an observable plan, and for each input after it is stored. `data`
+   is the value as real numbers, its elements in some order, without gaps; valid during the call.
+   Calls come from the thread that called ork_runner_run, in execution order. */
+typedef void (*ork_observe_fn)(void *user, const ork_value *value, const float *data,
+                               int64_t count);
+void ork_runner_observe(ork_runner *runner, ork_observe_fn observe, void *user);
+
+/* Seconds spent in each step of the last run are kept when profiling is on. */
+void ork_runner_profile(ork_runner *runner, bool on);
+typedef struct ork_step_time {
+    const char *layer, *kernel;
+    double seconds;
+} ork_step_time;
+size_t ork_runner_times(const ork_runner *runner, ork_step_time *times, size_t most);
+
+#endif

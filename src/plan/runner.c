@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runner.h"
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SMALL_STEP = 30000, TASKS_PER_THREAD = 3 };
+
+ork_runner *ork_runner_new(ork_diag *diag, const ork_plan *plan, ork_pool *pool)
+{
+    ork_runner *r = calloc(1, sizeof(*r));
+    if (!r)
+        abort();
+    r->plan = plan;
+    r->pool = pool;
+    size_t outputs = plan->graph->outputs.count;
+    size_t threads = (size_t)ork_pool_threads(pool);
+    r->arena = ork_data_alloc(plan->arena_bytes);
+    r->scratch = ork_data_alloc(plan->scratch_bytes * threads);
+    r->floats = calloc(outputs ? outputs : 1, sizeof(*r->floats));
+    r->step_seconds = calloc(plan->steps.count ? plan->steps.count : 1, sizeof(double));
+    bool good = r->arena && r->scratch && r->floats && r->step_seconds;
+    for (size_t i = 0; good && i < outputs; i++) {
+        const ork_type *type = &plan->graph->outputs.items[i]->type;
+        if (type->dtype == ORK_F32)
+            continue;
+        r->floats[i] = ork_data_alloc((size_t)ork_shape_count(&type->shape) * sizeof(float));
+        good = r->floats[i] != NULL;
+    }
+    if (good) {
+        memset(r->arena, 0, plan->arena_bytes);
+        return r;
+    }
+    ork_runner_free(r);
+    ork_fail(diag, ORK_ERR_OUT_OF_MEMORY, "no memory to run the network: it needs %zu bytes",
+             plan->arena_bytes + plan->scratch_bytes * threads);
+    return NULL;
+}
+
+void ork_runner_free(ork_runner *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; r->floats && i < r->plan->graph->outputs.count; i++)
+        ork_data_free(r->floats[i]);
+    free(r->floats);
+    free(r->step_seconds);
+    ork_data_free(r->arena);
+    ork_data_free(r->scratch);
+    ork_data_free(r->observed);
+    free(r);
+}
+
+void *runner_pointer(const ork_runner *r, const slot *s, size_t offset)
+{
+    for (; s->parent; s = s->parent)
+        offset += s->parent_offset;
+    if (s->constant)
+        return (char *)(uintptr_t)s->constant + offset;
+    return (char *)r->arena + s->offset + offset;
+}
+
+/* ---- steps ---- */
+
+typedef struct work {
+    const ork_runner *runner;
+    const step *step;
+    call call;
+    int tasks;
+} work;
+
+static void run_task(void *arg, int index, int worker)
+{
+    const work *w = arg;
+    call c = w->call;
+    int64_t begin = w->step->units * index / w->tasks;
+    int64_t end = w->step->units * (index + 1) / w->tasks;
+    c.scratch = (char *)w->runner->scratch + (size_t)worker * w->runner->plan->scratch_bytes;
+    if (begin < end)
+        w->step->run(w->step->params, &c, begin, end);
+}
+
+static void run_step(ork_runner *r, const step *s)
+{
+    work w = {.runner = r, .step = s, .tasks = 1};
+    for (int i = 0; i < s->in_count; i++)
+        w.call.in[i] = runner_pointer(r, s->in[i].slot, s->in[i].offset);
+    w.call.out = runner_pointer(r, s->out.slot, s->out.offset);
+    int threads = ork_pool_threads(r->pool);
+    if (threads > 1 && s->work > SMALL_STEP) {
+        int64_t tasks = (int64_t)threads * TASKS_PER_THREAD;
+        w.tasks = (int)(s->units < tasks ? s->units : tasks);
+    }
+    ork_pool_run(r->pool, run_task, &w, w.tasks);
+}
+
+/* ---- observation ---- */
+
+void ork_runner_observe(ork_runner *runner, ork_observe_fn observe, void *user)
+{
+    runner->observe = observe;
+    runner->observe_user = user;
+}
+
+void runner_observe_value(ork_runner *r, const slot *s)
+{
+    const ork_type *type = &s->value->type;
+    int64_t count = ork_shape_count(&type->shape);
+    const void *data = runner_pointer(r, s, 0);
+    if (type->dtype != ORK_F32) {
+        size_t bytes = (size_t)count * sizeof(float);
+        if (bytes > r->observed_bytes) {
+            ork_data_free(r->observed);
+            r->observed = ork_data_alloc(bytes);
+            r->observed_bytes = r->observed ? bytes : 0;
+        }
+        if (!r->observed)
+            return;
+        ork_convert convert = {.in_dtype = type->dtype,
+                               .out_dtype = ORK_F32,
+                               .in_quant = type->quant,
+                               .rows = 1,
+                               .length = count};
+        ork_convert_run(&convert, data, r->observed, 0, 1);
+        data = r->observed;
+    }
+    r->observe(r->observe_user, s->value, data, count);
+}
+
+/* ---- runs ---- */
+
+static void convert_outputs(ork_runner *r)
+{
+    for (size_t i = 0; i < r->plan->graph->outputs.count; i++) {
+        const ork_type *type = &r->plan->graph->outputs.items[i]->type;
+        if (type->dtype == ORK_F32)
+            continue;
+        ork_convert convert = {.in_dtype = type->dtype,
+                               .out_dtype = ORK_F32,
+                               .in_quant = type->quant,
+                               .rows = 1,
+                               .length = ork_shape_count(&type->shape)};
+        ork_convert_run(&convert, ork_runner_output_raw(r, i), r->floats[i], 0, 1);
+    }
+}
+
+void ork_runner_run(ork_runner *r)
+{
+    for (size_t i = 0; i < r->plan->steps.count; i++) {
+        const step *s = &r->plan->steps.items[i];
+        double start = r->profile ? ork_seconds() : 0;
+        run_step(r, s);
+        if (r->profile)
+            r->step_seconds[i] = ork_seconds() - start;
+        if (r->observe && s->value)
+            runner_observe_value(r, s->out.slot);
+    }
+    convert_outputs(r);
+}
+
+const void *ork_runner_output_raw(const ork_runner *r, size_t index)
+{
+    return runner_pointer(r, r->plan->outputs[index], 0);
+}
+
+const float *ork_runner_output(const ork_runner *r, size_t index)
+{
+    return r->floats[index] ? r->floats[index] : ork_runner_output_raw(r, index);
+}
+
+void ork_runner_profile(ork_runner *r, bool on)
+{
+    r->profile = on;
+}
+
+size_t ork_runner_times(const ork_runner *r, ork_step_time *times, size_t most)
+{
+    size_t count = r->plan->steps.count;
+    for (size_t i = 0; i < count && i < most; i++)
+        times[i] = (ork_step_time){r->plan->steps.items[i].layer, r->plan->steps.items[i].kernel,
+                                   r->step_seconds[i]};
+    return count;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A runner's inside; private to this folder. */
+#ifndef ORK_PLAN_RUNNER_H
+#define ORK_PLAN_RUNNER_H
+
+#include "internal.h"
+
+struct ork_runner {
+    const ork_plan *plan;
+    ork_pool *pool;
+    void *arena, *scratch;
+    float **floats; /* per output: its real values; NULL where the output is float itself */
+    double *step_seconds;
+    bool profile;
+    ork_observe_fn observe;
+    void *observe_user;
+    float *observed; /* the value handed to the observer, when it is not float */
+    size_t observed_bytes;
+};
+
+void *runner_pointer(const ork_runner *r, const slot *s, size_t offset);
+void runner_observe_value(ork_runner *r, const slot *s);
+
+#endif

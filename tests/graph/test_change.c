@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changing graphs keeps uses and names right; folding computes what the frameworks compute. */
+#include "graph/graph.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_replace_moves_uses_and_output_names(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = ork_graph_new("g");
+    ork_type type = ork_type_of(ORK_F32, 2, (int64_t[]){2, 3});
+    ork_value *x = ork_graph_add_input(graph, "x", &type);
+    ork_value *a = ork_graph_add1(graph, diag, ORK_OP_RELU, NULL, x, "a");
+    ork_value *b = ork_graph_add1(graph, diag, ORK_OP_TANH, NULL, a, "b");
+    ork_value *c = ork_graph_add2(graph, diag, ORK_OP_ADD, NULL, b, b, "c");
+    ork_graph_add_output(graph, b);
+    ork_graph_add_output(graph, c);
+    assert_int_equal(b->uses.count, 2);
+    assert_null(ork_value_single_user(graph, b));
+    ork_graph_replace(graph, b, a);
+    assert_int_equal(b->uses.count, 0);
+    assert_string_equal(a->name, "b"); /* the output keeps its name */
+    assert_int_equal(ork_graph_remove_dead(graph), 1);
+    assert_int_equal(graph->node_count, 2);
+    assert_true(ork_graph_verify(graph, diag));
+    assert_ptr_equal(ork_graph_find(graph, "b"), a);
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
+static void test_names_are_made_unique(void **state)
+{
+    (void)state;
+    ork_graph *graph = ork_graph_new("g");
+    ork_type type = ork_type_of(ORK_F32, 0, NULL);
+    assert_string_equal(ork_graph_add_input(graph, "x", &type)->name, "x");
+    assert_string_equal(ork_graph_add_input(graph, "x", &type)->name, "x_1");
+    assert_string_equal(ork_graph_add_input(graph, "x_1", &type)->name, "x_1_1");
+    assert_string_equal(ork_graph_add_input(graph, "x", &type)->name, "x_2");
+    ork_graph_free(graph);
+}
+
+typedef struct folder {
+    ork_graph *graph;
+    ork_diag *diag;
+} folder;
+
+static ork_value *ints(folder *f, int count, const int64_t *values)
+{
+    ork_type type = ork_type_of(ORK_I64, 1, (int64_t[]){count});
+    int64_t *data = ork_graph_alloc(f->graph, f->diag, (size_t)count * 8);
+    memcpy(data, values, (size_t)count * 8);
+    return ork_graph_add_constant(f->graph, "c", &type, data);
+}
+
+static void expect_ints(folder *f, ork_op op, const ork_attrs *attrs, ork_value *a, ork_value *b,
+                        int count, const int64_t *expected)
+{
+    ork_value *inputs[] = {a, b};
+    ork_value *y = ork_graph_add_folded(f->graph, f->diag, op, attrs, inputs, b ? 2 : 1, NULL);
+    assert_non_null(y);
+    assert_int_equal(y->kind, ORK_VALUE_CONSTANT);
+    assert_int_equal(ork_shape_count(&y->type.shape), count);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(ork_element_get_int(y->type.dtype, y->data, i), expected[i]);
+}
+
+static void test_folding(void **state)
+{
+    (void)state;
+    folder f = {ork_graph_new("g"), ork_diag_new()};
+    ork_value *a = ints(&f, 4, (int64_t[]){7, -7, 7, INT64_MAX});
+    ork_value *b = ints(&f, 4, (int64_t[]){2, 2, -2, 1});
+    expect_ints(&f, ORK_OP_ADD, NULL, a, b, 4, (int64_t[]){9, -5, 5, INT64_MIN});
+    expect_ints(&f, ORK_OP_DIV, NULL, a, b, 4, (int64_t[]){3, -3, -3, INT64_MAX});
+    expect_ints(&f, ORK_OP_FLOOR_DIV, NULL, a, b, 4, (int64_t[]){3, -4, -4, INT64_MAX});
+    expect_ints(&f, ORK_OP_REMAINDER, NULL, a, b, 4, (int64_t[]){1, 1, -1, 0});
+    expect_ints(&f, ORK_OP_LESS, NULL, a, b, 4, (int64_t[]){0, 1, 0, 0});
+
+    ork_attrs reshape = {.reshape = {.shape = {2, {2, 2}}}};
+    ork_value *m = ork_graph_add_folded(f.graph, f.diag, ORK_OP_RESHAPE, &reshape, &b, 1, NULL);
+    ork_attrs transpose = {.transpose = {.perm = {2, {1, 0}}}};
+    expect_ints(&f, ORK_OP_TRANSPOSE, &transpose, m, NULL, 4, (int64_t[]){2, -2, 2, 1});
+    ork_attrs slice = {.slice = {.begin = {2, {0, 1}}, .end = {2, {2, 2}}, .step = {2, {1, 1}}}};
+    expect_ints(&f, ORK_OP_SLICE, &slice, m, NULL, 2, (int64_t[]){2, 1});
+    ork_attrs concat = {.concat = {.axis = 1}};
+    expect_ints(&f, ORK_OP_CONCAT, &concat, m, m, 8, (int64_t[]){2, 2, 2, 2, -2, 1, -2, 1});
+    ork_attrs expand = {.expand = {.shape = {3, {2, 2, 2}}}};
+    expect_ints(&f, ORK_OP_EXPAND, &expand, m, NULL, 8, (int64_t[]){2, 2, -2, 1, 2, 2, -2, 1});
+    ork_attrs pad = {.pad = {.before = {2, {0, 1}}, .after = {2, {0, 1}}, .mode = 1}};
+    expect_ints(&f, ORK_OP_PAD, &pad, m, NULL, 8, (int64_t[]){2, 2, 2, 2, 1, -2, 1, -2});
+    ork_attrs sum = {.reduce_sum = {.axes = {1, {0}}, .keep_dims = false}};
+    expect_ints(&f, ORK_OP_REDUCE_SUM, &sum, m, NULL, 2, (int64_t[]){0, 3});
+    ork_attrs gather = {.gather = {.axis = 0}};
+    expect_ints(&f, ORK_OP_GATHER, &gather, a, ints(&f, 2, (int64_t[]){1, -2}), 2,
+                (int64_t[]){-7, 7});
+    ork_value *inputs[] = {a, ints(&f, 1, (int64_t[]){9})};
+    assert_null(ork_graph_add_folded(f.graph, f.diag, ORK_OP_GATHER, &gather, inputs, 2, NULL));
+    assert_string_equal(ork_diag_error(f.diag)->id, "E0208");
+    ork_graph_free(f.graph);
+    ork_diag_free(f.diag);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_replace_moves_uses_and_output_names),
+        cmocka_unit_test(test_names_are_made_unique),
+        cmocka_unit_test(test_folding),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

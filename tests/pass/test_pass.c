@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each pass on a small graph: the text before, the text after. */
+#include "pass/pass.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static ork_graph *parse(ork_diag *diag, const char *text)
+{
+    ork_graph *graph = ork_graph_parse(diag, text, strlen(text));
+    if (!graph)
+        fail_msg("%s: %s", ork_diag_error(diag)->where, ork_diag_error(diag)->what);
+    return graph;
+}
+
+/* The operators that are left, in order, separated by spaces. */
+static void check_pass(const char *name, const char *before, const char *operators)
+{
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = parse(diag, before);
+    size_t changes;
+    ork_str left = {0};
+    ork_str_append(&left, "", 0);
+    assert_true(ork_pass_run(graph, diag, name, &changes));
+    for (const ork_node *node = graph->first; node; node = node->next)
+        ork_str_printf(&left, "%s%s", left.length ? " " : "", ork_op_table[node->op].name);
+    assert_string_equal(left.text, operators);
+    ork_str_free(&left);
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
+static void test_fold_constants(void **state)
+{
+    (void)state;
+    check_pass("fold_constants",
+               "graph \"g\" imported { input %0 \"x\" f32[2] const %1 \"a\" f32[2] [1 2]\n"
+               "%2 \"b\" f32[2] = exp(%1) %3 \"c\" f32[2] = add(%2, %1)\n"
+               "%4 \"y\" f32[2] = mul(%0, %3) output %4 }",
+               "mul");
+}
+
+static void test_remove_identities(void **state)
+{
+    (void)state;
+    check_pass("remove_identities",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3]\n"
+               "%1 \"a\" f32[3x2] = transpose(%0) perm [1 0]\n"
+               "%2 \"b\" f32[2x3] = transpose(%1) perm [1 0]\n"
+               "%3 \"c\" f32[6] = reshape(%2) shape [6]\n"
+               "%4 \"d\" f32[3x2] = reshape(%3) shape [3 2]\n"
+               "%5 \"e\" f32[3x2] = slice(%4) begin [0 0] end [3 2] step [1 1]\n"
+               "%6 \"y\" f32[3x2] = relu(%5) output %6 }",
+               "reshape relu");
+}
+
+static void test_fuse_activations(void **state)
+{
+    (void)state;
+    check_pass("fuse_activations",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3]\n"
+               "%1 \"s\" f32[2x3] = sigmoid(%0) %2 \"m\" f32[2x3] = mul(%0, %1)\n"
+               "%3 \"h\" f32[2x3] = hard_sigmoid(%2) %4 \"n\" f32[2x3] = mul(%3, %2)\n"
+               "%5 \"o\" f32[2x3] = mul(%4, %2) output %5 }",
+               "silu hard_swish mul");
+}
+
+static const char norm_after_conv[] =
+    "graph \"g\" imported { input %0 \"x\" f32[1x2x3x3]\n"
+    "const %1 \"w\" f32[2x2x1x1] [1 2 3 4]\n"
+    "const %2 \"s\" f32[2] [2 3] const %3 \"b\" f32[2] [0.5 -1]\n"
+    "const %4 \"m\" f32[2] [1 2] const %5 \"v\" f32[2] [3 8]\n"
+    "%6 \"c\" f32[1x2x3x3] = conv2d(%0, %1) stride [1 1] dilation [1 1] groups 1\n"
+    "%7 \"n\" f32[1x2x3x3] = batch_norm(%6, %2, %3, %4, %5) epsilon 1\n"
+    "output %7 }";
+
+static void test_fold_batch_norm(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = parse(diag, norm_after_conv);
+    size_t changes;
+    assert_true(ork_pass_run(graph, diag, "fold_batch_norm", &changes));
+    assert_int_equal(graph->node_count, 1);
+    const ork_node *conv = graph->first;
+    assert_string_equal(conv->output->name, "n"); /* the user's output keeps its name */
+    const float *w = conv->inputs[1]->data, *b = conv->inputs[2]->data;
+    assert_true(w[0] == 1.0f && w[1] == 2.0f && w[2] == 3.0f && w[3] == 4.0f);
+    assert_true(b[0] == -0.5f && b[1] == -3.0f); /* (0 - mean) * factor + bias, factors are 1 */
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
+static void test_lower_batch_norm(void **state)
+{
+    (void)state;
+    check_pass("lower_batch_norm", norm_after_conv, "conv2d conv2d");
+}
+
+static void test_fold_scale(void **state)
+{
+    (void)state;
+    check_pass("fold_scale",
+               "graph \"g\" imported { input %0 \"x\" f32[1x2x3x3]\n"
+               "const %1 \"w\" f32[2x2x1x1] [1 2 3 4] const %2 \"s\" f32[1x2x1x1] [2 3]\n"
+               "const %3 \"k\" f32[] [2] const %4 \"p\" f32[3] [1 2 3]\n"
+               "%6 \"c\" f32[1x2x3x3] = conv2d(%0, %1) stride [1 1] dilation [1 1] groups 1\n"
+               "%7 \"d\" f32[1x2x3x3] = mul(%6, %2) %8 \"e\" f32[1x2x3x3] = sub(%3, %7)\n"
+               "%9 \"f\" f32[1x2x3x3] = add(%8, %4) output %9 }",
+               "conv2d add"); /* the last constant is along W, not along the channels */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fold_constants),   cmocka_unit_test(test_remove_identities),
+        cmocka_unit_test(test_fuse_activations), cmocka_unit_test(test_fold_batch_norm),
+        cmocka_unit_test(test_lower_batch_norm), cmocka_unit_test(test_fold_scale),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
