@@ -124,8 +124,8 @@ static void put_indexed(const bmp *b, uint8_t index, const ork_image *image, uin
 
 static uint8_t index_at(const uint8_t *row, uint32_t bits, int x)
 {
-    unsigned position = (unsigned)x * bits;
-    return (uint8_t)((row[position / 8] >> (8 - bits - position % 8)) & ((1u << bits) - 1));
+    uint32_t position = (uint32_t)x * bits, byte = row[position / 8];
+    return (uint8_t)((byte >> (8 - bits - position % 8)) & ((1u << bits) - 1));
 }
 
 static void read_row(const bmp *b, const uint8_t *row, const ork_image *image, uint8_t *pixel)
