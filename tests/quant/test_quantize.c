@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ranges become the vendor's numbers; the rewrite puts types and conversions where they belong. */
+#include "quant/quant.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_affine_ranges(void **state)
+{
+    (void)state;
+    ork_quant q = ork_quant_of_range(ORK_U8, (ork_range){-1, 3, true});
+    assert_true(q.scale == 4.0f / 255.0f);
+    assert_int_equal(q.zero_point, 64);                      /* 63.75 */
+    q = ork_quant_of_range(ORK_U8, (ork_range){2, 3, true}); /* holds 0 */
+    assert_true(q.scale == 3.0f / 255.0f);
+    assert_int_equal(q.zero_point, 0);
+    q = ork_quant_of_range(ORK_U8, (ork_range){-3, -2, true});
+    assert_true(q.scale == 3.0f / 255.0f);
+    assert_int_equal(q.zero_point, 255);
+    q = ork_quant_of_range(ORK_U8, (ork_range){0, 0, true});
+    assert_true(q.scale == 1.0f && q.zero_point == 0);
+}
+
+static void test_fixed_point_ranges(void **state)
+{
+    (void)state;
+    static const struct {
+        ork_dtype dtype;
+        float most;
+        int bits;
+    } cases[] = {
+        {ORK_I8, 1.0f, 6},  /* 128 would not fit */
+        {ORK_I8, 0.99f, 7}, /* 126.72 */
+        {ORK_I8, 127.0f, 0}, {ORK_I8, 200.0f, -1}, {ORK_I16, 1.0f, 14}, {ORK_I16, 0.999f, 15},
+    };
+    for (size_t i = 0; i < ORK_COUNT(cases); i++) {
+        ork_quant q = ork_quant_of_range(cases[i].dtype, (ork_range){-cases[i].most, 0, true});
+        assert_int_equal(q.scheme, ORK_SCHEME_DFP);
+        assert_int_equal(q.fraction_length, cases[i].bits);
+    }
+}
+
+static const char network[] =
+    "graph \"n\" canon { input %0 \"x\" f32[1x2x4x4]\n"
+    "const %1 \"w\" f32[3x2x1x1] [-1 2 0.5 0.25 -0.5 1] const %2 \"b\" f32[3] [0.5 -0.25 4]\n"
+    "%3 \"conv\" f32[1x3x4x4] = conv2d(%0, %1, %2) stride [1 1] dilation [1 1] groups 1\n"
+    "%4 \"relu\" f32[1x3x4x4] = relu(%3)\n"
+    "%5 \"pool\" f32[1x3x4x4] = max_pool2d(%4) kernel [3 3] stride [1 1] dilation [1 1] pad [1 1 1 "
+    "1]\n"
+    "%6 \"sig\" f32[1x3x4x4] = sigmoid(%5)\n"
+    "%7 \"flat\" f32[3x16] = reshape(%6) shape [3 16]\n"
+    "%8 \"turned\" f32[16x3] = transpose(%7) perm [1 0]\n"
+    "%9 \"product\" f32[3x3] = matmul(%7, %8)\n"
+    "%10 \"soft\" f32[3x3] = softmax(%9) axis 1\n"
+    "output %10 output %6 }";
+
+static ork_graph *quantized(ork_diag *diag, ork_dtype dtype)
+{
+    ork_graph *graph = ork_graph_parse(diag, network, strlen(network));
+    assert_non_null(graph);
+    ork_range ranges[16];
+    for (size_t i = 0; i < ORK_COUNT(ranges); i++)
+        ranges[i] = (ork_range){-1, 1, true};
+    ranges[3] = (ork_range){-8, 4, true}; /* conv */
+    ranges[4] = (ork_range){0, 4, true};  /* relu */
+    if (!ork_quantize(diag, graph, dtype, ranges))
+        fail_msg("%s: %s", ork_diag_error(diag)->where, ork_diag_error(diag)->what);
+    return graph;
+}
+
+static const ork_type *type_of(const ork_graph *graph, const char *name)
+{
+    const ork_value *value = ork_graph_find(graph, name);
+    assert_non_null(value);
+    return &value->type;
+}
+
+static void test_u8_rewrite(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = quantized(diag, ORK_U8);
+    assert_int_equal(graph->stage, ORK_STAGE_QUANT);
+    const ork_type *conv = type_of(graph, "conv"), *relu = type_of(graph, "relu");
+    assert_int_equal(conv->dtype, ORK_U8);
+    assert_true(ork_quant_equal(&conv->quant, &relu->quant, 0)); /* the convolution clamps */
+    assert_true(relu->quant.scale == 4.0f / 255.0f && relu->quant.zero_point == 0);
+    assert_true(ork_quant_equal(&relu->quant, &type_of(graph, "pool")->quant, 0));
+    assert_true(type_of(graph, "sig")->quant.scale == 1.0f / 255.0f);
+    assert_int_equal(type_of(graph, "product")->dtype, ORK_F32); /* no integer matrix product */
+    assert_int_equal(type_of(graph, "soft")->dtype, ORK_U8);
+    /* weights -1..2: scale 3/255, zero point 85; bias in steps of input scale * weight scale */
+    const ork_node *node = ork_graph_find(graph, "conv")->producer;
+    static const uint8_t weights[] = {0, 255, 128, 106, 42, 170};
+    assert_memory_equal(node->inputs[1]->data, weights, sizeof(weights));
+    assert_int_equal(node->inputs[1]->type.quant.zero_point, 85);
+    float step = (2.0f / 255.0f) * (3.0f / 255.0f);
+    const int32_t *bias = node->inputs[2]->data;
+    assert_int_equal(bias[0], lround(0.5 / (double)step));
+    assert_int_equal(bias[1], -lround(0.25 / (double)step));
+    assert_true(node->inputs[2]->type.quant.scale == step);
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
+static void test_fixed_point_rewrite(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = quantized(diag, ORK_I16);
+    const ork_node *node = ork_graph_find(graph, "conv")->producer;
+    assert_int_equal(node->inputs[1]->type.quant.fraction_length, 13);
+    assert_int_equal(node->inputs[2]->type.dtype, ORK_I64);
+    int64_t bias = ork_element_get_int(ORK_I64, node->inputs[2]->data, 0);
+    assert_int_equal(bias, 1 << (13 + 14 - 1)); /* 0.5 in 13 + 14 fraction bits */
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_affine_ranges),
+        cmocka_unit_test(test_fixed_point_ranges),
+        cmocka_unit_test(test_u8_rewrite),
+        cmocka_unit_test(test_fixed_point_rewrite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
