@@ -33,6 +33,10 @@ extern "C" {
 
 ORK_API const char *ork_version(void); /* "0.1.0" */
 
+/* The list of all errors there are: id, name, fix and exit code, the other texts "". NULL ends it.
+ */
+ORK_API const ork_error *ork_error_at(int index);
+
 /* ---- the model ------------------------------------------------------------------------- */
 
 /* A network on its way: configured, loaded, built, exported. */
@@ -107,6 +111,30 @@ ORK_API int ork_model_output_count(const ork_model *model);
 ORK_API bool ork_model_input_info(const ork_model *model, int index, ork_tensor_info *info);
 ORK_API bool ork_model_output_info(const ork_model *model, int index, ork_tensor_info *info);
 
+/* What the model is as a whole. Texts are "" where there is nothing to say; they live as long as
+   those of ork_tensor_info. False before a model is loaded. */
+typedef struct ork_model_info {
+    const char *format; /* of the file it came from: "pytorch", "rknn" */
+    const char *name;   /* of the network */
+    const char *target; /* platforms, comma separated: "rk1808" */
+    bool quantized;     /* some values are integers with a quantization */
+    size_t operator_count;
+    size_t weight_count; /* numbers in constants of floats and of quantized values */
+    size_t weight_bytes;
+} ork_model_info;
+ORK_API bool ork_model_get_info(const ork_model *model, ork_model_info *info);
+
+/* What happens to an input's picture before it enters the network: channel c becomes
+   (picture[reorder[c]] - mean[c]) / std[c]. count is the number of channels, 0 when nothing
+   happens. False when there is no such input. */
+typedef struct ork_preprocess_info {
+    int count;
+    const float *mean, *std;
+    const int *reorder;
+} ork_preprocess_info;
+ORK_API bool ork_model_preprocess_info(const ork_model *model, int index,
+                                       ork_preprocess_info *info);
+
 /* The graph in its text form, or a summary as JSON; NULL before a model is loaded. To be freed
    with ork_text_free. */
 ORK_API char *ork_model_text(const ork_model *model, bool all_constants);
@@ -175,9 +203,31 @@ typedef struct ork_picture {
 
 /* JPEG, PNG or BMP by content. Errors go to the model, which may be any. */
 ORK_API bool ork_picture_read(ork_model *model, const char *path, ork_picture *picture);
+/* The same from memory. */
+ORK_API bool ork_picture_decode(ork_model *model, const void *bytes, size_t size,
+                                ork_picture *picture);
+/* A bilinear copy of another size, as cv2.resize makes it. */
+ORK_API bool ork_picture_resize(ork_model *model, const ork_picture *picture, int width, int height,
+                                ork_picture *resized);
 /* JPEG or PNG by the path's ending. */
 ORK_API bool ork_picture_write(ork_model *model, const char *path, const ork_picture *picture);
 ORK_API void ork_picture_free(ork_picture *picture);
+
+/* ---- arrays ---------------------------------------------------------------------------- */
+
+/* An array of numpy's .npy files: elements in row-major order. */
+typedef struct ork_array {
+    ork_dtype dtype;
+    int rank;
+    int64_t dims[8];
+    void *data;
+} ork_array;
+
+/* Errors go to the model, which may be any. */
+ORK_API bool ork_array_read_npy(ork_model *model, const char *path, ork_array *array);
+ORK_API bool ork_array_write_npy(ork_model *model, const char *path, const ork_array *array);
+/* For arrays that were read. */
+ORK_API void ork_array_free(ork_array *array);
 
 /* ---- detection ------------------------------------------------------------------------- */
 

@@ -128,7 +128,7 @@ ork_map *ork_map_new(ork_arena *arena)
 
 static uint32_t *find_slot(const ork_map *map, const char *key, uint64_t hash)
 {
-    for (size_t i = hash & (map->slot_count - 1);; i = (i + 1) & (map->slot_count - 1)) {
+    for (size_t i = (size_t)hash & (map->slot_count - 1);; i = (i + 1) & (map->slot_count - 1)) {
         uint32_t slot = map->slots[i];
         if (!slot)
             return &map->slots[i];

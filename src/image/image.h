@@ -111,7 +111,7 @@ void ork_letterbox_back(const ork_letterbox *box, float corners[4]);
 /* Exchanges red and blue in place; nothing to do for gray. */
 void ork_image_swap_red_blue(ork_image *image);
 /* dst has src's size and its own number of channels: any of 1, 3, 4 to any. Alpha becomes 255 where
-   src has none. Gray is OpenCV's: (4899 red + 9617 green + 1868 blue + 8192) >> 14. */
+   src has none. Gray is cv2.imread's: (4899 red + 9617 green + 1868 blue + 8192) >> 14. */
 void ork_image_convert(const ork_image *src, ork_image *dst);
 
 /* Camera formats to a 3-channel image of the same size (even width; NV12 also even height), BT.601

@@ -104,7 +104,7 @@ static bool decode(png_job *job, int channels)
         return false;
     if (png_get_rowbytes(png, info) != (size_t)job->image->stride)
         png_error(png, "its pixels are of a kind that is not known");
-    job->rows = malloc(height * sizeof(*job->rows));
+    job->rows = malloc((size_t)height * sizeof(*job->rows));
     if (!job->rows)
         png_error(png, "no memory");
     for (int y = 0; y < job->image->height; y++)

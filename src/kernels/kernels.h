@@ -237,6 +237,17 @@ ork_requant ork_average_requant(ork_family family, ork_dtype dtype, const ork_qu
 void ork_pooling_run(const ork_pooling *pooling, const void *in, void *out, int64_t begin,
                      int64_t end);
 
+/* Average over windows [floor(o in / out), ceil((o + 1) in / out)), which differ in size. Integers
+   are taken as real numbers, averaged in binary64 and rounded half to even. Unit: output rows, of
+   batch*out_h. */
+typedef struct ork_adaptive_pooling {
+    ork_dtype dtype; /* f32, u8, i8, i16 */
+    int64_t batch, in_h, in_w, channels, out_h, out_w, in_stride, out_stride;
+    ork_quant in_quant, out_quant;
+} ork_adaptive_pooling;
+void ork_adaptive_pooling_run(const ork_adaptive_pooling *pooling, const void *in, void *out,
+                              int64_t begin, int64_t end);
+
 /* ---- loops over several dimensions ----------------------------------------------------- */
 
 /* Strides in elements, one set per operand: 0 is the output, 1 and 2 the inputs; a broadcast

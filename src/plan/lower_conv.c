@@ -188,11 +188,10 @@ static void run_pool(const void *params, const call *c, int64_t begin, int64_t e
 }
 
 /* An adaptive pool whose output divides its input is a plain one. */
-static bool set_adaptive(const ork_node *node, ork_pooling *pool)
+static bool set_adaptive(ork_pooling *pool)
 {
     if (pool->in_h % pool->out_h || pool->in_w % pool->out_w)
         return false;
-    (void)node;
     pool->kernel_h = pool->stride_h = pool->in_h / pool->out_h;
     pool->kernel_w = pool->stride_w = pool->in_w / pool->out_w;
     pool->dilation_h = pool->dilation_w = 1;
@@ -202,7 +201,7 @@ static bool set_adaptive(const ork_node *node, ork_pooling *pool)
 static bool set_windows(const ork_node *node, ork_pooling *pool)
 {
     if (node->op == ORK_OP_ADAPTIVE_AVG_POOL2D)
-        return set_adaptive(node, pool);
+        return set_adaptive(pool);
     bool is_max = pool->is_max;
     const int64_t *kernel =
         is_max ? node->attrs.max_pool2d.kernel.v : node->attrs.avg_pool2d.kernel.v;
@@ -244,6 +243,31 @@ static void set_pool_numbers(planner *p, const ork_node *node, pool_params *para
     }
 }
 
+static void run_uneven_pool(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    ork_adaptive_pooling_run(params, c->in[0], c->out, begin, end);
+}
+
+/* An adaptive pool whose windows differ in size. */
+static bool lower_uneven_pool(planner *p, const ork_node *node, slot *in, slot *out)
+{
+    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
+    ork_adaptive_pooling pool = {.dtype = node->output->type.dtype,
+                                 .batch = x[0],
+                                 .channels = x[1],
+                                 .in_h = x[2],
+                                 .in_w = x[3],
+                                 .out_h = y[2],
+                                 .out_w = y[3],
+                                 .in_stride = in->pixel_stride,
+                                 .out_stride = out->pixel_stride,
+                                 .in_quant = node->inputs[0]->type.quant,
+                                 .out_quant = node->output->type.quant};
+    emit(p, node, "adaptive_avg_pool", run_uneven_pool, plan_params(p, &pool, sizeof(pool)),
+         y[0] * y[2], (double)ork_shape_count(&node->inputs[0]->type.shape) * 2, out, in, NULL);
+    return true;
+}
+
 bool lower_pool(planner *p, const ork_node *node)
 {
     slot *in = slot_in(p, node->inputs[0], LAYOUT_PIXELS), *out = slot_of(p, node->output);
@@ -261,7 +285,7 @@ bool lower_pool(planner *p, const ork_node *node)
                           .in_stride = in->pixel_stride,
                           .out_stride = out->pixel_stride};
     if (!set_windows(node, pool))
-        return not_yet(p, node, "its windows have different sizes");
+        return lower_uneven_pool(p, node, in, out);
     set_pool_numbers(p, node, params);
     double work = (double)ork_shape_count(&node->output->type.shape) * (double)pool->kernel_h *
                   (double)pool->kernel_w;

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct values {
+    ork_cli_model_values model;
+    const char *output, *target, *dataset;
+    int quantize, level, batch;
+    bool pre_compile, help_config;
+} values;
+_Static_assert(sizeof(values) <= ORK_CLI_VALUES_SIZE, "room for the options");
+
+enum { FLOAT, U8, I8, I16 };
+static const char *const quantized_dtypes[] = {
+    [FLOAT] = NULL,
+    [U8] = "asymmetric_quantized-u8",
+    [I8] = "dynamic_fixed_point-i8",
+    [I16] = "dynamic_fixed_point-i16",
+};
+
+const ork_cli_option ork_cli_convert_options[] = {
+    {"output", 'o', ORK_CLI_TEXT, "FILE", "the .rknn file; MODEL with another ending by default",
+     offsetof(values, output), 0, 0},
+    {"target", 0, ORK_CLI_TEXT, "PLATFORM", "rk1808, rk3399pro, rv1109, rv1126 ...",
+     offsetof(values, target), 0, 0},
+    {"quantize", 0, ORK_CLI_CHOICE, "no|u8|i8|i16",
+     "integers to compute with; a dataset alone means u8", offsetof(values, quantize), 0, 0},
+    {"dataset", 'd', ORK_CLI_TEXT, "LIST",
+     "text file of samples, one a line, or a folder of pictures", offsetof(values, dataset), 0, 0},
+    ORK_CLI_MODEL_OPTIONS,
+    {"level", 0, ORK_CLI_CHOICE, "auto|0|1|2|3", "how far to optimize; auto is 3",
+     offsetof(values, level), 0, 0},
+    {"batch", 0, ORK_CLI_INT, "N", "pictures that the model takes at once", offsetof(values, batch),
+     1, 1024},
+    {"pre-compile", 0, ORK_CLI_FLAG, NULL, "pack for one target; cannot be simulated",
+     offsetof(values, pre_compile), 0, 0},
+    {"help-config", 0, ORK_CLI_FLAG, NULL, "list the keys of --config",
+     offsetof(values, help_config), 0, 0},
+    {0},
+};
+
+static int help_config(ork_cli *cli)
+{
+    const ork_config_key *key;
+    ork_cli_json json;
+    ork_cli_json_start(&json, cli);
+    ork_cli_json_open(&json, "keys", '[');
+    for (int i = 0; (key = ork_config_key_at(i)); i++) {
+        if (!cli->json) {
+            printf("%s  (%s%s%s)\n    %s\n", key->name, key->values,
+                   *key->default_value ? "; default " : "", key->default_value, key->help);
+            continue;
+        }
+        ork_cli_json_open(&json, NULL, '{');
+        ork_cli_json_text(&json, "name", key->name);
+        ork_cli_json_text(&json, "default", key->default_value);
+        ork_cli_json_text(&json, "values", key->values);
+        ork_cli_json_text(&json, "help", key->help);
+        ork_cli_json_close(&json, '}');
+    }
+    ork_cli_json_close(&json, ']');
+    if (cli->json)
+        ork_cli_json_end(&json, stdout);
+    ork_cli_json_drop(&json);
+    return 0;
+}
+
+/* ---- a folder as dataset ---- */
+
+static int write_list(ork_cli *cli, FILE *file, const ork_cli_list *pictures)
+{
+    for (int i = 0; i < pictures->count; i++) {
+        char whole[PATH_MAX];
+        if (!realpath(pictures->items[i], whole) || strpbrk(whole, " \t\n"))
+            return ork_cli_fail(cli, "E0402", pictures->items[i],
+                                "in a list, spaces separate the inputs of a network",
+                                "rename the picture or its folder",
+                                "the name of a picture has a space in it");
+        fprintf(file, "%s\n", whole);
+    }
+    return 0;
+}
+
+/* Lists the folder's pictures in a temporary file, whose name goes to *list. */
+static int list_folder(ork_cli *cli, const char *folder, const char **list)
+{
+    ork_cli_list pictures = {0};
+    if (!ork_cli_list_pictures(folder, &pictures))
+        return ork_cli_fail(cli, "E0401", folder, NULL, "check the path and its permissions",
+                            "the folder cannot be read");
+    if (!pictures.count)
+        return ork_cli_fail(cli, "E0403", folder, "only .jpg .jpeg .png .bmp count", NULL,
+                            "no pictures are in the folder");
+    const char *temporary = getenv("TMPDIR");
+    char *path =
+        ork_cli_format("%s/ork-dataset-XXXXXX", temporary && *temporary ? temporary : "/tmp");
+    int handle = mkstemp(path);
+    FILE *file = handle < 0 ? NULL : fdopen(handle, "w");
+    if (!file)
+        return ork_cli_fail(cli, "E0102", path, NULL, NULL, "a temporary file cannot be written");
+    *list = path;
+    int code = write_list(cli, file, &pictures);
+    if (fclose(file) != 0 && !code)
+        code = ork_cli_fail(cli, "E0102", path, NULL, NULL, "a temporary file cannot be written");
+    return code;
+}
+
+/* ---- converting ---- */
+
+static int configure(ork_cli *cli, ork_model *model, const values *v)
+{
+    static const char *const levels[] = {NULL, "0", "1", "2", "3"};
+    if (!ork_cli_config(model, "target_platform", v->target) ||
+        !ork_cli_config(model, "quantized_dtype", quantized_dtypes[v->quantize]) ||
+        !ork_cli_config(model, "optimization_level", levels[v->level]))
+        return ork_cli_model_failed(cli, model);
+    return 0;
+}
+
+static int build(ork_cli *cli, ork_model *model, const values *v, const char *list)
+{
+    ork_build_options options = ORK_OPTIONS_INIT(ork_build_options);
+    options.do_quantization = v->quantize != FLOAT;
+    options.dataset = list;
+    options.rknn_batch_size = v->batch;
+    options.pre_compile = v->pre_compile;
+    if (!ork_model_build(model, &options) || !ork_model_export(model, v->output))
+        return ork_cli_model_failed(cli, model);
+    return 0;
+}
+
+static void tell(ork_cli *cli, ork_model *model, const values *v, double seconds)
+{
+    struct stat status = {0};
+    stat(v->output, &status);
+    ork_cli_say(cli, "wrote %s: %s in %.1f s", v->output, ork_cli_bytes((size_t)status.st_size),
+                seconds);
+    if (!cli->json)
+        return;
+    ork_cli_json json;
+    ork_cli_json_start(&json, cli);
+    ork_cli_json_text(&json, "output", v->output);
+    ork_cli_json_number(&json, "bytes", (double)status.st_size);
+    ork_cli_json_number(&json, "seconds", seconds);
+    ork_cli_json_number(&json, "inputs", ork_model_input_count(model));
+    ork_cli_json_number(&json, "outputs", ork_model_output_count(model));
+    ork_cli_json_bool(&json, "quantized", v->quantize != FLOAT);
+    ork_cli_json_end(&json, stdout);
+}
+
+static int convert(ork_cli *cli, values *v, const char *path, const char *list)
+{
+    double begun = ork_cli_seconds();
+    int code;
+    ork_model *model = ork_cli_new_model(cli, &v->model, &code);
+    if (!model)
+        return code;
+    code = configure(cli, model, v);
+    if (!code)
+        code = ork_cli_load(cli, model, path, &v->model, false);
+    if (!code)
+        code = build(cli, model, v, list);
+    if (!code)
+        tell(cli, model, v, ork_cli_seconds() - begun);
+    ork_model_free(model);
+    return code;
+}
+
+int ork_cli_convert(ork_cli *cli)
+{
+    values *v = cli->values;
+    if (v->help_config)
+        return help_config(cli);
+    if (!cli->arguments.count)
+        return ork_cli_fail(cli, "E0004", NULL, NULL, "usage: ork convert MODEL",
+                            "convert needs a model");
+    const char *path = cli->arguments.items[0], *list = v->dataset;
+    if (!v->output)
+        v->output = ork_cli_with_extension(path, ".rknn");
+    if (strcmp(v->output, path) == 0)
+        return ork_cli_fail(cli, "E0004", NULL, NULL, "give another name with -o",
+                            "the model would overwrite itself");
+    if (v->quantize == FLOAT && v->dataset)
+        v->quantize = U8;
+    if (v->quantize != FLOAT && !v->dataset)
+        return ork_cli_fail(cli, "E0404", NULL, "ranges are measured on samples",
+                            "add --dataset list.txt, or a folder of pictures",
+                            "quantization needs a dataset");
+    bool folder = v->dataset && ork_cli_is_folder(v->dataset);
+    int code = folder ? list_folder(cli, v->dataset, &list) : 0;
+    if (!code)
+        code = convert(cli, v, path, list);
+    if (folder && list != v->dataset)
+        unlink(list);
+    return code;
+}

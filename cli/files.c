@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files and folders by name, and child processes. */
+#include "cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool ork_cli_is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool has_ending(const char *path, const char *const *endings)
+{
+    while (*endings && !ork_cli_ends_with(path, *endings))
+        endings++;
+    return *endings;
+}
+
+bool ork_cli_is_picture_name(const char *path)
+{
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".bmp", NULL};
+    return has_ending(path, endings);
+}
+
+bool ork_cli_is_video_name(const char *path)
+{
+    static const char *const endings[] = {".mp4",  ".m4v", ".mkv", ".mov", ".avi", ".webm", ".mpg",
+                                          ".mpeg", ".ts",  ".wmv", ".flv", ".gif", NULL};
+    return has_ending(path, endings);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool ork_cli_list_pictures(const char *folder, ork_cli_list *pictures)
+{
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return false;
+    int first = pictures->count;
+    size_t length = strlen(folder);
+    const char *slash = length && folder[length - 1] == '/' ? "" : "/";
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (entry->d_name[0] != '.' && ork_cli_is_picture_name(entry->d_name))
+            ork_cli_list_add(pictures, ork_cli_format("%s%s%s", folder, slash, entry->d_name));
+    closedir(dir);
+    if (pictures->count > first)
+        qsort(pictures->items + first, (size_t)(pictures->count - first), sizeof(*pictures->items),
+              by_name);
+    return true;
+}
+
+/* ---- child processes ---- */
+
+bool ork_cli_program_exists(const char *name)
+{
+    const char *path = getenv("PATH");
+    while (path && *path) {
+        size_t length = strcspn(path, ":");
+        if (access(ork_cli_format("%.*s/%s", (int)length, path, name), X_OK) == 0)
+            return true;
+        path += length + (path[length] == ':');
+    }
+    return false;
+}
+
+/* In the child: the pipe becomes stdin or stdout, the other goes to /dev/null. A child in its own
+   group is not hit by Ctrl-C, so that it can finish its file. */
+static void become(const char *const *argv, int end, bool writes)
+{
+    int nothing = open("/dev/null", O_RDWR);
+    setpgid(0, 0);
+    dup2(writes ? end : nothing, STDIN_FILENO);
+    dup2(writes ? nothing : end, STDOUT_FILENO);
+    signal(SIGPIPE, SIG_DFL);
+    execvp(argv[0], (char *const *)argv);
+    _exit(127);
+}
+
+bool ork_cli_child_start(ork_cli_child *child, const char *const *argv, bool writes)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return false;
+    int ours = ends[writes], theirs = ends[!writes];
+    fcntl(ours, F_SETFD, FD_CLOEXEC);
+    pid_t pid = fork();
+    if (pid == 0)
+        become(argv, theirs, writes);
+    close(theirs);
+    child->pid = pid;
+    child->pipe = pid > 0 ? fdopen(ours, writes ? "wb" : "rb") : NULL;
+    if (!child->pipe)
+        close(ours);
+    return child->pipe;
+}
+
+bool ork_cli_child_finish(ork_cli_child *child, bool stop)
+{
+    if (stop)
+        kill((pid_t)child->pid, SIGTERM);
+    bool good = fclose(child->pipe) == 0;
+    int status = 0;
+    while (waitpid((pid_t)child->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return good && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The type Model: loading, building, exporting, and the guard around every method. */
+#include "ext.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char ork_py_call_order[] =
+    "the order of calls is config, load_pytorch (or load_rknn), build, "
+    "export_rknn, init_runtime, inference, release";
+
+typedef PyObject *(*method_fn)(ork_py_model *self, PyObject *args);
+
+/* ---- one thread at a time -------------------------------------------------------------- */
+
+static bool is_open(ork_py_model *self)
+{
+    if (self->model)
+        return true;
+    ork_py_fail(self->state, ORK_PY_CALL_ORDER, NULL, ork_py_call_order,
+                "create a new object: rknn = RKNN()", "the object was released");
+    return false;
+}
+
+/* Waits for a thread that works on the same object. A signal handler that calls back into the
+   object it interrupted would wait for itself, and gets an error instead. */
+static bool enter(ork_py_model *self)
+{
+    if (!PyThread_acquire_lock(self->lock, NOWAIT_LOCK)) {
+        if (self->owner == PyThread_get_thread_ident()) {
+            ork_py_fail(self->state, ORK_PY_CALL_ORDER, NULL, NULL,
+                        "wait until the running call has returned",
+                        "the object is in the middle of another call");
+            return false;
+        }
+        Py_BEGIN_ALLOW_THREADS;
+        PyThread_acquire_lock(self->lock, WAIT_LOCK);
+        Py_END_ALLOW_THREADS;
+    }
+    self->owner = PyThread_get_thread_ident();
+    return true;
+}
+
+static void leave(ork_py_model *self)
+{
+    self->owner = 0;
+    PyThread_release_lock(self->lock);
+}
+
+static PyObject *guarded(PyObject *object, PyObject *args, method_fn method)
+{
+    ork_py_model *self = (ork_py_model *)object;
+    if (!enter(self))
+        return NULL;
+    PyObject *result = is_open(self) ? method(self, args) : NULL;
+    leave(self);
+    return result;
+}
+
+/* ---- arguments ------------------------------------------------------------------------- */
+
+/* The bytes object of a path, which may be a str or a pathlib.Path. */
+static PyObject *path_of(ork_py_model *self, PyObject *object, const char *place)
+{
+    PyObject *bytes = NULL;
+    if (PyUnicode_FSConverter(object, &bytes))
+        return bytes;
+    PyErr_Clear();
+    return ork_py_fail(self->state, ORK_PY_USAGE, place, NULL, "give the path of a file as text",
+                       "%s is no path but %.60s", place, Py_TYPE(object)->tp_name);
+}
+
+static bool fail_size(ork_py_model *self)
+{
+    PyErr_Clear();
+    ork_py_fail(self->state, ORK_PY_INPUT_SIZE, "load_pytorch(input_size_list=...)", NULL,
+                "write it as [[3, 416, 416]]: channels, height and width of each input",
+                "input_size_list must be a list of sizes, one for each input");
+    return false;
+}
+
+static bool read_size(ork_py_model *self, PyObject *object, ork_input_size *size)
+{
+    enum { MAX_RANK = sizeof(size->dims) / sizeof(*size->dims) };
+    PyObject *dims = PyUnicode_Check(object) ? NULL : PySequence_Tuple(object);
+    if (!dims)
+        return fail_size(self);
+    Py_ssize_t rank = PyTuple_GET_SIZE(dims);
+    bool ok = rank <= MAX_RANK;
+    for (Py_ssize_t i = 0; ok && i < rank; i++) {
+        PyObject *number = PyNumber_Index(PyTuple_GET_ITEM(dims, i));
+        size->dims[i] = number ? PyLong_AsLongLong(number) : -1;
+        Py_XDECREF(number);
+        ok = !PyErr_Occurred();
+    }
+    size->rank = (int)rank;
+    Py_DECREF(dims);
+    return ok || fail_size(self);
+}
+
+/* A flat list, [3, 416, 416], means one input. */
+static bool is_flat(PyObject *sizes)
+{
+    return PyTuple_GET_SIZE(sizes) && PyIndex_Check(PyTuple_GET_ITEM(sizes, 0));
+}
+
+static ork_input_size *read_sizes(ork_py_model *self, PyObject *object, int *count)
+{
+    PyObject *sizes = object == Py_None         ? PyTuple_New(0)
+                      : PyUnicode_Check(object) ? NULL
+                                                : PySequence_Tuple(object);
+    if (!sizes) {
+        fail_size(self);
+        return NULL;
+    }
+    bool flat = is_flat(sizes);
+    Py_ssize_t wanted = flat ? 1 : PyTuple_GET_SIZE(sizes);
+    ork_input_size *read =
+        wanted < INT_MAX ? PyMem_Calloc((size_t)wanted + 1, sizeof(*read)) : NULL;
+    bool ok = read != NULL;
+    for (Py_ssize_t i = 0; ok && i < wanted; i++)
+        ok = read_size(self, flat ? sizes : PyTuple_GET_ITEM(sizes, i), &read[i]);
+    Py_DECREF(sizes);
+    *count = (int)wanted;
+    if (ok)
+        return read;
+    PyMem_Free(read);
+    return PyErr_Occurred() ? NULL : (ork_input_size *)PyErr_NoMemory();
+}
+
+/* ---- work, with the GIL released ------------------------------------------------------- */
+
+typedef struct model_job {
+    bool (*function)(ork_py_model *self, const struct model_job *job);
+    const char *path; /* a model to load or to write */
+    const ork_input_size *sizes;
+    int size_count;
+    ork_build_options build;
+} model_job;
+
+static bool work_load_pytorch(ork_py_model *self, const model_job *job)
+{
+    return ork_model_load_pytorch(self->model, job->path, job->sizes, job->size_count);
+}
+
+static bool work_load_rknn(ork_py_model *self, const model_job *job)
+{
+    return ork_model_load_rknn(self->model, job->path);
+}
+
+static bool work_build(ork_py_model *self, const model_job *job)
+{
+    return ork_model_build(self->model, &job->build);
+}
+
+static bool work_export(ork_py_model *self, const model_job *job)
+{
+    return ork_model_export(self->model, job->path);
+}
+
+static bool do_work(ork_py_model *self, const model_job *job)
+{
+    bool ok;
+    ork_py_progress_start(self, true);
+    Py_BEGIN_ALLOW_THREADS;
+    ok = job->function(self, job);
+    Py_END_ALLOW_THREADS;
+    ork_py_progress_end(self);
+    /* A handler may have raised although the work then came to its end. */
+    if (!ok || self->signal_type)
+        ork_py_fail_from(self, ork_model_error(self->model));
+    return !PyErr_Occurred();
+}
+
+/* Sessions are made of the model as it was. */
+static void end_session(ork_py_model *self)
+{
+    ork_session_free(self->session);
+    self->session = NULL;
+}
+
+static PyObject *load(ork_py_model *self, const model_job *job, ork_py_stage stage)
+{
+    end_session(self);
+    self->stage = ORK_PY_EMPTY;
+    if (!do_work(self, job))
+        return NULL;
+    self->stage = stage;
+    Py_RETURN_NONE;
+}
+
+/* load_pytorch(model, input_size_list, outputs) */
+static PyObject *load_pytorch(ork_py_model *self, PyObject *args)
+{
+    PyObject *model, *size_list, *outputs;
+    if (!PyArg_ParseTuple(args, "OOO:load_pytorch", &model, &size_list, &outputs) ||
+        !ork_py_config_check(self, "load_pytorch"))
+        return NULL;
+    int count = 0;
+    ork_input_size *sizes = read_sizes(self, size_list, &count);
+    PyObject *path = sizes ? path_of(self, model, "load_pytorch(model=...)") : NULL;
+    PyObject *result = NULL;
+    if (path) {
+        if (outputs != Py_None)
+            ork_py_log(self, ORK_LOG_WARNING,
+                       "load_pytorch(outputs=...) has no effect: the outputs are those that the "
+                       "network was traced with");
+        result = load(self,
+                      &(model_job){.function = work_load_pytorch,
+                                   .path = PyBytes_AS_STRING(path),
+                                   .sizes = sizes,
+                                   .size_count = count},
+                      ORK_PY_LOADED);
+    }
+    Py_XDECREF(path);
+    PyMem_Free(sizes);
+    return result;
+}
+
+/* load_rknn(path) */
+static PyObject *load_rknn(ork_py_model *self, PyObject *args)
+{
+    PyObject *object;
+    if (!PyArg_ParseTuple(args, "O:load_rknn", &object))
+        return NULL;
+    PyObject *path = path_of(self, object, "load_rknn(path=...)");
+    if (!path)
+        return NULL;
+    PyObject *result =
+        load(self, &(model_job){.function = work_load_rknn, .path = PyBytes_AS_STRING(path)},
+             ORK_PY_LOADED_RKNN);
+    Py_DECREF(path);
+    return result;
+}
+
+static bool check_buildable(ork_py_model *self)
+{
+    if (self->stage == ORK_PY_LOADED || self->stage == ORK_PY_BUILT)
+        return ork_py_config_check(self, "build");
+    bool ready = self->stage == ORK_PY_LOADED_RKNN;
+    ork_py_fail(self->state, ORK_PY_CALL_ORDER, "build()", ork_py_call_order,
+                ready ? "call init_runtime() next, or load the network with load_pytorch()"
+                      : "call load_pytorch() first, and check that it returns 0",
+                ready ? "build() needs a network; load_rknn() loaded a model that is built already"
+                      : "build() needs a network, and none is loaded");
+    return false;
+}
+
+/* build(do_quantization, dataset, pre_compile, rknn_batch_size) */
+static PyObject *build(ork_py_model *self, PyObject *args)
+{
+    int quantize, pre_compile, batch;
+    PyObject *dataset;
+    if (!PyArg_ParseTuple(args, "pOpi:build", &quantize, &dataset, &pre_compile, &batch) ||
+        !check_buildable(self))
+        return NULL;
+    PyObject *path = NULL;
+    if (dataset != Py_None && !(path = path_of(self, dataset, "build(dataset=...)")))
+        return NULL;
+    model_job what = {.function = work_build, .build = ORK_OPTIONS_INIT(ork_build_options)};
+    what.build.do_quantization = quantize;
+    what.build.dataset = path ? PyBytes_AS_STRING(path) : NULL;
+    what.build.pre_compile = pre_compile;
+    what.build.rknn_batch_size = batch < 0 ? 0 : batch; /* -1: the default of early releases */
+    end_session(self);
+    bool ok = do_work(self, &what);
+    Py_XDECREF(path);
+    if (!ok)
+        return NULL;
+    self->stage = ORK_PY_BUILT;
+    Py_RETURN_NONE;
+}
+
+static bool check_built(ork_py_model *self, const char *call)
+{
+    if (self->stage == ORK_PY_BUILT || self->stage == ORK_PY_LOADED_RKNN)
+        return true;
+    bool loaded = self->stage == ORK_PY_LOADED;
+    ork_py_fail(self->state, ORK_PY_CALL_ORDER, call, ork_py_call_order,
+                loaded ? "call build() first, and check that it returns 0"
+                       : "call load_pytorch() and build(), or load_rknn(), and check that they "
+                         "return 0",
+                "%s needs a built model, and %s", call,
+                loaded ? "build() was not called or has failed" : "no model is loaded");
+    return false;
+}
+
+/* export_rknn(export_path) */
+static PyObject *export_rknn(ork_py_model *self, PyObject *args)
+{
+    PyObject *object;
+    if (!PyArg_ParseTuple(args, "O:export_rknn", &object) || !check_built(self, "export_rknn()"))
+        return NULL;
+    PyObject *path = path_of(self, object, "export_rknn(export_path=...)");
+    if (!path)
+        return NULL;
+    bool ok = do_work(self, &(model_job){.function = work_export, .path = PyBytes_AS_STRING(path)});
+    Py_DECREF(path);
+    if (!ok)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- runtime --------------------------------------------------------------------------- */
+
+/* init_runtime(target): None is the simulator, as is its name in later generations. */
+static PyObject *init_runtime(ork_py_model *self, PyObject *args)
+{
+    PyObject *target;
+    if (!PyArg_ParseTuple(args, "O:init_runtime", &target))
+        return NULL;
+    if (target != Py_None &&
+        !(PyUnicode_Check(target) && PyUnicode_CompareWithASCIIString(target, "simulator") == 0))
+        return ork_py_fail_not_yet(self, "init_runtime");
+    if (!check_built(self, "init_runtime()"))
+        return NULL;
+    end_session(self);
+    ork_session_options options = ORK_OPTIONS_INIT(ork_session_options);
+    ork_session *session;
+    ork_py_progress_start(self, false);
+    Py_BEGIN_ALLOW_THREADS;
+    session = ork_session_new(self->model, &options);
+    Py_END_ALLOW_THREADS;
+    ork_py_progress_end(self);
+    self->session = session;
+    if (!session || self->signal_type)
+        return ork_py_fail_from(self, ork_model_error(self->model));
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_sdk_version(ork_py_model *self, PyObject *args)
+{
+    if (!PyArg_ParseTuple(args, ":get_sdk_version"))
+        return NULL;
+    if (!self->session)
+        return ork_py_fail(self->state, ORK_PY_CALL_ORDER, "get_sdk_version()", ork_py_call_order,
+                           "call init_runtime() first, and check that it returns 0",
+                           "get_sdk_version() needs init_runtime()");
+    return PyUnicode_FromFormat("==============================================\n"
+                                "RKNN VERSION:\n"
+                                "  API: %s (OpenRKNN)\n"
+                                "  DRV: %s (OpenRKNN simulator)\n"
+                                "==============================================\n",
+                                ork_version(), ork_version());
+}
+
+/* ---- log ------------------------------------------------------------------------------- */
+
+/* log_to(path): lines go there too. */
+static PyObject *log_to(ork_py_model *self, PyObject *args)
+{
+    PyObject *object;
+    if (!PyArg_ParseTuple(args, "O:log_to", &object))
+        return NULL;
+    PyObject *path = path_of(self, object, "RKNN(verbose_file=...)");
+    if (!path)
+        return NULL;
+    FILE *file = fopen(PyBytes_AS_STRING(path), "we");
+    PyObject *result = NULL;
+    if (!file) {
+        ork_py_fail(self->state, ORK_PY_FILE_WRITE, PyBytes_AS_STRING(path), strerror(errno), NULL,
+                    "the log file of verbose_file cannot be written");
+    } else {
+        if (self->log_file)
+            fclose(self->log_file);
+        self->log_file = file;
+        result = ork_py_ref(Py_None);
+    }
+    Py_DECREF(path);
+    return result;
+}
+
+/* print(letter, text): a line of the log for what the Python side has to say. Works after release,
+   so that using a released object can be reported. */
+static PyObject *method_print(PyObject *object, PyObject *args)
+{
+    int letter;
+    const char *text;
+    if (!PyArg_ParseTuple(args, "Cs:print", &letter, &text))
+        return NULL;
+    ork_py_print((ork_py_model *)object, (char)letter, text);
+    Py_RETURN_NONE;
+}
+
+/* ---- the type -------------------------------------------------------------------------- */
+
+static void close_all(ork_py_model *self)
+{
+    end_session(self);
+    ork_model_free(self->model);
+    self->model = NULL;
+    free(self->config_failure);
+    self->config_failure = NULL;
+    if (self->log_file)
+        fclose(self->log_file);
+    self->log_file = NULL;
+}
+
+static PyObject *method_release(PyObject *object, PyObject *args)
+{
+    (void)args;
+    ork_py_model *self = (ork_py_model *)object;
+    if (!enter(self))
+        return NULL;
+    close_all(self);
+    leave(self);
+    Py_RETURN_NONE;
+}
+
+/* Model(verbose) */
+static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    int verbose;
+    if (kwargs && PyDict_GET_SIZE(kwargs))
+        return PyErr_Format(PyExc_TypeError, "Model takes no keywords");
+    if (!PyArg_ParseTuple(args, "p:Model", &verbose))
+        return NULL;
+    ork_py_model *self = (ork_py_model *)type->tp_alloc(type, 0);
+    if (!self)
+        return NULL;
+    self->state = PyType_GetModuleState(type);
+    self->verbose = verbose;
+    self->lock = PyThread_allocate_lock();
+    self->model = ork_model_new();
+    if (!self->lock || !self->model) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    ork_model_set_log(self->model, ork_py_on_log, self, verbose ? ORK_LOG_DEBUG : ORK_LOG_WARNING);
+    ork_model_set_progress(self->model, ork_py_on_progress, self);
+    return (PyObject *)self;
+}
+
+static void model_dealloc(PyObject *object)
+{
+    ork_py_model *self = (ork_py_model *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    close_all(self);
+    Py_XDECREF(self->signal_type);
+    Py_XDECREF(self->signal_value);
+    Py_XDECREF(self->signal_trace);
+    if (self->lock)
+        PyThread_free_lock(self->lock);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+#define METHOD(name, function)                                                                     \
+    static PyObject *method_##name(PyObject *self, PyObject *args)                                 \
+    {                                                                                              \
+        return guarded(self, args, function);                                                      \
+    }
+METHOD(config, ork_py_config)
+METHOD(load_pytorch, load_pytorch)
+METHOD(load_rknn, load_rknn)
+METHOD(build, build)
+METHOD(export_rknn, export_rknn)
+METHOD(init_runtime, init_runtime)
+METHOD(inference, ork_py_inference)
+METHOD(get_sdk_version, get_sdk_version)
+METHOD(log_to, log_to)
+METHOD(not_yet, ork_py_not_yet)
+
+#define ROW(name)                                                                                  \
+    {                                                                                              \
+        #name, method_##name, METH_VARARGS, NULL                                                   \
+    }
+static PyMethodDef model_methods[] = {
+    ROW(config),
+    ROW(load_pytorch),
+    ROW(load_rknn),
+    ROW(build),
+    ROW(export_rknn),
+    ROW(init_runtime),
+    ROW(inference),
+    ROW(get_sdk_version),
+    ROW(log_to),
+    ROW(not_yet),
+    ROW(print),
+    ROW(release),
+    {0},
+};
+
+static PyType_Slot model_slots[] = {
+    {Py_tp_new, __extension__(void *) model_new},
+    {Py_tp_dealloc, __extension__(void *) model_dealloc},
+    {Py_tp_methods, model_methods},
+    {0, NULL},
+};
+
+PyType_Spec ork_py_model_spec = {
+    .name = "rknn._openrknn.Model",
+    .basicsize = sizeof(ork_py_model),
+    .flags = Py_TPFLAGS_DEFAULT, /* no base type: PyType_GetModuleState relies on it */
+    .slots = model_slots,
+};

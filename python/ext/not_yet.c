@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What RKNN-Toolkit 1.x has and this release has not: one row a call. */
+#include "ext.h"
+
+#include <string.h>
+
+typedef struct not_yet_row {
+    const char *call, *what, *fix; /* fix NULL: the one of the error table */
+} not_yet_row;
+
+#define TRACE "export the network with torch.jit.trace and load it with load_pytorch()"
+#define BOARD "run on the simulator: init_runtime() without a target"
+
+static const not_yet_row rows[] = {
+    {"load_caffe", "Caffe models cannot be loaded yet", TRACE},
+    {"load_darknet", "Darknet models cannot be loaded yet", TRACE},
+    {"load_keras", "Keras models cannot be loaded yet", TRACE},
+    {"load_mxnet", "MXNet models cannot be loaded yet", TRACE},
+    {"load_onnx", "ONNX models cannot be loaded yet", TRACE},
+    {"load_tensorflow", "TensorFlow models cannot be loaded yet", TRACE},
+    {"load_tflite", "TensorFlow Lite models cannot be loaded yet", TRACE},
+    {"load_model_in_npu", "models that lie on a board cannot be used yet",
+     "load the .rknn file itself: load_rknn(path)"},
+    {"load_firmware", "boards cannot be reached yet", BOARD},
+    {"init_runtime", "boards cannot be reached yet", BOARD},
+    {"rknn2precompile", "models cannot be pre-compiled on a board yet",
+     "use the model as export_rknn() wrote it"},
+    {"export_rknn_precompile_model", "models cannot be pre-compiled on a board yet",
+     "use the model as export_rknn() wrote it"},
+    {"get_frame_id", "inference() cannot return frame ids yet: there is no asynchronous mode",
+     "call inference() without get_frame_id"},
+    {"list_devices", "boards cannot be looked for yet", BOARD},
+    {"list_support_target_platform", "the platforms of a .rknn file cannot be listed yet", NULL},
+    {"eval_perf", "the time on the chip cannot be estimated or measured yet", NULL},
+    {"eval_memory", "the memory on the chip cannot be estimated or measured yet", NULL},
+    {"hybrid_quantization_step1", "hybrid quantization is not available yet",
+     "quantize the whole model: build(do_quantization=True, dataset=...)"},
+    {"hybrid_quantization_step2", "hybrid quantization is not available yet",
+     "quantize the whole model: build(do_quantization=True, dataset=...)"},
+    {"direct_build", "hybrid quantization is not available yet",
+     "quantize the whole model: build(do_quantization=True, dataset=...)"},
+    {"accuracy_analysis", "the layers' quantization errors cannot be listed yet",
+     "compare the outputs of inference() after build(do_quantization=False) and after "
+     "build(do_quantization=True)"},
+    {"export_rknn_sync_model", "models for synchronous layers cannot be written yet", NULL},
+    {"export_encrypted_rknn_model", "models cannot be encrypted yet", NULL},
+    {"export_rknn_quant_params", "quantization parameters cannot be written to a file yet", NULL},
+    {"register_op", "custom operators cannot be registered yet", NULL},
+    {"fetch_rknn_model_config", "the configuration inside a .rknn file cannot be read back yet",
+     NULL},
+    {"visualization", "the graphical page is not available yet",
+     "use the Python interface: from rknn.api import RKNN"},
+};
+
+PyObject *ork_py_fail_not_yet(ork_py_model *self, const char *call)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        if (!strcmp(rows[i].call, call))
+            return ork_py_fail(self->state, ORK_PY_NOT_YET, call, NULL, rows[i].fix, "%s",
+                               rows[i].what);
+    }
+    return PyErr_Format(PyExc_KeyError, "%s has no row in not_yet.c", call);
+}
+
+PyObject *ork_py_not_yet(ork_py_model *self, PyObject *args)
+{
+    const char *call;
+    return PyArg_ParseTuple(args, "s:not_yet", &call) ? ork_py_fail_not_yet(self, call) : NULL;
+}

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The class RKNN of RKNN-Toolkit 1.x, with its methods, defaults and return values.
+
+All work is done in rknn._openrknn. What is here is the shape of the interface: a call that fails
+prints its error to stderr, keeps it in `last_error` and returns -1 or None, or raises RKNNError
+when the object was made with raise_on_error=True.
+"""
+from rknn._openrknn import Failure, Model
+from rknn.api.error import ErrorReport, RKNNError
+
+
+class RKNN:
+    """Takes a network from its framework to a .rknn model, and runs it.
+
+    verbose         print all log lines to stderr, not warnings and errors alone
+    verbose_file    write the log lines to this file too; needs verbose=True
+    raise_on_error  raise RKNNError where RKNN-Toolkit returns -1 or None
+
+    The calls in their order: config, load_pytorch (or load_rknn alone), build, export_rknn,
+    init_runtime, inference, release. `last_error` is the ErrorReport of the last call, None when it
+    succeeded.
+    """
+
+    def __init__(self, verbose=False, verbose_file=None, raise_on_error=False):
+        self.last_error = None
+        self._raise_on_error = raise_on_error
+        self._model = Model(verbose)
+        if verbose_file is not None:
+            if verbose:
+                self._call(None, None, self._model.log_to, verbose_file)
+            else:
+                self._model.print('W', 'verbose_file has no effect without verbose=True')
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, exc_type, exc_value, traceback):
+        self.release()
+
+    def _call(self, success, failed, function, *args):
+        """Calls into the C module; `success` None stands for what the function returns."""
+        self.last_error = None
+        try:
+            result = function(*args)
+        except Failure as failure:
+            self.last_error = ErrorReport(*failure.args)
+        else:
+            return result if success is None else success
+        if self._raise_on_error:
+            raise RKNNError(self.last_error)
+        self._model.print('E', self.last_error.text)
+        return failed
+
+    def _not_yet(self, failed, call):
+        return self._call(None, failed, self._model.not_yet, call)
+
+    def release(self):
+        """Gives everything back; the object cannot be used afterwards. Returns None."""
+        return self._call(None, None, self._model.release)
+
+    # ---- configuring and loading -----------------------------------------------------------
+
+    def config(self, batch_size=100, mean_values=None, std_values=None, epochs=-1,
+               reorder_channel=None, need_horizontal_merge=False,
+               quantized_dtype='asymmetric_quantized-u8', quantized_algorithm='normal',
+               mmse_epoch=3, optimization_level=3, target_platform=None,
+               quantize_input_node=False, merge_dequant_layer_and_output_node=False,
+               model_pruning=False, force_builtin_perm=False, output_optimize=0,
+               do_sparse_network=True, remove_tensorflow_output_permute=False,
+               channel_mean_value=None, **extra):
+        """Sets how the network is to be built and how pictures are to be prepared for it.
+
+        mean_values, std_values: a list of numbers for each input, [[123.675, 116.28, 103.53]], or
+        the numbers alone for a single input. reorder_channel: '2 1 0' swaps red and blue, before
+        mean and std. target_platform: a name or a list of names; None means ['rk1808'].
+        channel_mean_value: the early form 'M0 M1 M2 S', instead of mean_values and std_values.
+        Returns None; -1 when a key or value is refused: then loading and building fail too.
+        """
+        values = dict(locals())
+        del values['self'], values['extra']
+        return self._call(None, -1, self._model.config, values, extra)
+
+    def load_pytorch(self, model, input_size_list=None, inputs=None, outputs=None,
+                     convert_engine='torch'):
+        """Loads a TorchScript file from torch.jit.trace.
+
+        input_size_list: [[channels, height, width], ...], one for each input; may be left out when
+        the file records the sizes. inputs, outputs and convert_engine are taken for the sake of old
+        scripts; names and outputs are those of the traced network. Returns 0 or -1.
+        """
+        return self._call(0, -1, self._model.load_pytorch, model, input_size_list, outputs)
+
+    def load_rknn(self, path, load_model_in_npu=False):
+        """Loads a .rknn model, to run it. Returns 0 or -1."""
+        if load_model_in_npu:
+            return self._not_yet(-1, 'load_model_in_npu')
+        return self._call(0, -1, self._model.load_rknn, path)
+
+    def load_caffe(self, model, proto='caffe', blobs=None):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'load_caffe')
+
+    def load_darknet(self, model, weight):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'load_darknet')
+
+    def load_keras(self, model, convert_engine='Keras'):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'load_keras')
+
+    def load_mxnet(self, symbol, params, input_size_list=None):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'load_mxnet')
+
+    def load_onnx(self, model, inputs=None, input_size_list=None, outputs=None):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'load_onnx')
+
+    def load_tensorflow(self, tf_pb, inputs, input_size_list, outputs, predef_file=None,
+                        mean_values=None, std_values=None, size_with_batch=None):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'load_tensorflow')
+
+    def load_tflite(self, model):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'load_tflite')
+
+    def register_op(self, op_path):
+        """Not available yet: returns None."""
+        return self._not_yet(None, 'register_op')
+
+    # ---- building --------------------------------------------------------------------------
+
+    def build(self, do_quantization=True, dataset='dataset.txt', pre_compile=False,
+              rknn_batch_size=1):
+        """Builds the loaded network.
+
+        dataset: a text file with one sample a line, for quantization: a picture or an .npy file,
+        for several inputs separated by spaces. Returns 0 or -1. Ctrl-C stops it.
+        """
+        return self._call(0, -1, self._model.build, do_quantization, dataset, pre_compile,
+                          rknn_batch_size)
+
+    def direct_build(self, model_input, data_input, model_quantize=None, pre_compile=False):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'direct_build')
+
+    def hybrid_quantization_step1(self, dataset=None):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'hybrid_quantization_step1')
+
+    def hybrid_quantization_step2(self, model_input, data_input, model_quantization_cfg,
+                                  dataset=None, pre_compile=False):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'hybrid_quantization_step2')
+
+    def accuracy_analysis(self, inputs, output_dir='./snapshot', calc_qnt_error=True, target=None,
+                          device_id=None, dump_file_type='tensor'):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'accuracy_analysis')
+
+    # ---- exporting -------------------------------------------------------------------------
+
+    def export_rknn(self, export_path):
+        """Writes the built model to a .rknn file, whole or not at all. Returns 0 or -1."""
+        return self._call(0, -1, self._model.export_rknn, export_path)
+
+    def export_rknn_precompile_model(self, export_path):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'export_rknn_precompile_model')
+
+    def export_rknn_sync_model(self, input_model, sync_uids, output_model=None):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'export_rknn_sync_model')
+
+    def export_encrypted_rknn_model(self, input_model, output_model=None, crypt_level=1):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'export_encrypted_rknn_model')
+
+    def export_rknn_quant_params(self, model, only_io=True):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'export_rknn_quant_params')
+
+    # ---- running ---------------------------------------------------------------------------
+
+    def init_runtime(self, target=None, device_id=None, perf_debug=False, eval_mem=False,
+                     async_mode=False, rknn2precompile=False, target_sub_class=None):
+        """Prepares the built or loaded model to run: on the simulator, for which target is None.
+
+        Boards are not available yet. Returns 0 or -1.
+        """
+        if rknn2precompile:
+            return self._not_yet(-1, 'rknn2precompile')
+        return self._call(0, -1, self._model.init_runtime, target)
+
+    def inference(self, inputs=None, data_type='uint8', data_format='nhwc',
+                  inputs_pass_through=None, get_frame_id=False):
+        """Runs the model once.
+
+        inputs: a list with a numpy array for each input; each is cast to data_type ('uint8',
+        'int8', 'int16', 'float16' or 'float32'). A picture may come without its batch dimension.
+        data_format: 'nhwc' (as pictures are) or 'nchw'. inputs_pass_through: 1 for an input that
+        goes in as it is, without reordering, mean and std.
+        Returns a list of float32 arrays in the network's own order of dimensions, or None.
+        """
+        if get_frame_id:
+            return self._not_yet(None, 'get_frame_id')
+        return self._call(None, None, self._model.inference, inputs, data_type, data_format,
+                          inputs_pass_through)
+
+    def eval_perf(self, inputs=None, data_type=None, data_format=None, is_print=True, loop_cnt=1,
+                  export_perf_statistics=False):
+        """Not available yet: returns None."""
+        return self._not_yet(None, 'eval_perf')
+
+    def eval_memory(self, is_print=True):
+        """Not available yet: returns None."""
+        return self._not_yet(None, 'eval_memory')
+
+    def get_sdk_version(self):
+        """The version of what runs the model, as text; None before init_runtime."""
+        return self._call(None, None, self._model.get_sdk_version)
+
+    def list_devices(self):
+        """Not available yet: returns None."""
+        return self._not_yet(None, 'list_devices')
+
+    def list_support_target_platform(self, rknn_model=None):
+        """Not available yet: returns None."""
+        return self._not_yet(None, 'list_support_target_platform')
+
+    def load_firmware(self, fw_dir=None):
+        """Not available yet: returns -1."""
+        return self._not_yet(-1, 'load_firmware')
+
+    def fetch_rknn_model_config(self, model_path):
+        """Not available yet: returns None."""
+        return self._not_yet(None, 'fetch_rknn_model_config')

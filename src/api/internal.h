@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The objects behind the public interface; private to this folder. */
+#ifndef ORK_API_INTERNAL_H
+#define ORK_API_INTERNAL_H
+
+#include <openrknn/openrknn.h>
+
+#include "../base/base.h"
+#include "../graph/graph.h"
+#include "../image/image.h"
+#include "../plan/plan.h"
+
+typedef enum config_id {
+#define ORK_CONFIG(key, fallback, values, help) CONFIG_##key,
+#include "config.def"
+#undef ORK_CONFIG
+    CONFIG_COUNT
+} config_id;
+
+struct ork_model {
+    ork_diag *diag;
+    ork_arena *arena;                 /* texts of the configuration */
+    const char *values[CONFIG_COUNT]; /* checked; the defaults at first */
+    int threads;
+    ork_log_fn log;
+    void *log_user;
+    ork_log_level log_up_to;
+    const char *format; /* of the file */
+    ork_graph *loaded;  /* as the importer gave it; NULL for .rknn */
+    ork_graph *built;   /* what runs and is exported */
+};
+
+struct ork_session {
+    ork_model *model;
+    ork_diag *diag;
+    ork_pool *pool;
+    ork_plan *plan;
+    ork_runner *runner;
+    double last_run;
+    bool noted_batch; /* the note on 3-axis pictures is given once */
+};
+
+/* The graph to look at: built, else loaded; NULL before a model is loaded. */
+const ork_graph *model_graph(const ork_model *model);
+int config_int(const ork_model *model, config_id id);
+ork_dtype config_dtype(const ork_model *model);
+/* Channel order, mean and std into the graph's inputs; false with E0303 or E0304. */
+bool config_preprocess(ork_model *model, ork_graph *graph);
+
+/* The public picture seen as an image, sharing its pixels. */
+ork_image picture_image(const ork_picture *picture);
+
+#endif

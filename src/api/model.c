@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "internal.h"
+
+#include "../import/import.h"
+#include "../npu/npu.h"
+#include "../pass/pass.h"
+#include "../quant/quant.h"
+#include "../rknn/rknn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *ork_version(void)
+{
+    return "0.1.0";
+}
+
+const ork_error *ork_error_at(int index)
+{
+    static _Thread_local ork_error error;
+    if (index < 0 || index + 1 >= ORK_ERR_COUNT)
+        return NULL;
+    const ork_error_info *info = &ork_error_table[index + 1];
+    error = (ork_error){info->id, info->name, "", "", "", info->fix, info->exit_code};
+    return &error;
+}
+
+ork_model *ork_model_new(void)
+{
+    ork_model *model = calloc(1, sizeof(*model));
+    if (!model)
+        return NULL;
+    model->diag = ork_diag_new();
+    model->arena = ork_arena_new();
+    model->format = "";
+    for (int i = 0; i < CONFIG_COUNT; i++)
+        model->values[i] = ork_config_key_at(i)->default_value;
+    return model;
+}
+
+static void unload(ork_model *model)
+{
+    ork_graph_free(model->built); /* may point into the other's data */
+    ork_graph_free(model->loaded);
+    model->built = model->loaded = NULL;
+    model->format = "";
+}
+
+void ork_model_free(ork_model *model)
+{
+    if (!model)
+        return;
+    unload(model);
+    ork_arena_free(model->arena);
+    ork_diag_free(model->diag);
+    free(model);
+}
+
+const ork_error *ork_model_error(const ork_model *model)
+{
+    return ork_diag_error(model->diag);
+}
+
+void ork_model_set_log(ork_model *model, ork_log_fn log, void *user, ork_log_level up_to)
+{
+    model->log = log;
+    model->log_user = user;
+    model->log_up_to = up_to;
+    ork_diag_set_log(model->diag, log, user, up_to);
+}
+
+void ork_model_set_progress(ork_model *model, ork_progress_fn progress, void *user)
+{
+    ork_diag_set_progress(model->diag, progress, user);
+}
+
+void ork_model_set_threads(ork_model *model, int threads)
+{
+    model->threads = threads;
+}
+
+const ork_graph *model_graph(const ork_model *model)
+{
+    return model->built ? model->built : model->loaded;
+}
+
+/* ---- loading ---- */
+
+bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_size *sizes,
+                            int count)
+{
+    ork_diag_clear(model->diag);
+    unload(model);
+    ork_arena *arena = ork_arena_new();
+    ork_import_input *inputs =
+        ORK_NEW_ARRAY(arena, ork_import_input, (size_t)(count > 0 ? count : 1));
+    for (int i = 0; i < count; i++) {
+        inputs[i].rank = sizes[i].rank;
+        for (int k = 0; k < sizes[i].rank && k < ORK_MAX_RANK; k++)
+            inputs[i].dim[k] = sizes[i].dims[k];
+    }
+    ork_import_options options = {.inputs = count > 0 ? inputs : NULL, .input_count = count};
+    model->loaded = ork_import_pytorch(model->diag, path, &options);
+    ork_arena_free(arena);
+    if (!model->loaded)
+        return false;
+    if (!config_preprocess(model, model->loaded)) { /* as early as it can be known */
+        unload(model);
+        return false;
+    }
+    model->format = "pytorch";
+    return true;
+}
+
+bool ork_model_load_rknn(ork_model *model, const char *path)
+{
+    ork_diag_clear(model->diag);
+    unload(model);
+    model->built = ork_rknn_read(model->diag, path);
+    model->format = model->built ? "rknn" : "";
+    return model->built != NULL;
+}
+
+bool ork_model_load(ork_model *model, const char *path, const ork_input_size *sizes, int count)
+{
+    ork_diag_clear(model->diag);
+    ork_file file;
+    if (!ork_file_map(model->diag, path, &file))
+        return false;
+    ork_rknn_kind kind = ork_rknn_probe(file.bytes, NULL);
+    ork_file_unmap(&file);
+    /* What is no model at all is explained as what its name says it should be. */
+    if (kind <= ORK_RKNN_TRUNCATED || ork_ends_with(path, ".rknn"))
+        return ork_model_load_rknn(model, path);
+    return ork_model_load_pytorch(model, path, sizes, count);
+}
+
+/* ---- building ---- */
+
+static bool quantize(ork_model *model, ork_graph *graph, const char *dataset_path)
+{
+    ork_dataset *dataset = ork_dataset_open(model->diag, dataset_path, graph->inputs.count);
+    if (!dataset)
+        return false;
+    ork_arena *arena = ork_arena_new();
+    ork_range *ranges = ORK_NEW_ARRAY(arena, ork_range, graph->values.count);
+    ork_pool *pool = ork_pool_new(model->threads);
+    bool good = ork_calibrate(model->diag, graph, dataset, config_int(model, CONFIG_batch_size),
+                              config_int(model, CONFIG_epochs), pool, ranges) &&
+                ork_quantize(model->diag, graph, config_dtype(model), ranges);
+    ork_pool_free(pool);
+    ork_arena_free(arena);
+    ork_dataset_free(dataset);
+    return good;
+}
+
+static bool check_build(ork_model *model, const ork_build_options *options)
+{
+    if (model->built && !model->loaded) {
+        if (options->do_quantization && model->built->stage == ORK_STAGE_QUANT) {
+            ork_fail(model->diag, ORK_ERR_ALREADY_QUANTIZED, "the model is quantized already");
+            return ork_why(model->diag, "it was loaded from a quantized .rknn file");
+        }
+        ork_fail(model->diag, ORK_ERR_CALL_ORDER, "a loaded .rknn model is built already");
+        return ork_fix(model->diag, "call init_runtime() next");
+    }
+    if (!model->loaded) {
+        ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no model to build");
+        return ork_fix(model->diag, "load one first: config() - load_pytorch() - build()");
+    }
+    if (options->pre_compile) {
+        ork_fail(model->diag, ORK_ERR_NOT_YET, "pre_compile=True is not there yet");
+        return ork_fix(model->diag, "leave it out: the model runs without it");
+    }
+    if (options->rknn_batch_size > 1) {
+        ork_fail(model->diag, ORK_ERR_NOT_YET, "rknn_batch_size above 1 is not there yet");
+        return ork_fix(model->diag, "trace the network with a batch of that size");
+    }
+    if (!options->do_quantization)
+        return true;
+    if (!options->dataset || !*options->dataset)
+        return ork_fail(model->diag, ORK_ERR_DATASET_MISSING, "quantization needs a dataset");
+    if (strcmp(model->values[CONFIG_quantized_algorithm], "normal") != 0) {
+        ork_fail(model->diag, ORK_ERR_NOT_YET, "quantized_algorithm '%s' is not there yet",
+                 model->values[CONFIG_quantized_algorithm]);
+        return ork_fix(model->diag, "use 'normal'");
+    }
+    return true;
+}
+
+bool ork_model_build(ork_model *model, const ork_build_options *given)
+{
+    ork_build_options options = {0};
+    if (given)
+        memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
+    ork_diag_clear(model->diag);
+    if (!check_build(model, &options))
+        return false;
+    if (options.dataset && *options.dataset && !options.do_quantization)
+        ork_log(model->diag, ORK_LOG_NOTE, "the dataset is not used without quantization");
+    ork_graph *graph = ork_graph_clone(model->loaded, false);
+    graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
+    bool good = config_preprocess(model, graph) &&
+                ork_passes_run(graph, model->diag, config_int(model, CONFIG_optimization_level)) &&
+                (!options.do_quantization || quantize(model, graph, options.dataset));
+    if (!good) {
+        ork_graph_free(graph);
+        return false;
+    }
+    ork_graph_free(model->built);
+    model->built = graph;
+    return true;
+}
+
+bool ork_model_export(ork_model *model, const char *path)
+{
+    ork_diag_clear(model->diag);
+    if (!model->built) {
+        ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no built model to export");
+        return ork_fix(model->diag, "call build() first");
+    }
+    return ork_rknn_write(model->diag, model->built, path);
+}

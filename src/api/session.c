@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "internal.h"
+
+#include "../npu/npu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool check_target(ork_model *model, const char *target)
+{
+    if (!target || !*target || strcmp(target, "simulator") == 0)
+        return true;
+    if (!ork_soc_find(target)) {
+        ork_family family;
+        return ork_soc_family(model->diag, target, &family);
+    }
+    ork_fail(model->diag, ORK_ERR_NOT_YET, "running on a connected %s is not there yet", target);
+    return ork_fix(model->diag, "leave target out: the model runs in the simulator");
+}
+
+static bool prepare(ork_session *s, int threads)
+{
+    ork_model *model = s->model;
+    const char *targets = *model->built->target ? model->built->target : "rk1808";
+    ork_plan_options options = {0};
+    if (!ork_soc_family(model->diag, targets, &options.family))
+        return false;
+    s->pool = ork_pool_new(threads ? threads : model->threads);
+    if (!s->pool)
+        return ork_fail(model->diag, ORK_ERR_OUT_OF_MEMORY, "threads cannot be started");
+    s->plan = ork_plan_new(model->diag, model->built, &options);
+    s->runner = s->plan ? ork_runner_new(model->diag, s->plan, s->pool) : NULL;
+    return s->runner != NULL;
+}
+
+ork_session *ork_session_new(ork_model *model, const ork_session_options *given)
+{
+    ork_session_options options = {0};
+    if (given)
+        memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
+    ork_diag_clear(model->diag);
+    if (!check_target(model, options.target))
+        return NULL;
+    if (!model->built) {
+        ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no built model to run");
+        ork_fix(model->diag, "call build() or load_rknn() first");
+        return NULL;
+    }
+    ork_session *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->model = model;
+    s->diag = ork_diag_new();
+    ork_diag_set_log(s->diag, model->log, model->log_user, model->log_up_to);
+    if (prepare(s, options.threads))
+        return s;
+    ork_session_free(s);
+    return NULL;
+}
+
+void ork_session_free(ork_session *s)
+{
+    if (!s)
+        return;
+    ork_runner_free(s->runner);
+    ork_plan_free(s->plan);
+    ork_pool_free(s->pool);
+    ork_diag_free(s->diag);
+    free(s);
+}
+
+const ork_error *ork_session_error(const ork_session *s)
+{
+    return ork_diag_error(s->diag);
+}
+
+/* ---- running ---- */
+
+static bool check_count(ork_session *s, int count)
+{
+    const ork_graph *graph = ork_plan_graph(s->plan);
+    if (count >= 0 && (size_t)count == graph->inputs.count)
+        return true;
+    ork_fail(s->diag, ORK_ERR_INPUT_COUNT, "the network has %zu %s, but %d %s given",
+             graph->inputs.count, graph->inputs.count == 1 ? "input" : "inputs", count,
+             count == 1 ? "is" : "are");
+    return ork_fix(s->diag, "pass inputs=[...] with one array for each input");
+}
+
+/* A picture of 3 axes gets its batch axis. */
+static void add_batch(ork_session *s, const ork_value *value, ork_feed *feed)
+{
+    if (value->type.shape.rank != 4 || feed->shape.rank != 3)
+        return;
+    ork_shape shape = {.rank = 4, .dim = {1}};
+    for (int i = 0; i < 3; i++)
+        shape.dim[i + 1] = feed->shape.dim[i];
+    feed->shape = shape;
+    if (!s->noted_batch)
+        ork_log(s->diag, ORK_LOG_NOTE, "input '%s' has 3 axes; a batch axis is put in front",
+                value->name);
+    s->noted_batch = true;
+}
+
+static bool make_feed(ork_session *s, int index, const ork_input *input, ork_feed *feed)
+{
+    const ork_value *value = ork_plan_graph(s->plan)->inputs.items[index].value;
+    if (input->rank < 0 || input->rank > ORK_MAX_RANK || !input->data)
+        return ork_fail(s->diag, ORK_ERR_INPUT_SHAPE, "input '%s' has no data, or too many axes",
+                        value->name);
+    *feed = (ork_feed){.data = input->data,
+                       .dtype = input->dtype,
+                       .shape = ork_shape_of(input->rank, input->dims),
+                       .is_nhwc = input->format == ORK_NHWC,
+                       .pass_through = input->pass_through};
+    add_batch(s, value, feed);
+    return ork_runner_check_feed(s->runner, s->diag, (size_t)index, feed);
+}
+
+bool ork_session_run(ork_session *s, const ork_input *inputs, int count)
+{
+    ork_diag_clear(s->diag);
+    if (!check_count(s, count))
+        return false;
+    double start = ork_seconds();
+    for (int i = 0; i < count; i++) { /* all are checked before the first is stored */
+        ork_feed feed;
+        if (!make_feed(s, i, &inputs[i], &feed))
+            return false;
+    }
+    for (int i = 0; i < count; i++) {
+        ork_feed feed;
+        make_feed(s, i, &inputs[i], &feed);
+        ork_runner_set_input(s->runner, (size_t)i, &feed);
+    }
+    ork_runner_run(s->runner);
+    s->last_run = ork_seconds() - start;
+    return true;
+}
+
+bool ork_session_output(ork_session *s, int index, ork_output_view *view)
+{
+    const ork_graph *graph = ork_plan_graph(s->plan);
+    if (index < 0 || (size_t)index >= graph->outputs.count)
+        return ork_fail(s->diag, ORK_ERR_USAGE, "the network has no output %d", index);
+    const ork_type *type = &graph->outputs.items[index]->type;
+    *view = (ork_output_view){.data = ork_runner_output(s->runner, (size_t)index),
+                              .count = (size_t)ork_shape_count(&type->shape),
+                              .rank = type->shape.rank,
+                              .raw = ork_runner_output_raw(s->runner, (size_t)index),
+                              .raw_dtype = type->dtype};
+    for (int i = 0; i < view->rank; i++)
+        view->dims[i] = type->shape.dim[i];
+    return true;
+}
+
+void ork_session_get_stats(const ork_session *s, ork_session_stats *stats)
+{
+    *stats = (ork_session_stats){.arena_bytes = ork_plan_arena_bytes(s->plan),
+                                 .weight_bytes = ork_plan_weight_bytes(s->plan),
+                                 .last_run_ms = s->last_run * 1e3};
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a framework's file to a graph in stage IMPORTED: one function per framework. */
+#ifndef ORK_IMPORT_H
+#define ORK_IMPORT_H
+
+#include "../graph/graph.h"
+
+/* Size of one input of the network, as the user gave it. */
+typedef struct ork_import_input {
+    ork_dtype dtype; /* ORK_F32 unless the network takes indices */
+    int rank;        /* 3: [C, H, W] of one picture, 4: [N, C, H, W] */
+    int64_t dim[ORK_MAX_RANK];
+} ork_import_input;
+
+typedef struct ork_import_options {
+    const ork_import_input *inputs; /* input_size_list; NULL when not given */
+    int input_count;
+    bool exact_sizes; /* sizes are meant as they stand: no batch axis is ever put in front */
+} ork_import_options;
+
+/* Reads a file of torch.jit.trace (zip container, file versions 2 to 10). Sizes come from the
+   options or, when these name none, from traced_inputs.pkl inside the file (torch 2.0 and newer).
+   options may be NULL. Constants point into the mapped file, which the graph keeps. The graph is
+   the caller's; NULL on failure, with one of
+     E0201 not a TorchScript file       E0202 weights without a network
+     E0203 not traced                   E0204 code that torch.jit.trace does not write
+     E0205 unknown operators (all)      E0206 an operator in a way that is not supported
+     E0207 input_size_list              E0208 shapes that do not fit each other
+     E0101, E0104, E0105                file, zip container, pickle */
+ork_graph *ork_import_pytorch(ork_diag *diag, const char *path, const ork_import_options *options);
+
+/* The same from bytes, which must live as long as the graph. name is shown in messages. */
+ork_graph *ork_import_pytorch_bytes(ork_diag *diag, const char *name, ork_bytes bytes,
+                                    const ork_import_options *options);
+
+#endif

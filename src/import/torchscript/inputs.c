@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* input_size_list: what the user gives, what the file records, what the network takes. */
+#include "torchscript.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *ork_ts_sizes_text(ork_arena *arena, const ork_import_input *inputs, int count,
+                              bool without_batch)
+{
+    const char *text = "[";
+    for (int i = 0; i < count; i++) {
+        const ork_import_input *input = &inputs[i];
+        text = ork_arena_printf(arena, "%s%s[", text, i ? ", " : "");
+        int first = without_batch && input->rank == 4 && input->dim[0] == 1;
+        for (int d = first; d < input->rank; d++)
+            text = ork_arena_printf(arena, "%s%s%lld", text, d > first ? ", " : "",
+                                    (long long)input->dim[d]);
+        text = ork_arena_printf(arena, "%s]", text);
+    }
+    return ork_arena_printf(arena, "%s]", text);
+}
+
+/* ---- what the file records ------------------------------------------------------------- */
+
+static bool input_of_pickle(const ork_pickle_value *value, ork_import_input *input)
+{
+    ork_ts_tensor_info info;
+    if (!ork_ts_tensor_info_get(value, &info))
+        return false;
+    *input = (ork_import_input){.dtype = ORK_F32, .rank = info.shape.rank};
+    if (!strcmp(info.storage_class, "LongStorage"))
+        input->dtype = ORK_I64;
+    else if (!strcmp(info.storage_class, "IntStorage"))
+        input->dtype = ORK_I32;
+    else if (!strcmp(info.storage_class, "BoolStorage"))
+        input->dtype = ORK_BOOL;
+    memcpy(input->dim, info.shape.dim, sizeof(input->dim));
+    return true;
+}
+
+enum { MAX_RECORDED = 64 };
+
+/* Tensors of tuples and lists one after the other. */
+static void collect(const ork_pickle_value *value, int depth, ork_import_input *inputs, int *count)
+{
+    if (*count < MAX_RECORDED && input_of_pickle(value, &inputs[*count]))
+        ++*count;
+    for (size_t i = 0; depth > 0 && *count < MAX_RECORDED && i < ork_pickle_count(value); i++)
+        if (ork_pickle_item(value, i))
+            collect(ork_pickle_item(value, i), depth - 1, inputs, count);
+}
+
+/* torch 2.0 and newer keep the tensors that the network was traced with. */
+static bool recorded_inputs(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
+                            ork_import_input **inputs, int *count)
+{
+    size_t index;
+    ork_bytes bytes;
+    ork_pickle_value *value;
+    *count = 0;
+    *inputs = ORK_NEW_ARRAY(arena, ork_import_input, MAX_RECORDED);
+    if (!ork_ts_find_record(arena, archive, "traced_inputs.pkl", &index))
+        return true;
+    if (!ork_zip_entry_bytes(diag, archive->zip, index, arena, &bytes) ||
+        !ork_pickle_read(diag, arena, bytes, &value, NULL))
+        return false;
+    const ork_pickle_value *forward = ork_pickle_get(value, "forward");
+    collect(forward, 3, *inputs, count);
+    return true;
+}
+
+/* ---- checks ---------------------------------------------------------------------------- */
+
+static bool fail_count(ork_diag *diag, const ork_ts_signature *signature, int given)
+{
+    ork_fail(diag, ORK_ERR_INPUT_SIZE, "input_size_list names %d size%s, the network takes %d%s",
+             given, given == 1 ? "" : "s", signature->tensors,
+             signature->has_list ? " or more" : "");
+    ork_why(diag, "its forward() is declared as forward(%s)", signature->text);
+    return ork_fix(diag, "give one size per input, in this order: "
+                         "input_size_list=[[3, 224, 224]] is one input");
+}
+
+static bool fail_missing(ork_diag *diag, const ork_ts_signature *signature)
+{
+    ork_fail(diag, ORK_ERR_INPUT_SIZE, "the sizes of the inputs are not known");
+    ork_why(diag,
+            "files of torch before 2.0 do not record them; the network's forward() is "
+            "declared as forward(%s)",
+            signature->text);
+    return ork_fix(diag, "rknn.load_pytorch(model='model.pt', input_size_list=[[3, 224, 224]])"
+                         " - channels, height, width of each input");
+}
+
+static bool check_dims(ork_diag *diag, ork_arena *arena, const ork_import_input *inputs, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const ork_import_input *input = &inputs[i];
+        bool good = input->rank >= 0 && input->rank <= ORK_MAX_RANK;
+        ork_shape shape = good ? ork_shape_of(input->rank, input->dim) : (ork_shape){0};
+        size_t bytes;
+        for (int d = 0; good && d < input->rank; d++)
+            good = input->dim[d] > 0;
+        if (!good || !ork_shape_bytes(&shape, input->dtype, &bytes)) {
+            ork_fail(diag, ORK_ERR_INPUT_SIZE, "input %d of input_size_list cannot have this size",
+                     i);
+            ork_why(diag, "given: %s",
+                    good ? ork_ts_sizes_text(arena, input, 1, false)
+                         : "a size with an axis below 1");
+            return ork_fix(diag, "a size looks like [3, 224, 224]: channels, height, width");
+        }
+    }
+    return true;
+}
+
+/* ---- with or without a batch axis ------------------------------------------------------ */
+
+static ork_import_input with_batch(const ork_import_input *input)
+{
+    ork_import_input result = {.dtype = input->dtype, .rank = input->rank + 1, .dim = {1}};
+    memcpy(result.dim + 1, input->dim, (size_t)input->rank * sizeof(*input->dim));
+    return result;
+}
+
+static bool same_sizes(const ork_import_input *a, const ork_import_input *b, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (a[i].rank != b[i].rank ||
+            memcmp(a[i].dim, b[i].dim, (size_t)a[i].rank * sizeof(*a[i].dim)) != 0)
+            return false;
+    return true;
+}
+
+typedef enum batch_rule { AS_USUAL, NEVER, ALWAYS } batch_rule;
+
+/* One size of a picture is [C, H, W], of a vector [length]; a batch axis comes in front. */
+static bool wants_batch(const ork_import_input *input, batch_rule rule)
+{
+    if (rule == AS_USUAL)
+        return input->rank == 1 || input->rank == 3;
+    return rule == ALWAYS && input->rank < 4;
+}
+
+static void add_try(ork_arena *arena, const ork_import_input *given, batch_rule rule,
+                    ork_ts_sizes *sizes)
+{
+    ork_import_input *inputs = ORK_NEW_ARRAY(arena, ork_import_input, (size_t)sizes->count + 1);
+    for (int i = 0; i < sizes->count; i++)
+        inputs[i] = wants_batch(&given[i], rule) ? with_batch(&given[i]) : given[i];
+    for (int i = 0; i < sizes->try_count; i++)
+        if (same_sizes(sizes->tries[i], inputs, sizes->count))
+            return;
+    sizes->tries[sizes->try_count++] = inputs;
+}
+
+/* [H, W, C] with few channels. */
+static bool looks_nhwc(const ork_import_input *input)
+{
+    int first = input->rank == 4 ? 1 : 0;
+    if (input->rank != 3 && input->rank != 4)
+        return false;
+    return input->dim[first + 2] <= 4 && input->dim[first] > 4 && input->dim[first + 1] > 4;
+}
+
+static void add_nhwc(ork_arena *arena, const ork_import_input *given, ork_ts_sizes *sizes)
+{
+    ork_import_input *inputs = ORK_NEW_ARRAY(arena, ork_import_input, (size_t)sizes->count + 1);
+    bool found = false;
+    for (int i = 0; i < sizes->count; i++) {
+        inputs[i] = given[i].rank == 3 ? with_batch(&given[i]) : given[i];
+        if (!looks_nhwc(&given[i]))
+            continue;
+        int64_t *dim = inputs[i].dim, channels = dim[3];
+        dim[3] = dim[2];
+        dim[2] = dim[1];
+        dim[1] = channels;
+        found = true;
+    }
+    sizes->from_nhwc = found ? inputs : NULL;
+}
+
+/* The sizes at tracing decide whether a batch axis is missing; others are only warned about. */
+static void compare_with_recorded(ork_diag *diag, ork_arena *arena, const ork_import_input *given,
+                                  const ork_import_input *recorded, ork_ts_sizes *sizes)
+{
+    ork_import_input *inputs = ORK_NEW_ARRAY(arena, ork_import_input, (size_t)sizes->count + 1);
+    for (int i = 0; i < sizes->count; i++) {
+        inputs[i] = given[i].rank + 1 == recorded[i].rank ? with_batch(&given[i]) : given[i];
+        inputs[i].dtype = recorded[i].dtype;
+    }
+    if (!same_sizes(inputs, recorded, sizes->count))
+        ork_log(diag, ORK_LOG_WARNING,
+                "input_size_list %s differs from the sizes that the model was traced with: %s",
+                ork_ts_sizes_text(arena, inputs, sizes->count, false),
+                ork_ts_sizes_text(arena, recorded, sizes->count, false));
+    sizes->tries[sizes->try_count++] = inputs;
+}
+
+static bool fits_signature(const ork_ts_signature *signature, int count)
+{
+    return signature->has_list ? count > signature->tensors : count == signature->tensors;
+}
+
+bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
+                         const ork_ts_signature *signature, const ork_import_options *options,
+                         ork_ts_sizes *sizes)
+{
+    ork_import_input *recorded;
+    int recorded_count;
+    *sizes = (ork_ts_sizes){0};
+    if (!recorded_inputs(diag, arena, archive, &recorded, &recorded_count))
+        return false;
+    bool has_recorded = recorded_count > 0 && fits_signature(signature, recorded_count);
+    if (!options->inputs || options->input_count == 0) {
+        sizes->count = recorded_count;
+        sizes->tries[sizes->try_count++] = recorded;
+        if (signature->tensors == 0 && !signature->has_list)
+            return true;
+        return has_recorded ? check_dims(diag, arena, recorded, recorded_count)
+                            : fail_missing(diag, signature);
+    }
+    const ork_import_input *given = options->inputs;
+    sizes->count = options->input_count;
+    sizes->is_user_list = true;
+    if (!fits_signature(signature, sizes->count))
+        return fail_count(diag, signature, sizes->count);
+    if (!check_dims(diag, arena, given, sizes->count))
+        return false;
+    for (int i = 0; i < sizes->count; i++)
+        if (given[i].rank == ORK_MAX_RANK && !options->exact_sizes)
+            return ork_fail(diag, ORK_ERR_INPUT_SIZE, "input %d has too many axes", i);
+    if (options->exact_sizes) {
+        add_try(arena, given, NEVER, sizes);
+        return true;
+    }
+    if (has_recorded && recorded_count == sizes->count)
+        compare_with_recorded(diag, arena, given, recorded, sizes);
+    add_try(arena, given, AS_USUAL, sizes);
+    add_try(arena, given, NEVER, sizes);
+    if (sizes->try_count < (int)ORK_COUNT(sizes->tries))
+        add_try(arena, given, ALWAYS, sizes);
+    add_nhwc(arena, given, sizes);
+    return true;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "quant.h"
+
+#include "../image/image.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct sample {
+    size_t line;
+    const char **files; /* one for each input */
+} sample;
+
+struct ork_dataset {
+    ork_arena *arena;
+    const char *path;
+    size_t input_count;
+    ORK_VEC(sample) samples;
+};
+
+typedef ORK_VEC(const char *) names;
+
+/* ---- the list ---- */
+
+/* The words of a line: separated by blanks, quoted where they hold blanks. */
+static void split(ork_arena *arena, const char *line, size_t length, names *words)
+{
+    const char *end = line + length;
+    while (line < end) {
+        while (line < end && isspace((unsigned char)*line))
+            line++;
+        if (line == end || *line == '#')
+            return;
+        char quote = *line == '"' || *line == '\'' ? *line++ : '\0';
+        const char *start = line;
+        while (line < end && (quote ? *line != quote : !isspace((unsigned char)*line)))
+            line++;
+        ork_vec_push(arena, words, ork_arena_strndup(arena, start, (size_t)(line - start)));
+        line += line < end;
+    }
+}
+
+/* The file beside the list, or else from the working folder; NULL when it is in neither. */
+static const char *resolve(ork_dataset *d, const char *name, const char **beside)
+{
+    const char *slash = strrchr(d->path, '/');
+    *beside = name;
+    if (name[0] != '/' && slash)
+        *beside = ork_arena_printf(d->arena, "%.*s/%s", (int)(slash - d->path), d->path, name);
+    if (ork_file_exists(*beside))
+        return *beside;
+    return ork_file_exists(name) ? name : NULL;
+}
+
+static bool add_sample(ork_dataset *d, ork_diag *diag, size_t line, const names *words)
+{
+    if (words->count != d->input_count) {
+        ork_fail(diag, ORK_ERR_DATASET_LINE, "line %zu lists %zu files, but the network has %zu %s",
+                 line, words->count, d->input_count, d->input_count == 1 ? "input" : "inputs");
+        ork_where(diag, "%s:%zu", d->path, line);
+        return ork_fix(diag, "write one file for each input, separated by spaces; put names with "
+                             "spaces in double quotes");
+    }
+    sample added = {line, ORK_NEW_ARRAY(d->arena, const char *, d->input_count)};
+    for (size_t i = 0; i < words->count; i++) {
+        const char *beside;
+        added.files[i] = resolve(d, words->items[i], &beside);
+        if (added.files[i])
+            continue;
+        char folder[PATH_MAX];
+        ork_fail(diag, ORK_ERR_DATASET_LINE, "line %zu names a file that does not exist: '%s'",
+                 line, words->items[i]);
+        ork_where(diag, "%s:%zu", d->path, line);
+        ork_why(diag, "tried '%s' and '%s' in %s", beside, words->items[i],
+                getcwd(folder, sizeof(folder)) ? folder : "the working folder");
+        return ork_fix(diag, "name files relative to the list or to the folder you start from");
+    }
+    ork_vec_push(d->arena, &d->samples, added);
+    return true;
+}
+
+static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
+{
+    const char *at = (const char *)text.data, *end = at + text.size;
+    for (size_t line = 1; at < end; line++) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        stop = stop ? stop : end;
+        names words = {0};
+        split(d->arena, at, (size_t)(stop - at), &words);
+        if (words.count && !add_sample(d, diag, line, &words))
+            return false;
+        at = stop + 1;
+    }
+    if (d->samples.count)
+        return true;
+    ork_fail(diag, ORK_ERR_DATASET_EMPTY, "the dataset lists no samples");
+    return ork_where(diag, "%s", d->path);
+}
+
+ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_count)
+{
+    ork_file file;
+    if (!ork_file_map(diag, path, &file)) {
+        const char *why = ork_diag_error(diag)->why;
+        char *reason = strdup(why);
+        ork_fail(diag, ORK_ERR_DATASET_OPEN, "cannot read the dataset '%s'", path);
+        ork_why(diag, "%s", reason ? reason : "");
+        ork_fix(diag, "dataset is a text file with one picture a line");
+        free(reason);
+        return NULL;
+    }
+    ork_arena *arena = ork_arena_new();
+    ork_dataset *d = ORK_NEW(arena, ork_dataset);
+    d->arena = arena;
+    d->path = ork_arena_strdup(arena, path);
+    d->input_count = input_count;
+    bool good = read_list(d, diag, file.bytes);
+    ork_file_unmap(&file);
+    if (good)
+        return d;
+    ork_dataset_free(d);
+    return NULL;
+}
+
+void ork_dataset_free(ork_dataset *dataset)
+{
+    if (dataset)
+        ork_arena_free(dataset->arena);
+}
+
+size_t ork_dataset_count(const ork_dataset *dataset)
+{
+    return dataset->samples.count;
+}
+
+/* ---- samples ---- */
+
+static bool feed_array(ork_diag *diag, ork_arena *arena, ork_bytes bytes, size_t input,
+                       ork_runner *runner)
+{
+    ork_tensor tensor;
+    if (!ork_npy_read(diag, arena, bytes, &tensor))
+        return false;
+    ork_feed feed = {.data = tensor.data,
+                     .dtype = tensor.type.dtype,
+                     .shape = tensor.type.shape,
+                     .is_nhwc = true};
+    if (feed.shape.rank == 3) { /* a picture without batch */
+        feed.shape = ork_shape_of(
+            4, (int64_t[]){1, feed.shape.dim[0], feed.shape.dim[1], feed.shape.dim[2]});
+        if (!ork_runner_check_feed(runner, diag, input, &feed))
+            feed.shape = tensor.type.shape;
+    }
+    if (!ork_runner_check_feed(runner, diag, input, &feed))
+        return ork_fix(diag, "arrays of 4 axes must be N H W C");
+    ork_runner_set_input(runner, input, &feed);
+    return true;
+}
+
+static bool feed_picture(ork_diag *diag, ork_bytes bytes, const ork_value *value, size_t input,
+                         ork_runner *runner)
+{
+    const ork_shape *shape = &value->type.shape;
+    int64_t channels = shape->rank == 4 ? shape->dim[1] : 0;
+    if ((channels != 1 && channels != 3 && channels != 4) || shape->dim[0] != 1) {
+        char text[ORK_SHAPE_TEXT];
+        ork_fail(diag, ORK_ERR_DATASET_LINE, "a picture cannot be the input '%s' of shape %s",
+                 value->name, ork_shape_text(shape, text, sizeof(text)));
+        return ork_fix(diag, "list .npy files for this input");
+    }
+    ork_image image, sized = {0};
+    if (!ork_image_decode(diag, bytes, (int)channels, &image))
+        return false;
+    bool good =
+        ork_image_new(diag, (int)shape->dim[3], (int)shape->dim[2], (int)channels, &sized) &&
+        ork_image_resize_bilinear(&image, &sized);
+    if (good) {
+        ork_feed feed = {
+            .data = sized.pixels,
+            .dtype = ORK_U8,
+            .is_nhwc = true,
+            .shape = ork_shape_of(4, (int64_t[]){1, shape->dim[2], shape->dim[3], channels})};
+        ork_runner_set_input(runner, input, &feed);
+    }
+    ork_image_free(&sized);
+    ork_image_free(&image);
+    return good;
+}
+
+bool ork_dataset_feed(ork_dataset *d, ork_diag *diag, size_t index, ork_runner *runner,
+                      const ork_graph *graph)
+{
+    const sample *s = &d->samples.items[index];
+    for (size_t i = 0; i < d->input_count; i++) {
+        ork_file file;
+        if (!ork_file_map(diag, s->files[i], &file))
+            return false;
+        ork_arena *arena = ork_arena_new();
+        bool is_array = file.bytes.size >= 6 && memcmp(file.bytes.data, "\x93NUMPY", 6) == 0;
+        bool good = is_array
+                        ? feed_array(diag, arena, file.bytes, i, runner)
+                        : feed_picture(diag, file.bytes, graph->inputs.items[i].value, i, runner);
+        ork_arena_free(arena);
+        ork_file_unmap(&file);
+        if (!good)
+            return ork_where(diag, "%s (%s:%zu)", s->files[i], d->path, s->line);
+    }
+    return true;
+}

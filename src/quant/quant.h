@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a float graph and sample pictures to a graph of integers. */
+#ifndef ORK_QUANT_H
+#define ORK_QUANT_H
+
+#include "../base/base.h"
+#include "../graph/graph.h"
+#include "../plan/plan.h"
+
+/* ---- samples --------------------------------------------------------------------------- */
+
+/* The text file that lists samples: one a line, one file for each input of the network, separated
+   by spaces ("..." around names with spaces; # starts a comment). Files are pictures or .npy, named
+   relative to the list or to the working folder. */
+typedef struct ork_dataset ork_dataset;
+
+/* Reads the list and checks that every file is there. NULL with E0401, E0402 or E0403. */
+ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_count);
+void ork_dataset_free(ork_dataset *dataset);
+size_t ork_dataset_count(const ork_dataset *dataset);
+/* Loads sample `index` and stores it as the runner's inputs: pictures are decoded as RGB and
+   stretched to the input's size, then treated as any input (channel order, mean, std); 4-axis
+   arrays are N H W C. False, with the error set, when a file cannot be used. */
+bool ork_dataset_feed(ork_dataset *dataset, ork_diag *diag, size_t index, ork_runner *runner,
+                      const ork_graph *graph);
+
+/* ---- ranges ---------------------------------------------------------------------------- */
+
+typedef struct ork_range {
+    float min, max;
+    bool seen;
+} ork_range;
+
+/* Runs the float graph over the samples and keeps the least and greatest number of every value;
+   ranges has one entry per value id. Uses batch_size * epochs samples, all when epochs < 1. Samples
+   that cannot be read are skipped with a warning; none left is E0403. Memory does not depend on the
+   number of samples. */
+bool ork_calibrate(ork_diag *diag, const ork_graph *graph, ork_dataset *dataset, int batch_size,
+                   int epochs, ork_pool *pool, ork_range *ranges);
+
+/* u8: scale = (max - min) / 255 in float32 over a range that holds 0, zero point =
+   round(-min / scale). i8, i16: the most fraction bits with which the range fits. */
+ork_quant ork_quant_of_range(ork_dtype dtype, ork_range range);
+
+/* ---- the rewrite ----------------------------------------------------------------------- */
+
+/* Turns the CANON graph into a QUANT graph of u8 (affine), i8 or i16 (dynamic fixed point).
+   Operators that have no integer form stay float between conversions. */
+bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rewrites a float graph into integers: chooses every value's quantization from its range, then
+   changes types in place, converts constants, and puts conversions where integer and float
+   operators meet. */
+#include "quant.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct quantizer {
+    ork_diag *diag;
+    ork_graph *graph;
+    ork_dtype dtype;
+    const ork_range *ranges;
+    ork_quant *quants;  /* by value id */
+    size_t value_count; /* those that existed before the rewrite */
+} quantizer;
+
+/* ---- which operators, and with which numbers ---- */
+
+/* The simulator, and the chips, have no integer form of these. */
+static bool stays_float(const ork_node *node)
+{
+    switch (node->op) {
+    case ORK_OP_MATMUL:
+    case ORK_OP_LAYER_NORM:
+    case ORK_OP_BATCH_NORM:
+    case ORK_OP_WHERE:
+    case ORK_OP_GATHER:
+    case ORK_OP_CAST:
+    case ORK_OP_CONVERT:
+        return true;
+    default:
+        return node->output->type.dtype != ORK_F32;
+    }
+}
+
+/* Operators whose output is made of elements of their input keep its numbers. */
+static bool keeps_numbers(const ork_node *node)
+{
+    switch (node->op) {
+    case ORK_OP_SLICE:
+    case ORK_OP_RESHAPE:
+    case ORK_OP_TRANSPOSE:
+    case ORK_OP_EXPAND:
+    case ORK_OP_PAD:
+    case ORK_OP_MAX_POOL2D:
+        return true;
+    case ORK_OP_RESIZE:
+        return node->attrs.resize.mode == 0;
+    default:
+        return false;
+    }
+}
+
+/* Functions with values in 0..1 get exactly that range, as the vendor's toolkit gives them. */
+static bool has_unit_range(ork_op op)
+{
+    return op == ORK_OP_SIGMOID || op == ORK_OP_SOFTMAX;
+}
+
+static ork_quant quant_of(const quantizer *q, const ork_value *value)
+{
+    const ork_node *node = value->producer;
+    if (node && keeps_numbers(node) && node->inputs[0]->kind != ORK_VALUE_CONSTANT)
+        return q->quants[node->inputs[0]->id];
+    if (node && has_unit_range(node->op))
+        return ork_quant_of_range(q->dtype, (ork_range){0, 1, true});
+    return ork_quant_of_range(q->dtype, q->ranges[value->id]);
+}
+
+/* A relu or clip after a convolution or sum is its clamp: both use the range behind it, and no code
+   is spent on what will be cut off. */
+static void share_clamp(const quantizer *q, const ork_node *node)
+{
+    if (node->op != ORK_OP_RELU && node->op != ORK_OP_CLIP)
+        return;
+    const ork_value *in = node->inputs[0];
+    if (!in->producer || ork_value_single_user(q->graph, in) != node || stays_float(in->producer))
+        return;
+    if (ork_op_table[in->producer->op].op_class == ORK_CLASS_CONV || in->producer->op == ORK_OP_ADD)
+        q->quants[in->id] = q->quants[node->output->id];
+}
+
+static void choose(const quantizer *q)
+{
+    for (size_t i = 0; i < q->graph->inputs.count; i++) {
+        const ork_value *value = q->graph->inputs.items[i].value;
+        q->quants[value->id] = ork_quant_of_range(q->dtype, q->ranges[value->id]);
+    }
+    for (const ork_node *node = q->graph->first; node; node = node->next)
+        q->quants[node->output->id] = quant_of(q, node->output);
+    for (const ork_node *node = q->graph->first; node; node = node->next)
+        share_clamp(q, node);
+}
+
+/* ---- constants ---- */
+
+static ork_range range_of(const ork_value *value)
+{
+    ork_range range = {0, 0, true};
+    int64_t count = ork_shape_count(&value->type.shape);
+    for (int64_t i = 0; i < count; i++) {
+        float x = (float)ork_element_get(value->type.dtype, value->data, i);
+        range.min = x < range.min ? x : range.min;
+        range.max = x > range.max ? x : range.max;
+    }
+    return range;
+}
+
+static ork_value *quantized_constant(const quantizer *q, const ork_value *value)
+{
+    int64_t count = ork_shape_count(&value->type.shape);
+    ork_type type = {.dtype = q->dtype,
+                     .shape = value->type.shape,
+                     .quant = ork_quant_of_range(q->dtype, range_of(value))};
+    void *data = ork_graph_alloc(q->graph, q->diag, (size_t)count * ork_dtype_table[q->dtype].size);
+    if (!data)
+        return NULL;
+    for (int64_t i = 0; i < count; i++) {
+        float x = (float)ork_element_get(value->type.dtype, value->data, i);
+        /* Weights round halves away from zero, as the vendor's quantizer does. */
+        float scaled = type.quant.scheme == ORK_SCHEME_AFFINE
+                           ? roundf(x / type.quant.scale) + (float)type.quant.zero_point
+                           : roundf(ldexpf(x, type.quant.fraction_length));
+        ork_element_set(q->dtype, data, i, (double)scaled);
+    }
+    return ork_graph_add_constant(q->graph, value->name, &type, data);
+}
+
+static double bias_step(const ork_quant *in, const ork_quant *weight)
+{
+    return (double)(ork_quant_step(in) * ork_quant_step(weight)); /* in float32, as the chips do */
+}
+
+static ork_value *quantized_bias(const quantizer *q, const ork_value *bias, const ork_quant *in,
+                                 const ork_quant *weight)
+{
+    ork_dtype dtype = q->dtype == ORK_I16 ? ORK_I64 : ORK_I32;
+    int64_t count = ork_shape_count(&bias->type.shape);
+    ork_type type = {.dtype = dtype, .shape = bias->type.shape};
+    type.quant = q->dtype == ORK_U8 ? ork_quant_affine((float)bias_step(in, weight), 0)
+                                    : ork_quant_dfp(in->fraction_length + weight->fraction_length);
+    void *data = ork_graph_alloc(q->graph, q->diag, (size_t)count * ork_dtype_table[dtype].size);
+    for (int64_t i = 0; data && i < count; i++)
+        ork_element_set(
+            dtype, data, i,
+            round(ork_element_get(bias->type.dtype, bias->data, i) / bias_step(in, weight)));
+    return data ? ork_graph_add_constant(q->graph, bias->name, &type, data) : NULL;
+}
+
+/* ---- nodes ---- */
+
+static bool quantize_convolution(const quantizer *q, ork_node *node)
+{
+    if (node->inputs[1]->kind != ORK_VALUE_CONSTANT) {
+        ork_fail(q->diag, ORK_ERR_NOT_YET, "the weights of '%s' are computed by the network",
+                 node->name);
+        return ork_why(q->diag, "only constant weights can be quantized");
+    }
+    ork_value *weight = quantized_constant(q, node->inputs[1]);
+    if (!weight)
+        return false;
+    ork_node_set_input(q->graph, node, 1, weight);
+    if (node->input_count < 3 || !node->inputs[2])
+        return true;
+    ork_value *bias =
+        quantized_bias(q, node->inputs[2], &q->quants[node->inputs[0]->id], &weight->type.quant);
+    if (bias)
+        ork_node_set_input(q->graph, node, 2, bias);
+    return bias != NULL;
+}
+
+static bool quantize_constants(const quantizer *q, ork_node *node)
+{
+    if (ork_op_table[node->op].op_class == ORK_CLASS_CONV)
+        return quantize_convolution(q, node);
+    for (int i = 0; i < node->input_count; i++) {
+        if (!node->inputs[i] || node->inputs[i]->kind != ORK_VALUE_CONSTANT)
+            continue;
+        ork_value *constant = quantized_constant(q, node->inputs[i]);
+        if (!constant)
+            return false;
+        ork_node_set_input(q->graph, node, i, constant);
+    }
+    return true;
+}
+
+/* Gives the users of one kind, integer or float, a converted copy of the value. */
+static bool convert_for(const quantizer *q, ork_value *value, bool for_float, const ork_type *type)
+{
+    ork_value *converted = NULL;
+    ork_node *after = value->producer;
+    for (size_t i = value->uses.count; i-- > 0;) {
+        ork_use use = value->uses.items[i];
+        if (use.node->op == ORK_OP_CONVERT || stays_float(use.node) != for_float)
+            continue;
+        if (!converted) {
+            ork_node *at = after ? after : q->graph->first;
+            const char *name = ork_arena_printf(q->graph->arena, "%s.%s", value->name,
+                                                ork_dtype_table[type->dtype].name);
+            converted = ork_graph_insert(q->graph, q->diag, at, after != NULL, ORK_OP_CONVERT, NULL,
+                                         &value, 1, type, name);
+            if (!converted)
+                return false;
+        }
+        ork_node_set_input(q->graph, use.node, use.port, converted);
+    }
+    return true;
+}
+
+static bool change_value(const quantizer *q, ork_value *value)
+{
+    bool is_float = value->producer && stays_float(value->producer);
+    ork_type integer = {
+        .dtype = q->dtype, .shape = value->type.shape, .quant = q->quants[value->id]};
+    ork_type real = value->type;
+    if (is_float)
+        return convert_for(q, value, false, &integer);
+    value->type = integer;
+    return convert_for(q, value, true, &real);
+}
+
+static bool rewrite(const quantizer *q)
+{
+    for (ork_node *node = q->graph->first; node; node = node->next)
+        if (!stays_float(node) && !quantize_constants(q, node))
+            return false;
+    for (size_t i = 0; i < q->value_count; i++) {
+        ork_value *value = q->graph->values.items[i];
+        bool alive = value->kind == ORK_VALUE_INPUT || value->producer;
+        if (alive && value->type.dtype == ORK_F32 && !change_value(q, value))
+            return false;
+    }
+    return true;
+}
+
+bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges)
+{
+    ork_arena *scratch = ork_arena_new();
+    quantizer q = {diag,
+                   graph,
+                   dtype,
+                   ranges,
+                   ORK_NEW_ARRAY(scratch, ork_quant, graph->values.count),
+                   graph->values.count};
+    choose(&q);
+    bool good = rewrite(&q);
+    ork_arena_free(scratch);
+    if (!good)
+        return false;
+    graph->stage = ORK_STAGE_QUANT;
+    return ork_graph_verify(graph, diag);
+}

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The program from outside: texts, exit codes, JSON, files. Needs Python's standard library only.
+
+usage: test_cli.py ORK EXAMPLES   (EXAMPLES holds eyes/eyes.pt; without it model tests are skipped)"""
+import json
+import os
+import pathlib
+import pty
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zlib
+
+ORK = pathlib.Path(sys.argv[1]).resolve()
+EYES = pathlib.Path(sys.argv[2]).resolve() / 'eyes' if len(sys.argv) > 2 else None
+MODEL = EYES / 'eyes.pt' if EYES else None
+SIZE = ('--input-size', '3x416x416')  # the file does not record it
+HAS_MODEL = bool(MODEL and MODEL.is_file())
+VERBS = ['convert', 'info', 'run', 'detect', 'explain', 'completion', 'help', 'version']
+
+
+def ork(*arguments, **environment):
+    result = subprocess.run([ORK, *map(str, arguments)], capture_output=True, timeout=600,
+                            env={**os.environ, **environment}, check=False)
+    result.stdout, result.stderr = result.stdout.decode(), result.stderr.decode()
+    return result
+
+
+def png(path, width, height):
+    """A picture with a gradient, written by hand."""
+    def chunk(kind, data):
+        return (struct.pack('>I', len(data)) + kind + data +
+                struct.pack('>I', zlib.crc32(kind + data)))
+    rows = b''.join(b'\0' + bytes((x * 255 // width, y * 255 // height, 128)[c]
+                                  for x in range(width) for c in range(3)) for y in range(height))
+    path.write_bytes(b'\x89PNG\r\n\x1a\n' +
+                     chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)) +
+                     chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+
+
+class Base(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix='ork-cli-'))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def good(self, *arguments, **environment):
+        result = ork(*arguments, **environment)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        return result
+
+    def fails(self, code, error, *arguments):
+        result = ork(*arguments)
+        self.assertEqual(result.returncode, code, result.stdout + result.stderr)
+        self.assertIn(f'error {error}', result.stderr)
+        self.assertEqual(result.stdout, '')
+        return result
+
+
+class Texts(Base):
+    def test_every_verb_has_help_with_examples(self):
+        overview = self.good('help').stdout
+        for verb in VERBS:
+            self.assertRegex(overview, rf'(?m)^  {verb} +\w')
+            text = self.good(verb, '--help').stdout
+            self.assertEqual(text, self.good('help', verb).stdout)
+            self.assertTrue(text.startswith(f'Usage: ork {verb} '), text)
+            self.assertIn('Examples:\n  ork ' + verb, text)
+            self.assertTrue(all(len(line) <= 100 for line in text.splitlines()), text)
+
+    def test_options_of_help_are_taken(self):
+        """Every option in a help text is known to the parser."""
+        for verb in VERBS:
+            for option in re.findall(r'(?m)^  (?:-\w, |    )--([a-z-]+)', self.good('help', verb).stdout):
+                result = ork(verb, f'--{option}', '--help')
+                self.assertNotIn('there is no option', result.stderr, option)
+
+    def test_version(self):
+        self.assertRegex(self.good('--version').stdout, r'^ork \d+\.\d+\.\d+\n$')
+        self.assertEqual(self.good('version').stdout, self.good('--version').stdout)
+        self.assertRegex(json.loads(self.good('version', '--json').stdout)['version'], r'^\d')
+
+    def test_nothing_is_a_usage_error(self):
+        result = ork()
+        self.assertEqual(result.returncode, 2)
+        self.assertIn('Usage: ork VERB', result.stderr)
+
+    def test_explain(self):
+        one = self.good('explain', 'E0203').stdout
+        self.assertIn('torch-not-traced', one)
+        self.assertEqual(one, self.good('explain', 'torch-not-traced').stdout)
+        listed = json.loads(self.good('explain', '--json').stdout)['errors']
+        self.assertEqual([row['id'] for row in listed], sorted(row['id'] for row in listed))
+        self.assertGreater(len(listed), 30)
+        self.assertIn('did you mean torch-not-traced?',
+                      self.fails(2, 'E0004', 'explain', 'torch-not-tracd').stderr)
+
+    def test_completion_is_bash(self):
+        script = self.good('completion', 'bash').stdout
+        bash = shutil.which('bash')
+        if not bash:
+            self.skipTest('no bash')
+        check = (script + '\nCOMP_WORDS=(ork detect --ell); COMP_CWORD=2; _ork; echo "${COMPREPLY[@]}"'
+                 '\nCOMP_WORDS=(ork conv); COMP_CWORD=1; _ork; echo "${COMPREPLY[@]}"'
+                 '\nCOMP_WORDS=(ork run --color n); COMP_CWORD=3; _ork; echo "${COMPREPLY[@]}"')
+        out = subprocess.run([bash, '-c', check], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(out.split(), ['--ellipse', 'convert', 'never'])
+        self.fails(2, 'E0004', 'completion', 'fish')
+
+    def test_config_keys_are_listed(self):
+        text = self.good('convert', '--help-config').stdout
+        rows = json.loads(self.good('convert', '--help-config', '--json').stdout)['keys']
+        self.assertIn('mean_values', [row['name'] for row in rows])
+        for row in rows:
+            self.assertIn(row['name'], text)
+
+
+class Usage(Base):
+    def test_unknown_names_get_a_suggestion(self):
+        self.assertIn('did you mean convert?', self.fails(2, 'E0004', 'covnert').stderr)
+        self.assertIn('did you mean --dataset?',
+                      self.fails(2, 'E0004', 'convert', 'x.pt', '--datset', 'a').stderr)
+        self.assertNotIn('did you mean', self.fails(2, 'E0004', 'qqqqqqqqq').stderr)
+        self.fails(2, 'E0004', 'convert', '-Z', 'x.pt')
+
+    def test_bad_values(self):
+        for bad in (['--threads', 'x'], ['--threads', '-1'], ['--threads', '1.5'], ['--level', '7'],
+                    ['--color', 'red'], ['--threads'], ['--quiet=1'], ['--batch', '0']):
+            self.fails(2, 'E0004', 'convert', 'x.pt', *bad)
+        self.fails(2, 'E0004', 'detect', 'x.rknn', 'y.jpg', '--score', '1.5')
+
+    def test_wrong_number_of_arguments(self):
+        self.fails(2, 'E0004', 'info')
+        self.fails(2, 'E0004', 'info', 'a', 'b')
+        self.fails(2, 'E0004', 'convert')
+
+    def test_spellings_of_options(self):
+        """Abbreviations, joined values and letters lead to the same missing file."""
+        for options in (['--threads=2'], ['--thr', '2'], ['-t2'], ['-t', '2'], ['-qt2']):
+            self.fails(8, 'E0101', 'info', *options, self.folder / 'absent.rknn')
+        self.fails(8, 'E0101', 'info', '--', self.folder / '--absent.rknn')
+        self.fails(2, 'E0004', 'detect', '--l', 'x', 'a', 'b')  # labels or letterbox
+
+    def test_errors_as_json(self):
+        result = ork('info', self.folder / 'absent.rknn', '--json')
+        self.assertEqual(result.returncode, 8)
+        document = json.loads(result.stdout)
+        self.assertEqual(document['schema_version'], 1)
+        self.assertEqual(document['error']['id'], 'E0101')
+        self.assertEqual(document['error']['exit_code'], 8)
+        self.assertEqual(json.loads(ork('info', '--json', '--nonsense').stdout)['error']['id'], 'E0004')
+        name = os.fsencode(self.folder) + b'/\xff\x01"\\.rknn'
+        raw = subprocess.run([ORK, 'info', '--json', name], capture_output=True, check=False)
+        self.assertEqual(json.loads(raw.stdout)['error']['id'], 'E0101')
+
+    def test_colour(self):
+        self.assertIn('\033[', ork('covnert', '--color', 'always').stderr +
+                      ork('info', 'absent', '--color=always').stderr)
+        self.assertNotIn('\033[', ork('info', 'absent').stderr)
+        terminal = self.on_terminal(['info', 'absent'])
+        self.assertIn(b'\033[', terminal)
+        self.assertNotIn(b'\033[', self.on_terminal(['info', 'absent', '--color=never']))
+        self.assertNotIn(b'\033[', self.on_terminal(['info', 'absent'], NO_COLOR='1'))
+
+    def on_terminal(self, arguments, **environment):
+        main, side = pty.openpty()
+        env = {k: v for k, v in os.environ.items() if k != 'NO_COLOR'}
+        env.update(environment, TERM='xterm')
+        subprocess.run([ORK, *arguments], stderr=side, stdout=subprocess.DEVNULL, env=env, check=False)
+        os.close(side)
+        text = os.read(main, 10000)
+        os.close(main)
+        return text
+
+    def test_quantizing_needs_samples(self):
+        self.fails(5, 'E0404', 'convert', 'x.pt', '--quantize', 'u8')
+        empty = self.folder / 'empty'
+        empty.mkdir()
+        self.fails(5, 'E0403', 'convert', 'x.pt', '--dataset', empty)
+        png(empty / 'a b.png', 8, 8)
+        self.fails(5, 'E0402', 'convert', 'x.pt', '--dataset', empty)
+
+    def test_a_model_is_never_overwritten_by_itself(self):
+        self.fails(2, 'E0004', 'convert', 'x.rknn')
+
+    def test_detect_without_pictures(self):
+        self.fails(8, 'E0101', 'detect', 'x.rknn', 'a.png', '--labels', self.folder / 'absent')
+        self.fails(5, 'E0403', 'detect', 'x.rknn', self.folder)
+        self.fails(2, 'E0004', 'detect', 'x.rknn', 'a.png', 'b.png', '-o', 'one.png')
+
+    def test_no_model(self):
+        text = self.folder / 'text.rknn'
+        text.write_text('this is no model')
+        result = ork('info', text)
+        self.assertIn(result.returncode, (3, 4), result.stderr)
+        self.assertRegex(result.stderr, r'error E0[26]\d\d')
+
+
+@unittest.skipUnless(HAS_MODEL, 'examples/eyes/eyes.pt is absent')
+class Model(Base):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix='ork-cli-'))
+        cls.addClassCleanup(shutil.rmtree, cls.shared)
+        cls.pictures = cls.shared / 'pictures'
+        cls.pictures.mkdir()
+        for i in range(3):
+            png(cls.pictures / f'{i}.png', 60 + 10 * i, 50)
+        cls.rknn = cls.shared / 'eyes.rknn'
+        result = ork('convert', MODEL, *SIZE, '-o', cls.rknn, '--dataset', cls.pictures, '--json')
+        assert result.returncode == 0, result.stdout + result.stderr
+        cls.converted = json.loads(result.stdout)
+
+    def test_convert(self):
+        self.assertEqual(self.converted['bytes'], self.rknn.stat().st_size)
+        self.assertTrue(self.converted['quantized'])
+        self.assertEqual(self.rknn.read_bytes()[:4], b'RKNN')
+        self.assertFalse(list(self.shared.glob('ork-dataset-*')))
+
+    def test_temporary_list_goes_away(self):
+        self.good('convert', MODEL, *SIZE, '-o', self.folder / 'x.rknn', '-d', self.pictures,
+                  TMPDIR=str(self.folder))
+        self.assertEqual([path.name for path in self.folder.iterdir()], ['x.rknn'])
+
+    def test_unknown_config_key(self):
+        result = self.fails(2, 'E0301', 'convert', MODEL, *SIZE, '--config', 'meanXvalues=1',
+                            '-o', self.folder / 'x.rknn')
+        self.assertFalse((self.folder / 'x.rknn').exists(), result.stderr)
+
+    def test_info(self):
+        text = self.good('info', self.rknn).stdout
+        self.assertRegex(text, r'(?m)^format +rknn$')
+        document = json.loads(self.good('info', self.rknn, '--json').stdout)
+        self.assertTrue(document['quantized'])
+        self.assertEqual(len(document['inputs']), 1)
+        self.assertEqual(document['inputs'][0]['shape'][:2], [1, 3])
+        self.assertGreater(document['weight_bytes'], 0)
+        self.assertTrue(self.good('info', self.rknn, '--graph').stdout.startswith('graph'))
+        self.assertEqual(json.loads(self.good('info', MODEL, *SIZE, '--json').stdout)['format'], 'pytorch')
+
+    def test_run(self):
+        document = json.loads(self.good('run', self.rknn, self.pictures / '0.png', '--npy-out',
+                                        self.folder / 'out', '--json').stdout)
+        outputs = document['runs'][0]['outputs']
+        self.assertGreater(len(outputs), 0)
+        for i, output in enumerate(outputs):
+            self.assertEqual(output['top'][0]['value'], output['max'])
+            self.assertLess(output['min'], output['max'])
+            self.assertTrue((self.folder / 'out' / f'0-{i}.npy').is_file())
+        text = self.good('run', self.rknn, self.pictures / '0.png', '--repeat', '3').stdout
+        self.assertRegex(text, r'0\.png: [\d.]+ ms\n  output 0  1x')
+
+    def test_detect_pictures(self):
+        out = self.folder / 'out'
+        document = json.loads(self.good('detect', self.rknn, self.pictures, '-o', out, '--score',
+                                        '0.01', '--json', '-').stdout)
+        self.assertEqual(sorted(p.name for p in out.iterdir()), ['0.png', '1.png', '2.png'])
+        self.assertEqual([(i['width'], i['height']) for i in document['images']],
+                         [(60, 50), (70, 50), (80, 50)])
+        for row in document['results']:
+            image = document['images'][row['image_id'] - 1]
+            x, y, width, height = row['bbox']
+            self.assertGreaterEqual(min(row['bbox']), 0)
+            self.assertLessEqual(x + width, image['width'] + 0.01)
+            self.assertLessEqual(y + height, image['height'] + 0.01)
+            self.assertEqual(row['file_name'], image['file_name'])
+        one = self.folder / 'one.jpg'
+        text = self.good('detect', MODEL, *SIZE, self.pictures / '1.png', '-o', one, '--ellipse').stdout
+        self.assertRegex(text, r'1\.png: \d+ box')
+        self.assertEqual(one.read_bytes()[:3], b'\xff\xd8\xff')
+
+    def test_sources_are_never_overwritten(self):
+        before = (self.pictures / '0.png').read_bytes()
+        self.fails(2, 'E0004', 'detect', self.rknn, self.pictures / '0.png', '-o', self.pictures, '-q')
+        self.assertEqual((self.pictures / '0.png').read_bytes(), before)
+
+    def test_window(self):
+        result = ork('detect', self.rknn, self.pictures / '0.png', '--show', '--no-output',
+                     SDL_VIDEODRIVER='nothing-of-this-name')
+        self.assertEqual(result.returncode, 8)
+        self.assertIn('E0903', result.stderr)
+
+    def test_video(self):
+        video, out = self.folder / 'v:1.mp4', self.folder / 'boxes.mp4'
+        if not shutil.which('ffmpeg'):
+            video.write_bytes(b'x')
+            self.assertIn('ffmpeg', self.fails(8, 'E0902', 'detect', self.rknn, video).stderr)
+            return
+        subprocess.run(['ffmpeg', '-v', 'error', '-f', 'lavfi', '-i', 'testsrc=size=65x48:rate=10',
+                        '-frames:v', '6', '-pix_fmt', 'yuv444p', f'file:{video}'], check=True)
+        text = self.good('detect', self.rknn, video, '-o', out, '--json', self.folder / 'b.json').stdout
+        self.assertEqual(len(re.findall(r'(?m)^fps= \d+\.\d\d$', text)), 6)
+        probe = subprocess.run(['ffprobe', '-v', 'error', '-count_frames', '-show_entries',
+                                'stream=width,height,nb_read_frames', '-of', 'csv=p=0', out],
+                               capture_output=True, text=True, check=True).stdout
+        self.assertEqual(probe.strip(), '66,48,6')
+        images = json.loads((self.folder / 'b.json').read_text())['images']
+        self.assertEqual([image['frame'] for image in images], list(range(6)))
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ['b.json', 'boxes.mp4', 'v:1.mp4'])
+        self.good('detect', self.rknn, video, '--no-output', '--max-frames', '2')
+        video.write_bytes(b'damaged')
+        self.fails(8, 'E0902', 'detect', self.rknn, video, '--no-output')
+
+    def test_interrupt(self):
+        """Ctrl-C ends a long run with 130 and leaves no output file."""
+        process = subprocess.Popen([ORK, 'run', self.rknn, self.pictures / '0.png', '--repeat',
+                                    '1000000'], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=60)[1].decode()
+        self.assertEqual(process.returncode, 130, error)
+        self.assertIn('E0002', error)
+
+
+if __name__ == '__main__':
+    unittest.main(argv=[sys.argv[0], '-v'])

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Makes tests/data/import: tiny files of PyTorch, good and bad. Written for torch 1.13.
+
+usage: make_torch_fixtures.py tests/data/import
+"""
+import io
+import os
+import sys
+import zipfile
+
+import numpy
+import torch
+from torch import nn
+
+folder = sys.argv[1]
+os.makedirs(folder, exist_ok=True)
+torch.manual_seed(0)
+WITHOUT_NUMBERS = ("unknown.pt", "data.pt", "recorded.pt", "types.pt",
+                   "uneven.pt")
+
+
+def path(name):
+    return os.path.join(folder, name)
+
+
+def without_debug(name, extra=None):
+    """Drops the debug records: they are large and hold paths of this machine."""
+    with zipfile.ZipFile(path(name)) as source:
+        records = [(i, source.read(i)) for i in source.infolist()]
+    with zipfile.ZipFile(path(name), "w") as target:
+        for info, data in records:
+            if info.filename.endswith(".debug_pkl"):
+                continue
+            clean = zipfile.ZipInfo(info.filename, (1980, 1, 1, 0, 0, 0))
+            # One file keeps its packed code; in the others bytes can be changed one by one.
+            clean.compress_type = info.compress_type if name == "focus.pt" else zipfile.ZIP_STORED
+            target.writestr(clean, data)
+        for key, data in (extra or {}).items():
+            clean = zipfile.ZipInfo(records[0][0].filename.split("/")[0] + "/" + key,
+                                    (1980, 1, 1, 0, 0, 0))
+            target.writestr(clean, data)
+
+
+def tidy(module):
+    """Weights that print short."""
+    with torch.no_grad():
+        for p in list(module.parameters()) + list(module.buffers()):
+            if p.is_floating_point() and 0 not in p.stride():
+                p.copy_((torch.arange(p.numel()) % 7 * 0.25 + 0.25).reshape(p.shape))
+    return module
+
+
+def flatten(values):
+    for value in values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        else:
+            yield from flatten(value)
+
+
+def trace(name, module, *inputs, extra=None):
+    traced = torch.jit.trace(tidy(module).eval(), inputs, check_trace=False)
+    if all(isinstance(i, torch.Tensor) for i in inputs) and name not in WITHOUT_NUMBERS:
+        x = torch.rand(inputs[0].shape)
+        numpy.save(path(name.replace(".pt", ".in.npy")), x.numpy())
+        for k, out in enumerate(flatten([traced(x)])):
+            numpy.save(path(name.replace(".pt", f".out{k}.npy")), out.detach().numpy())
+    traced.save(path(name))
+    without_debug(name, extra)
+
+
+class Focus(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(12, 4, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(4)
+        self.act = nn.SiLU(inplace=True)
+
+    def forward(self, x):
+        a = x[..., ::2, ::2]
+        b = x[..., 1::2, ::2]
+        c = x[..., ::2, 1::2]
+        d = x[..., 1::2, 1::2]
+        return self.act(self.bn(self.conv(torch.cat((a, b, c, d), dim=1))))
+
+
+class Shared(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 2, 1)
+        self.act = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.act(self.conv(self.act(self.conv(x))))
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(3, 3)
+        self.b = nn.Linear(3, 3)
+        self.b.weight = self.a.weight
+        self.register_buffer("columns", torch.zeros(4, 3).t())
+        self.register_buffer("row", torch.zeros(6)[2:5])
+        self.register_buffer("wide", torch.zeros(1, 3).expand(2, 3))
+
+    def forward(self, x):
+        return self.b(self.a(x)) @ self.columns + self.row.sum() + self.wide[0, 1]
+
+
+class InPlace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 1)
+
+    def forward(self, x):
+        y = self.conv(x)
+        y[:, 1:3].add_(1.0)         # through a view of a computed tensor
+        z = torch.zeros(1, 4, 2, 2)
+        z[:, 0] = 2                 # through a view of a constant
+        z[..., ::2] += 1
+        w = torch.zeros(1, 4, 2, 2)
+        w[:, 3:] = y[:, :1]         # computed into constant
+        return y * z, w
+
+
+class Lists(nn.Module):
+    def forward(self, first, others):
+        return (first + others[0], [others[1], torch.sigmoid(first)]), others[0] * others[1]
+
+
+class Shapes(nn.Module):
+    def forward(self, x):
+        n, c, h, w = x.shape
+        x = x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, -1, h, w)
+        grid = torch.stack(torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij"), 0)
+        stride = torch.full((1, 1, h, w), 8.0)
+        return x.flatten(1), (x[:, :2] + grid.type_as(x)) * stride
+
+
+class Types(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("a_half", torch.zeros(2, dtype=torch.float16))
+        self.register_buffer("a_brain", torch.zeros(2, dtype=torch.bfloat16))
+        self.register_buffer("a_double", torch.zeros(2, dtype=torch.float64))
+        self.register_buffer("a_whole", torch.tensor([3, 4]))
+        self.register_buffer("a_truth", torch.tensor([True, False]))
+
+    def forward(self, x):
+        y = x * self.a_half.float() + self.a_brain.float() - self.a_double.float() * 0.1
+        return torch.where(self.a_truth, y, x + self.a_whole)
+
+
+class Pools(nn.Module):
+    def forward(self, x):
+        a = nn.functional.adaptive_avg_pool2d(x, 2)
+        c = nn.functional.max_pool2d(x, 3, 2, 1)
+        d = nn.functional.interpolate(c, scale_factor=2.0)
+        e = nn.functional.relu6(nn.functional.hardtanh(x, -2, 2)).mean((2, 3))
+        return a, d, e, nn.functional.pad(x, (1, 0, 2, 0))
+
+
+class Uneven(nn.Module):
+    def forward(self, x):
+        return nn.functional.adaptive_avg_pool2d(x, 3)
+
+
+class Unknown(nn.Module):
+    def forward(self, x):
+        y = torch.cumprod(x, 1)
+        return torch.cumprod(y, 2) + torch.erfinv(x)
+
+
+class Norm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(2)
+
+    def forward(self, x):
+        return self.norm(x)
+
+
+class Branch(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 1)
+
+    def forward(self, x):
+        if x.sum() > 0:
+            return self.conv(x)
+        return x
+
+
+class Data(nn.Module):
+    def forward(self, x):
+        return x[:, :2] + torch.arange(x.max())
+
+
+def picture(c, h, w):
+    return torch.ones(1, c, h, w)
+
+
+def recorded(*inputs):
+    """What torch 2 keeps: traced_inputs.pkl, a pickle of {"forward": [tensors]}."""
+    buffer = io.BytesIO()
+    torch.save({"forward": list(inputs)}, buffer)
+    with zipfile.ZipFile(buffer) as source:
+        return {"traced_inputs.pkl": source.read("archive/data.pkl")}
+
+
+trace("focus.pt", Focus(), picture(3, 8, 6))
+trace("shared.pt", Shared(), picture(2, 3, 3))
+trace("tied.pt", Tied(), torch.ones(2, 3))
+trace("inplace.pt", InPlace(), picture(1, 2, 2))
+trace("lists.pt", Lists(), torch.ones(2), [torch.ones(2), torch.ones(1)])
+trace("shapes.pt", Shapes(), picture(4, 2, 3))
+trace("types.pt", Types(), torch.ones(1, 2))
+trace("pools.pt", Pools(), picture(1, 4, 4))
+trace("uneven.pt", Uneven(), picture(1, 4, 4))
+trace("unknown.pt", Unknown(), picture(1, 2, 2))
+trace("data.pt", Data(), torch.full((1, 4), 2.0))
+trace("recorded.pt", Shared(), picture(2, 3, 3), extra=recorded(picture(2, 3, 3)))
+
+training = torch.jit.trace(tidy(Norm()), picture(2, 2, 2), check_trace=False)
+training.save(path("training.pt"))
+without_debug("training.pt")
+
+torch.jit.script(tidy(Branch())).save(path("script_if.pt"))
+without_debug("script_if.pt")
+mobile = torch.jit.trace(tidy(Shared()).eval(), picture(2, 3, 3), check_trace=False)
+mobile._save_for_lite_interpreter(path("lite.ptl"))
+without_debug("lite.ptl")
+
+small = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU())
+tidy(small)
+torch.save(small.state_dict(), path("weights.pth"))
+torch.save({"epoch": 3, "model": small.state_dict()}, path("checkpoint.pth"))
+torch.save(small, path("module.pth"))
+torch.save(small.state_dict(), path("weights_legacy.pth"), _use_new_zipfile_serialization=False)

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What begins like a zip archive is imported as it is. Anything else is taken as the text of
+   code/__torch__.py and put into an archive with a small module tree, so that the parser and the
+   operators see more than damaged containers. A first line "#n" asks for n inputs. */
+#include "import/import.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* ---- a zip writer: entries as they are, without checksums (weights are not compared) ---- */
+
+static void put(ork_str *out, uint64_t number, int bytes)
+{
+    for (int i = 0; i < bytes; i++) {
+        char byte = i < 8 ? (char)(number >> 8 * i) : 0;
+        ork_str_append(out, &byte, 1);
+    }
+}
+
+static void put_header(ork_str *out, bool is_central, const char *name, size_t size, size_t offset)
+{
+    put(out, is_central ? 0x02014b50 : 0x04034b50, 4);
+    put(out, 20, is_central ? 4 : 2);
+    put(out, 0, 8); /* flags, method, time, date */
+    put(out, 0, 4); /* checksum */
+    put(out, size, 4);
+    put(out, size, 4);
+    put(out, strlen(name), 2);
+    put(out, 0, is_central ? 12 : 2); /* extra, comment, disk, attributes */
+    if (is_central)
+        put(out, offset, 4);
+    ork_str_append(out, name, strlen(name));
+}
+
+typedef struct archive {
+    ork_str bytes, central;
+    int count;
+} archive;
+
+static void add_entry(archive *a, const char *name, const void *data, size_t size)
+{
+    put_header(&a->central, true, name, size, a->bytes.length);
+    put_header(&a->bytes, false, name, size, 0);
+    ork_str_append(&a->bytes, data, size);
+    a->count++;
+}
+
+static void finish(archive *a)
+{
+    size_t offset = a->bytes.length;
+    ork_str_append(&a->bytes, a->central.text, a->central.length);
+    put(&a->bytes, 0x06054b50, 4);
+    put(&a->bytes, 0, 4);
+    put(&a->bytes, (uint64_t)a->count, 2);
+    put(&a->bytes, (uint64_t)a->count, 2);
+    put(&a->bytes, a->central.length, 4);
+    put(&a->bytes, offset, 4);
+    put(&a->bytes, 0, 2);
+}
+
+/* ---- the module: attributes w [4, 4], b [4], s (a module of the same class) ---- */
+
+#define TENSOR(sizes, strides)                                                                     \
+    "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"                \
+    "X\x01\0\0\0"                                                                                  \
+    "0X\x03\0\0\0cpuK\x10tQK\0(" sizes "t(" strides "t\x89"                                        \
+    "ccollections\nOrderedDict\n)RtR"
+#define MATRIX TENSOR("K\x04K\x04", "K\x04K\x01")
+#define VECTOR TENSOR("K\x04", "K\x01")
+#define NUMBER TENSOR("", "")
+#define OBJECT(content)                                                                            \
+    "c__torch__\nM\n)\x81}("                                                                       \
+    "X\x01\0\0\0w" MATRIX "X\x01\0\0\0"                                                            \
+    "b" VECTOR content "ub"
+
+static const char module_pickle[] = "\x80\x02" OBJECT("X\x01\0\0\0s" OBJECT("")) ".";
+static const char constants_pickle[] = "\x80\x02(" MATRIX VECTOR NUMBER "t.";
+
+static void import(const void *data, size_t size, int inputs)
+{
+    ork_import_input input[4];
+    for (int i = 0; i < 4; i++)
+        input[i] = (ork_import_input){.rank = 4, .dim = {1, 4, 6, 6}};
+    ork_import_options options = {.inputs = input, .input_count = inputs, .exact_sizes = true};
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = ork_import_pytorch_bytes(diag, "fuzz.pt", (ork_bytes){data, size}, &options);
+    if (graph ? !ork_graph_verify(graph, diag) : ork_diag_error_id(diag) == ORK_ERR_NONE)
+        abort();
+    if (!graph && ork_diag_error_id(diag) == ORK_ERR_GRAPH) /* a fault of ours */
+        abort();
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const float weights[16] = {0, 1, 2, 3, 0.5f, -1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+    int inputs = size > 1 && data[0] == '#' ? 1 + data[1] % 4 : 1;
+    if (size > 2 && data[0] == 'P' && data[1] == 'K') {
+        import(data, size, inputs);
+        return 0;
+    }
+    archive a = {0};
+    add_entry(&a, "net/version", "3\n", 2);
+    add_entry(&a, "net/data.pkl", module_pickle, sizeof(module_pickle) - 1);
+    add_entry(&a, "net/constants.pkl", constants_pickle, sizeof(constants_pickle) - 1);
+    add_entry(&a, "net/data/0", weights, sizeof(weights));
+    add_entry(&a, "net/constants/0", weights, sizeof(weights));
+    add_entry(&a, "net/code/__torch__.py", data, size);
+    finish(&a);
+    import(a.bytes.text, a.bytes.length, inputs);
+    ork_str_free(&a.bytes);
+    ork_str_free(&a.central);
+    return 0;
+}
