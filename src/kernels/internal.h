@@ -123,7 +123,7 @@ static inline size_t ork_align64(size_t size)
 #if defined(__x86_64__)
     #define ORK_ARCH_X86 1
 #endif
-#if defined(__aarch64__) || (defined(__arm__) && defined(__ARM_NEON))
+#if defined(__aarch64__) || defined(__arm__)
     #define ORK_ARCH_ARM 1
 #endif
 

@@ -130,7 +130,7 @@ static void tile_f32(int64_t k, const float *restrict a, int64_t step, int64_t r
             vec x = vec_of(row[r][i]);
 #pragma GCC unroll 16
             for (int v = 0; v < PANEL_VECTORS; v++)
-                sum[r][v] += x * w[v];
+                sum[r][v] = vec_fma(sum[r][v], x, w[v]);
         }
     }
 #pragma GCC unroll 16

@@ -67,10 +67,13 @@ void ISA(ork_i8_dense_pack)(const ork_conv *conv, void *packed)
         const int64_t group = panel / l.panels, first = panel % l.panels * PANEL;
         const int64_t base = group * l.group_out;
         for (int64_t i = 0; i < l.pairs * PANEL; i++) {
-            int64_t o = first + i % PANEL, k = i / PANEL * 2;
-            *to++ = o < l.group_out ? i8_weight(conv, base + o, k) : 0;
-            *to++ = o < l.group_out ? i8_weight(conv, base + o, k + 1) : 0;
+            const int64_t o = first + i % PANEL, k = i / PANEL * 2, lane = i % LANES;
+            int16_t *vector = to + (i - lane) * 2;
+            for (int odd = 0; odd < 2; odd++)
+                vector[madd_slot((int)lane, odd)] =
+                    o < l.group_out ? i8_weight(conv, base + o, k + odd) : (int16_t)0;
         }
+        to += l.pairs * PANEL * 2;
         for (int64_t o = first; o < first + PANEL; o++)
             *bias++ = conv->bias && o < l.group_out ? ((const int32_t *)conv->bias)[base + o] : 0;
         for (int v = 0; v < PANEL_VECTORS; v++)

@@ -50,7 +50,7 @@ ALWAYS_INLINE vec dw_f32_sum(vec sum, const float *in, const float *w, int64_t l
 {
     for (int64_t ky = 0; ky < lines; ky++, in += line_step, w += w_line) {
         for (int64_t kx = 0; kx < columns; kx++)
-            sum += vec_load(in + kx * column_step) * vec_load(w + kx * LANES);
+            sum = vec_fma(sum, vec_load(in + kx * column_step), vec_load(w + kx * LANES));
     }
     return sum;
 }
@@ -63,7 +63,7 @@ static vec dw_f32_sum_part(vec sum, const float *in, const float *w, int64_t lin
         for (int64_t kx = 0; kx < columns; kx++) {
             float part[LANES] = {0};
             memcpy(part, in + kx * column_step, (size_t)channels * sizeof(float));
-            sum += vec_load(part) * vec_load(w + kx * LANES);
+            sum = vec_fma(sum, vec_load(part), vec_load(w + kx * LANES));
         }
     }
     return sum;

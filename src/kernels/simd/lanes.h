@@ -3,9 +3,11 @@
    serves every instruction set. Included once by each instruction set's file, which defines first
      LANES            floats in a register
      ISA(name)        the name with the set's suffix
-     vec_max(a, b), vec_min(a, b)    b when a or b is not a number
-     vec_round(a)     to nearest, half to even
-     vec_to_int(a)    of integers inside int32 */
+   and after it, before the templates
+     vec_max(a, b), vec_min(a, b)    not a number when b is not
+     vec_fma(sum, a, b)              sum + a b
+     madd(sum, x, w)                 sum + pairwise products of int16
+     requantize(...) and the order of things in vectors: see requant.h, depthwise_i8.h */
 #ifndef ORK_KERNELS_LANES_H
 #define ORK_KERNELS_LANES_H
 

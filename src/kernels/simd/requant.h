@@ -7,7 +7,7 @@
    first, so that the result fits 32 bits; and 2^62 is added before the shift, so that a logical
    shift will do, and its 2^(62 - shift) taken away after it. */
 
-/* Constants of LANES channels. 64-bit ones are in the order even lanes, odd lanes. */
+/* Constants of LANES channels. 64-bit ones are in the order of the set's wide_slot(lane). */
 typedef struct requant_lanes {
     int32_t mantissa[LANES], low[LANES], high[LANES];
     int32_t term[LANES]; /* output zero point less what is left of 2^62 */
@@ -39,7 +39,7 @@ static void requant_set(requant_lanes *to, int lane, const ork_requant *r, float
     if (mantissa && shift < 63 - SATURATED_BITS)
         limit = ork_min64(limit, ((int64_t)1 << (shift + SATURATED_BITS)) / mantissa + 1);
     const bool whole = limit == INT32_MAX;
-    const int wide = (lane & 1) * LANES / 2 + lane / 2;
+    const int wide = wide_slot(lane);
     to->mantissa[lane] = (int32_t)mantissa;
     to->high[lane] = (int32_t)limit;
     to->low[lane] = whole ? INT32_MIN : -(int32_t)limit;

@@ -19,9 +19,23 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
     return (vec)_mm256_min_ps((__m256)a, (__m256)b);
 }
 
-#include "../simd/activation.h"
-#include "../simd/dense_f32.h"
-#include "../simd/depthwise_f32.h"
+ALWAYS_INLINE vec vec_fma(vec sum, vec a, vec b)
+{
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
+}
+
+/* Where 64-bit constants of a lane lie: even lanes, then odd ones. */
+static int wide_slot(int lane)
+{
+    return (lane & 1) * LANES / 2 + lane / 2;
+}
+
+/* Pairs of weights: two taps of a channel side by side. */
+static int madd_slot(int lane, int odd)
+{
+    return 2 * lane + odd;
+}
+
 #include "../simd/requant.h"
 
 /* sum + the pairwise products of 16 int16 */
@@ -100,6 +114,9 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[1] = madd(sum[1], (ivec)_mm256_unpackhi_epi16(a, b), weights[1]);
 }
 
+#include "../simd/activation.h"
+#include "../simd/dense_f32.h"
 #include "../simd/dense_i8.h"
+#include "../simd/depthwise_f32.h"
 #include "../simd/depthwise_i8.h"
 #include "../simd/elements.h"
