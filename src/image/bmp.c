@@ -99,7 +99,7 @@ static bool read_headers(bmp *b)
     b->data_offset = ork_read_u32(&reader);
     b->header_size = ork_read_u32(&reader);
     uint32_t colours = read_header(b, &reader);
-    if (reader.failed || b->header_size > b->bytes.size)
+    if (reader.failed || b->header_size > b->bytes.size - FILE_HEADER)
         return ork_image_truncated(b->diag, ORK_IMAGE_BMP);
     if (b->header_size != OLD_HEADER && b->header_size < HEADER)
         return fail(b, "its header has a size that no program writes");
@@ -124,8 +124,8 @@ static void put_indexed(const bmp *b, uint8_t index, const ork_image *image, uin
 
 static uint8_t index_at(const uint8_t *row, uint32_t bits, int x)
 {
-    unsigned position = (unsigned)x * bits;
-    return (uint8_t)((row[position / 8] >> (8 - bits - position % 8)) & ((1u << bits) - 1));
+    uint32_t position = (uint32_t)x * bits, byte = row[position / 8];
+    return (uint8_t)((byte >> (8 - bits - position % 8)) & ((1u << bits) - 1));
 }
 
 static void read_row(const bmp *b, const uint8_t *row, const ork_image *image, uint8_t *pixel)

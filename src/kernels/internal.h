@@ -105,6 +105,9 @@ static inline float ork_activate(const ork_activation *activation, float value)
                                                            (double)activation->beta);
 }
 
+/* add or sub of u8, done as the chips' convolution. */
+bool ork_is_chip_sum(const ork_binary *binary);
+
 /* Element offsets of a row of a loop. */
 void ork_loop_offsets(const ork_loop *loop, int64_t row, int64_t offset[3]);
 

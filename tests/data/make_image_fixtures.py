@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes tests/data/image: small pictures in every form that we read, and beside each what
-cv2.imread makes of it (NAME.rgb and NAME.gray, raw). Also what OpenCV makes of resizing,
+"""Makes tests/data/image, small pictures in every form that we read, and tests/data/image_expected:
+what cv2.imread makes of each (NAME.rgb and NAME.gray, raw), and what OpenCV makes of resizing,
 letterboxes and camera formats on bytes that the C tests make themselves with the same generator.
 Needs cv2 4, numpy and PIL."""
 import io
@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "image")
+HERE = os.path.dirname(os.path.abspath(__file__))
+PICTURES, EXPECTED = os.path.join(HERE, "image"), os.path.join(HERE, "image_expected")
 WIDTH, HEIGHT = 23, 17
 
 
@@ -36,14 +37,14 @@ def scene():
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def save(name, data):
-    with open(os.path.join(FOLDER, name), "wb") as out:
+def save(name, data, folder=EXPECTED):
+    with open(os.path.join(folder, name), "wb") as out:
         out.write(data)
 
 
 def save_picture(name, data):
-    save(name, data)
-    path = os.path.join(FOLDER, name)
+    save(name, data, PICTURES)
+    path = os.path.join(PICTURES, name)
     colour, gray = cv2.imread(path, cv2.IMREAD_COLOR), cv2.imread(path, cv2.IMREAD_GRAYSCALE)
     if colour is None or gray is None:
         sys.exit(f"cv2 does not read {name}")
@@ -171,7 +172,7 @@ def resizes():
 
 def letterboxes():
     source = noise(51 * 37 * 3).reshape(37, 51, 3)
-    for size in (40, 64):
+    for size in (40, 48):
         scale = min(size / 51, size / 37)
         width, height = int(51 * scale), int(37 * scale)
         inner = cv2.resize(source, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -192,7 +193,8 @@ def cameras():
 
 
 def main():
-    os.makedirs(FOLDER, exist_ok=True)
+    for folder in (PICTURES, EXPECTED):
+        os.makedirs(folder, exist_ok=True)
     pixels = scene()
     picture = Image.fromarray(pixels)
     jpegs(picture)

@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-#define FOLDER ORK_TEST_DATA "/image/"
+#define FOLDER   ORK_TEST_DATA "/image/"
+#define EXPECTED ORK_TEST_DATA "/image_expected/"
 
 static const char *const pictures[] = {
     "420.jpg",     "422.jpg",       "444.jpg",        "progressive.jpg", "gray.jpg",
@@ -27,7 +28,7 @@ static const char *const pictures[] = {
 static ork_file map(ork_diag *diag, const char *name, const char *ending)
 {
     char path[1024];
-    snprintf(path, sizeof(path), FOLDER "%s%s", name, ending);
+    snprintf(path, sizeof(path), "%s%s%s", *ending ? EXPECTED : FOLDER, name, ending);
     ork_file file;
     assert_true(ork_file_map(diag, path, &file));
     return file;

@@ -65,7 +65,7 @@ static void check_guards(const guarded *g)
 static void check_file(const ork_image *image, const char *name)
 {
     char path[1024];
-    snprintf(path, sizeof(path), ORK_TEST_DATA "/image/%s", name);
+    snprintf(path, sizeof(path), ORK_TEST_DATA "/image_expected/%s", name);
     ork_diag *diag = ork_diag_new();
     ork_file file;
     assert_true(ork_file_map(diag, path, &file));
@@ -107,9 +107,9 @@ static void test_letterboxes_are_those_of_python(void **state)
         int size;
         const char *name;
     } cases[] = {{ORK_FIT_CENTRE, 40, "letterbox_centre_40.bin"},
-                 {ORK_FIT_CENTRE, 64, "letterbox_centre_64.bin"},
+                 {ORK_FIT_CENTRE, 48, "letterbox_centre_48.bin"},
                  {ORK_FIT_CORNER, 40, "letterbox_corner_40.bin"},
-                 {ORK_FIT_CORNER, 64, "letterbox_corner_64.bin"}};
+                 {ORK_FIT_CORNER, 48, "letterbox_corner_48.bin"}};
     ork_image src = new_image(51, 37, 3);
     for (size_t i = 0; i < ORK_COUNT(cases); i++) {
         guarded dst = new_guarded(cases[i].size, cases[i].size, 3);
@@ -143,7 +143,8 @@ static void test_letterbox_geometry(void **state)
         box = ork_letterbox_new(ORK_FIT_CENTRE, width, 301 - width, 97, 64);
         assert_true(box.left >= 0 && box.left + box.new_width <= 97);
         assert_true(box.top >= 0 && box.top + box.new_height <= 64);
-        assert_true(box.new_width >= 96 || box.new_height >= 63); /* int() may lose one */
+        /* int() may cut a whole pixel where the product falls just short. */
+        assert_true(box.new_width >= 96 || box.new_height >= 63);
     }
 }
 

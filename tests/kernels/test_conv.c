@@ -250,6 +250,80 @@ static void test_every_row_equals_the_reference(void **state)
     print_message("%d rows checked\n", checked);
 }
 
+enum { TIES = 509 }; /* channels; not a multiple of any vector */
+
+/* An accumulator at or next to a tie of acc * multiplier, or anything. */
+static int32_t near_tie(const ork_requant *r, float multiplier)
+{
+    double m = r->rule == ORK_RULE_DFP ? ldexp(1.0, -r->shift) : (double)multiplier;
+    double at = rint(((double)random_in(-300, 300) + 0.5) / m) + (double)random_in(-1, 1);
+    if (random_in(0, 3) == 0 || fabs(at) > 2147483647.0)
+        return (int32_t)(uint32_t)random_bits();
+    return (int32_t)at;
+}
+
+/* One pixel, weights without effect: the biases are the accumulators. */
+static void check_ties(const ork_conv_kernel *kernel, const ork_requant *requant)
+{
+    static float multipliers[TIES];
+    static int32_t bias[TIES];
+    static uint8_t weights[TIES], in[TIES], out[TIES];
+    const int64_t in_c = kernel->kind == ORK_CONV_DEPTHWISE ? TIES : 1;
+    ork_conv conv = {.kind = kernel->kind,
+                     .dtype = kernel->dtype,
+                     .weight_dtype = ORK_U8,
+                     .shape = ork_conv_shape_fully_connected(1, in_c, TIES),
+                     .requant = *requant,
+                     .weights = weights,
+                     .bias = bias};
+    conv.shape.groups = in_c;
+    conv.requant.multipliers = multipliers;
+    int exponent = (int)random_in(-45, 10);
+    for (int i = 0; i < TIES; i++) {
+        multipliers[i] = random_multiplier(exponent);
+        bias[i] = near_tie(&conv.requant, multipliers[i]);
+    }
+    multipliers[0] = 0.0f;
+    multipliers[1] = -1.0f;
+    multipliers[2] = 1e-41f;
+    multipliers[3] = INFINITY;
+    guarded packed = guarded_new(kernel->packed_bytes(&conv), 64);
+    guarded scratch = guarded_new(kernel->scratch_bytes(&conv), 64);
+    kernel->pack(&conv, packed.data);
+    kernel->run(&conv, packed.data, in, out, 0, 1, scratch.data);
+    for (int i = 0; i < TIES; i++) {
+        int32_t want = ork_requant_one(&conv.requant, multipliers[i], bias[i]);
+        if (out[i] != (uint8_t)want)
+            fail_msg("%s rule %d: acc %d times %.9g shift %d is %d, not %d", kernel->name,
+                     (int)conv.requant.rule, bias[i], (double)multipliers[i], conv.requant.shift,
+                     out[i], want);
+    }
+    guarded_free(&packed);
+    guarded_free(&scratch);
+}
+
+static void test_requantization_near_ties(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ork_conv_kernel_count(); i++) {
+        const ork_conv_kernel *kernel = ork_conv_kernel_at(i);
+        if (!(ork_cpu_features() >> kernel->isa & 1) || kernel->kind == ORK_CONV_TRANSPOSED ||
+            (kernel->dtype != ORK_U8 && kernel->dtype != ORK_I8))
+            continue;
+        for (int repeat = 0; repeat < 1500; repeat++) {
+            ork_requant r = {.rule = (ork_rule)(repeat % 5), .clamp_max = 255};
+            r.shift = (int32_t)random_in(-30, 70);
+            r.out_zero = (int32_t)random_in(0, 255);
+            if (kernel->dtype == ORK_I8) {
+                r.out_zero -= 128;
+                r.clamp_min = -128;
+                r.clamp_max = 127;
+            }
+            check_ties(kernel, &r);
+        }
+    }
+}
+
 static void test_limit_takes_rows_away(void **state)
 {
     (void)state;
@@ -267,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_equals_the_reference),
+        cmocka_unit_test(test_requantization_near_ties),
         cmocka_unit_test(test_limit_takes_rows_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static void make_sub(ork_binary *binary, double a, double b)
     binary->requant.multiplier = (float)sum / 255.0f / binary->out_quant.scale;
 }
 
-static bool is_chip_sum(const ork_binary *binary)
+bool ork_is_chip_sum(const ork_binary *binary)
 {
     return (binary->op == ORK_BINARY_ADD || binary->op == ORK_BINARY_SUB) &&
            binary->a_quant.scheme == ORK_SCHEME_AFFINE &&
@@ -96,9 +96,9 @@ ork_binary ork_binary_make(ork_family family, ork_binary_op op, ork_dtype dtype,
     binary.requant.rule = ork_rule_of(family, false);
     binary.requant.in_zero = ork_quant_zero(a);
     binary.requant.out_zero = ork_quant_zero(out);
-    if (is_chip_sum(&binary) && op == ORK_BINARY_ADD)
+    if (ork_is_chip_sum(&binary) && op == ORK_BINARY_ADD)
         make_add(&binary, (double)a->scale, (double)b->scale);
-    else if (is_chip_sum(&binary))
+    else if (ork_is_chip_sum(&binary))
         make_sub(&binary, (double)a->scale, (double)b->scale);
     return binary;
 }
@@ -197,7 +197,7 @@ void ork_binary_ref(const ork_binary *binary, const void *a, const void *b, void
         if (binary->dtype == ORK_F32)
             row_f32(binary, (const float *)a + at[1], (const float *)b + at[2],
                     (float *)out + at[0]);
-        else if (is_chip_sum(binary))
+        else if (ork_is_chip_sum(binary))
             row_sum(binary, a, b, out, at);
         else
             row_int(binary, a, b, out, at);

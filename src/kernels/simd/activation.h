@@ -26,6 +26,16 @@ ALWAYS_INLINE vec vec_sigmoid(vec x)
     return 1.0f / (1.0f + vec_exp(-clamped));
 }
 
+/* exp of anything; what would be denormal becomes 0. */
+ALWAYS_INLINE vec vec_exp_whole(vec x)
+{
+    vec inside = vec_exp(vec_min(vec_of(88.0f), vec_max(vec_of(-87.0f), x)));
+    vec above = vec_exp(vec_min(vec_of(88.0f), x - 2.0f)) * 7.3890561f;
+    vec value = vec_select(x > 88.0f, above, inside);
+    value = vec_select(x > 88.722839f, vec_of(INFINITY), value);
+    return vec_select(x < -87.0f, vec_of(0.0f), value);
+}
+
 ALWAYS_INLINE vec vec_clip(vec x, float low, float high)
 {
     return vec_min(vec_of(high), vec_max(vec_of(low), x));
@@ -33,7 +43,7 @@ ALWAYS_INLINE vec vec_clip(vec x, float low, float high)
 
 ALWAYS_INLINE vec vec_silu(vec x)
 {
-    return vec_max(vec_of(-1e30f), x) * vec_sigmoid(x);
+    return vec_max(vec_of(-1e3f), x) * vec_sigmoid(x);
 }
 
 ALWAYS_INLINE vec vec_leaky(vec x, float slope)
@@ -60,6 +70,8 @@ static void activate_vectors(const ork_activation *f, float *data, int64_t count
         FOR_EACH_VEC(vec_clip(x, f->alpha, f->beta));
     case ORK_UNARY_LEAKY_RELU:
         FOR_EACH_VEC(vec_leaky(x, f->alpha));
+    case ORK_UNARY_EXP:
+        FOR_EACH_VEC(vec_exp_whole(x));
     case ORK_UNARY_SIGMOID:
         FOR_EACH_VEC(vec_sigmoid(x));
     case ORK_UNARY_SILU:
@@ -74,17 +86,19 @@ static void activate_vectors(const ork_activation *f, float *data, int64_t count
     }
 }
 
+/* in may be out. */
 static void activate_row(const ork_activation *f, const float *in, float *out, int64_t count)
 {
-    float block[64];
-    for (int64_t i = 0; i < count; i += 64) {
-        int64_t part = ork_min64(64, count - i);
-        int64_t padded = (part + LANES - 1) / LANES * LANES;
-        memset(block, 0, sizeof(block));
-        memcpy(block, in + i, (size_t)part * sizeof(float));
-        activate_vectors(f, block, padded);
-        memcpy(out + i, block, (size_t)part * sizeof(float));
-    }
+    const int64_t whole = count / LANES * LANES;
+    if (in != out)
+        memcpy(out, in, (size_t)count * sizeof(float));
+    activate_vectors(f, out, whole);
+    if (whole == count)
+        return;
+    float rest[LANES] = {0};
+    memcpy(rest, out + whole, (size_t)(count - whole) * sizeof(float));
+    activate_vectors(f, rest, LANES);
+    memcpy(out + whole, rest, (size_t)(count - whole) * sizeof(float));
 }
 
 void ISA(ork_unary)(const ork_unary *u, const float *in, float *out, int64_t begin, int64_t end)

@@ -69,23 +69,14 @@ static vec dw_f32_sum_part(vec sum, const float *in, const float *w, int64_t lin
     return sum;
 }
 
-/* First and last tap inside, along one axis. */
-ALWAYS_INLINE void dw_taps(int64_t origin, int64_t kernel, int64_t dilation, int64_t size,
-                           int64_t *first, int64_t *count)
-{
-    *first = origin < 0 ? (-origin + dilation - 1) / dilation : 0;
-    int64_t stop = size > origin ? ork_min64(kernel, (size - origin + dilation - 1) / dilation) : 0;
-    *count = ork_max64(0, stop - *first);
-}
-
 static void dw_f32_pixel(const ork_conv *conv, const float *packed, const float *image, int64_t y,
                          int64_t x, float *out)
 {
     const ork_conv_shape *s = &conv->shape;
     const int64_t line = s->in_w * s->in_stride, block = (s->kernel_h * s->kernel_w + 1) * LANES;
     int64_t ky, lines, kx, columns;
-    dw_taps(y, s->kernel_h, s->dilation_h, s->in_h, &ky, &lines);
-    dw_taps(x, s->kernel_w, s->dilation_w, s->in_w, &kx, &columns);
+    taps_inside(y, s->kernel_h, s->dilation_h, s->in_h, &ky, &lines);
+    taps_inside(x, s->kernel_w, s->dilation_w, s->in_w, &kx, &columns);
     const float *in =
         image + (y + ky * s->dilation_h) * line + (x + kx * s->dilation_w) * s->in_stride;
     const int64_t w_line = s->kernel_w * LANES, w_first = LANES + (ky * s->kernel_w + kx) * LANES;
@@ -115,10 +106,13 @@ void ISA(ork_f32_depthwise_run)(const ork_conv *conv, const void *packed, const 
     for (int64_t row = begin; row < end; row++) {
         const float *image = (const float *)in + row / s->out_h * s->in_h * s->in_w * s->in_stride;
         int64_t y = row % s->out_h * s->stride_h - s->pad_top;
-        for (int64_t x = 0; x < s->out_w; x++) {
-            float *to = (float *)out + (row * s->out_w + x) * s->out_stride;
-            dw_f32_pixel(conv, packed, image, y, x * s->stride_w - s->pad_left, to);
-            activate_row(&conv->activation, to, to, s->out_c);
-        }
+        float *to = (float *)out + row * s->out_w * s->out_stride;
+        for (int64_t x = 0; x < s->out_w; x++)
+            dw_f32_pixel(conv, packed, image, y, x * s->stride_w - s->pad_left,
+                         to + x * s->out_stride);
+        const bool gaps = s->out_stride != s->out_c;
+        const int64_t runs = gaps ? s->out_w : 1, length = gaps ? s->out_c : s->out_w * s->out_c;
+        for (int64_t i = 0; i < runs; i++)
+            activate_row(&conv->activation, to + i * s->out_stride, to + i * s->out_stride, length);
     }
 }

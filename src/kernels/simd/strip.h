@@ -35,6 +35,20 @@ static inline void window_next(const ork_conv_shape *s, window *w)
     w->image++;
 }
 
+/* First tap inside the picture along one axis and how many there are, without a division where all
+   are inside. */
+static inline void taps_inside(int64_t origin, int64_t kernel, int64_t dilation, int64_t size,
+                               int64_t *first, int64_t *count)
+{
+    *first = 0;
+    *count = kernel;
+    if (origin >= 0 && origin + (kernel - 1) * dilation < size)
+        return;
+    *first = origin < 0 ? (-origin + dilation - 1) / dilation : 0;
+    int64_t stop = size > origin ? ork_min64(kernel, (size - origin + dilation - 1) / dilation) : 0;
+    *count = ork_max64(0, stop - *first);
+}
+
 static inline bool is_pointwise(const ork_conv_shape *s)
 {
     return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 &&

@@ -102,3 +102,4 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
 
 #include "../simd/dense_i8.h"
 #include "../simd/depthwise_i8.h"
+#include "../simd/elements.h"

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operators besides convolution: what this processor runs against the C reference. */
+#include "kernel_test.h"
+
+#include <math.h>
+
+enum { CASES = 300 };
+
+static float loose(float want)
+{
+    return 4e-6f * (fabsf(want) + 1e-3f);
+}
+
+static void test_unary(void **state)
+{
+    (void)state;
+    for (int op = 0; op < ORK_UNARY_COUNT; op++) {
+        int64_t length = random_in(1, 70), gap = random_in(0, 3);
+        ork_unary u = {{(ork_unary_op)op, 0.25f, 2.0f}, 3, length, length + gap, length + gap};
+        float in[3 * 73], got[3 * 73] = {0}, want[3 * 73] = {0};
+        for (size_t i = 0; i < ORK_COUNT(in); i++)
+            in[i] = random_unit() * (random_in(0, 3) ? 6.0f : 95.0f);
+        in[0] = NAN;
+        in[1] = INFINITY;
+        in[2] = -INFINITY;
+        ork_cpu_limit(0);
+        ork_unary_run(&u, in, want, 0, 3);
+        ork_cpu_limit(UINT32_MAX);
+        ork_unary_run(&u, in, got, 0, 2);
+        ork_unary_run(&u, in, got, 2, 3);
+        for (size_t i = 0; i < ORK_COUNT(in); i++) {
+            bool same = got[i] == want[i] || (isnan(got[i]) && isnan(want[i])) ||
+                        fabsf(got[i] - want[i]) <= loose(want[i]);
+            if (!same)
+                fail_msg("%s of %.9g: %.9g, not %.9g", ork_unary_table[op].name, (double)in[i],
+                         (double)got[i], (double)want[i]);
+        }
+    }
+}
+
+static ork_pooling random_pooling(ork_dtype dtype, const uint8_t *table)
+{
+    ork_pooling p = {.is_max = random_in(0, 2) > 0, .dtype = dtype};
+    p.batch = random_in(1, 2);
+    p.in_h = random_in(1, 9);
+    p.in_w = random_in(1, 9);
+    p.channels = random_in(1, 70);
+    p.kernel_h = random_in(1, 5);
+    p.kernel_w = random_in(1, 5);
+    p.stride_h = random_in(1, 3);
+    p.stride_w = random_in(1, 3);
+    p.dilation_h = p.is_max ? random_in(1, 2) : 1;
+    p.dilation_w = p.is_max ? random_in(1, 2) : 1;
+    p.pad_top = p.pad_bottom = p.kernel_h / 2;
+    p.pad_left = p.pad_right = p.kernel_w / 2;
+    p.out_h = (p.in_h + p.pad_top - 1) / p.stride_h + 1;
+    p.out_w = (p.in_w + p.pad_left - 1) / p.stride_w + 1;
+    p.in_stride = p.channels + random_in(0, 3);
+    p.out_stride = p.channels + random_in(0, 3);
+    ork_quant in = {.scheme = ORK_SCHEME_AFFINE, .scale = 0.02f, .zero_point = 7}, out = in;
+    if (dtype != ORK_U8)
+        in = out = (ork_quant){.scheme = ORK_SCHEME_DFP, .fraction_length = 5};
+    p.in_quant = in;
+    p.out_quant = out;
+    if (dtype != ORK_F32)
+        p.requant = ork_average_requant(random_in(0, 1) ? ORK_FAMILY_PUMA : ORK_FAMILY_LION, dtype,
+                                        &in, &out, p.kernel_h * p.kernel_w);
+    if (dtype == ORK_U8 || dtype == ORK_I8)
+        p.table = random_in(0, 1) ? table : NULL;
+    return p;
+}
+
+static void check_pooling(const ork_pooling *p)
+{
+    size_t size = ork_dtype_table[p->dtype].size;
+    int64_t in_count = (p->batch * p->in_h * p->in_w - 1) * p->in_stride + p->channels;
+    int64_t out_count = (p->batch * p->out_h * p->out_w - 1) * p->out_stride + p->channels;
+    guarded in = guarded_new((size_t)in_count * size, size);
+    guarded want = guarded_new((size_t)out_count * size, size);
+    guarded got = guarded_new((size_t)out_count * size, size);
+    guarded_fill(&in, p->dtype);
+    ork_cpu_limit(0);
+    ork_pooling_run(p, in.data, want.data, 0, p->batch * p->out_h);
+    ork_cpu_limit(UINT32_MAX);
+    ork_pooling_run(p, in.data, got.data, 0, 1);
+    ork_pooling_run(p, in.data, got.data, 1, p->batch * p->out_h);
+    assert_memory_equal(got.data, want.data, want.size);
+    guarded_free(&in);
+    guarded_free(&want);
+    guarded_free(&got);
+}
+
+static void test_pooling(void **state)
+{
+    (void)state;
+    static const ork_dtype types[] = {ORK_F32, ORK_U8, ORK_I8, ORK_I16};
+    uint8_t table[256];
+    for (int i = 0; i < 256; i++)
+        table[i] = (uint8_t)random_bits();
+    for (int i = 0; i < CASES; i++) {
+        ork_pooling p = random_pooling(types[i % 4], table);
+        check_pooling(&p);
+    }
+}
+
+static ork_binary random_binary(int i)
+{
+    static const ork_binary_op ops[] = {ORK_BINARY_ADD, ORK_BINARY_SUB, ORK_BINARY_MUL,
+                                        ORK_BINARY_DIV};
+    ork_quant q[3];
+    for (int k = 0; k < 3; k++)
+        q[k] = (ork_quant){.scheme = ORK_SCHEME_AFFINE,
+                           .scale = ldexpf(1.5f + random_unit() * 0.5f, (int)random_in(-9, -4)),
+                           .zero_point = (int32_t)random_in(0, 255)};
+    if (i % 5 == 0)
+        q[0].scale = q[1].scale = q[2].scale = 0.03125f; /* ties */
+    ork_binary b = ork_binary_make(i & 1 ? ORK_FAMILY_PUMA : ORK_FAMILY_LION, ops[i / 4 % 4],
+                                   i & 2 ? ORK_F32 : ORK_U8, &q[0], &q[1], &q[2]);
+    if (i & 2 && random_in(0, 1))
+        b.activation.op = ORK_UNARY_RELU;
+    if (!(i & 2) && random_in(0, 2) == 0)
+        b.clamp_min = q[2].zero_point;
+    int64_t rows = random_in(1, 5), length = random_in(1, 70);
+    b.loop = (ork_loop){.rank = 2, .dim = {rows, length}};
+    for (int k = 0; k < 3; k++) {
+        b.loop.stride[k][0] = length + random_in(0, 3);
+        b.loop.stride[k][1] = k == 2 && random_in(0, 4) == 0 ? 0 : 1;
+    }
+    return b;
+}
+
+static void test_binary(void **state)
+{
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        ork_binary binary = random_binary(i);
+        size_t size = ork_dtype_table[binary.dtype].size, bytes = 5 * 73 * size;
+        guarded a = guarded_new(bytes, size), b = guarded_new(bytes, size);
+        guarded want = guarded_new(bytes, size), got = guarded_new(bytes, size);
+        guarded_fill(&a, binary.dtype);
+        guarded_fill(&b, binary.dtype);
+        ork_cpu_limit(0);
+        ork_binary_run(&binary, a.data, b.data, want.data, 0, binary.loop.dim[0]);
+        ork_cpu_limit(UINT32_MAX);
+        ork_binary_run(&binary, a.data, b.data, got.data, 0, binary.loop.dim[0]);
+        assert_memory_equal(got.data, want.data, want.size);
+        guarded_free(&a);
+        guarded_free(&b);
+        guarded_free(&want);
+        guarded_free(&got);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unary),
+        cmocka_unit_test(test_pooling),
+        cmocka_unit_test(test_binary),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
