@@ -34,7 +34,7 @@ const ork_conv_kernel *ork_conv_select(const ork_conv *conv)
             (features >> kernel->isa & 1) && kernel->supports(conv))
             return kernel;
     }
-    assert(!"every kind and type has a C row");
+    assert(false && "every kind and type has a C row");
     return NULL;
 }
 
@@ -60,7 +60,7 @@ static any_fn choose(operator_id op)
         if (run_kernels[i].op == op && (features >> run_kernels[i].isa & 1))
             return run_kernels[i].function;
     }
-    assert(!"every operator has a C row");
+    assert(false && "every operator has a C row");
     return NULL;
 }
 

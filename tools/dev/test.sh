@@ -38,25 +38,27 @@ meson_tests() {
     echo "$folder: $1 passed, $2 failed, $3 skipped"
 }
 
-# built FOLDER OPTIONS...: a check that a build folder can be set up and built without warnings.
+# built FOLDER OPTIONS...: sets up and builds a folder; false when there is nothing to run in it.
 built() {
-    local folder=$1 before=$failed
+    local folder=$1 before=$failed output=$1.log
     rm -f "$folder/meson-logs/testlog.json"
-    check "build $folder" build_without_warnings "$@"
-    [ "$failed" = "$before" ]
+    check "$folder is set up" configure "$@"
+    [ "$failed" = "$before" ] || return 1
+    check "$folder builds" build_logged "$folder" "$output"
+    [ "$failed" = "$before" ] || return 1
+    check "$folder builds without warnings" no_warnings "$output"
+    rm -f "$output"
 }
 
-build_without_warnings() {
-    local folder=$1
-    configure "$@" && ninja -C "$folder" -j "$jobs" >"$folder.log" 2>&1 || {
-        cat "$folder.log"
-        rm -f "$folder.log"
+build_logged() {
+    ninja -C "$1" -k 0 -j "$jobs" >"$2" 2>&1 || {
+        cat "$2"
         return 1
     }
-    ! grep -A 4 'warning:' "$folder.log"
-    local clean=$?
-    rm -f "$folder.log"
-    return $clean
+}
+
+no_warnings() {
+    ! grep -A 4 'warning:' "$1"
 }
 
 part_checks() {
