@@ -132,6 +132,15 @@ static void random_bias(testcase *t, ork_dtype dtype)
     t->conv.bias = random_in(0, 4) ? t->bias.data : NULL;
 }
 
+/* Mostly -32768, whose products are the largest. */
+static void fill_lowest(testcase *t)
+{
+    for (size_t i = 0; i < t->in.size / 2; i++)
+        ((int16_t *)(void *)t->in.data)[i] = (int16_t)(random_in(0, 4) ? INT16_MIN : INT16_MAX);
+    for (size_t i = 0; i < t->weights.size / 2; i++)
+        ((int16_t *)(void *)t->weights.data)[i] = (int16_t)(random_in(0, 4) ? INT16_MIN : 3);
+}
+
 static testcase testcase_new(ork_conv_kind kind, ork_dtype dtype)
 {
     testcase t = {.conv = {.kind = kind, .dtype = dtype, .weight_dtype = dtype}};
@@ -146,6 +155,8 @@ static testcase testcase_new(ork_conv_kind kind, ork_dtype dtype)
     t.bias = guarded_new((size_t)s->out_c * 8, 8);
     guarded_fill(&t.in, dtype);
     guarded_fill(&t.weights, dtype);
+    if (dtype == ORK_I16 && random_in(0, 3) == 0)
+        fill_lowest(&t);
     random_requant(&t, dtype);
     random_bias(&t, dtype);
     t.conv.weights = t.weights.data;

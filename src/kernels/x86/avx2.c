@@ -114,9 +114,22 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[1] = madd(sum[1], (ivec)_mm256_unpackhi_epi16(a, b), weights[1]);
 }
 
+/* LANES int32 to LANES int64. */
+ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
+{
+    __m256i *to = (__m256i *)(void *)sums;
+    __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128((__m256i)more));
+    __m256i high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256((__m256i)more, 1));
+    _mm256_storeu_si256(to, _mm256_add_epi64(_mm256_loadu_si256(to), low));
+    _mm256_storeu_si256(to + 1, _mm256_add_epi64(_mm256_loadu_si256(to + 1), high));
+}
+
 #include "../simd/activation.h"
 #include "../simd/dense_f32.h"
 #include "../simd/dense_i8.h"
 #include "../simd/depthwise_f32.h"
 #include "../simd/depthwise_i8.h"
 #include "../simd/elements.h"
+
+/* after dense_i8.h, whose helpers it uses */
+#include "../simd/dense_i16.h"
