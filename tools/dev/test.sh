@@ -4,6 +4,7 @@ passed=0
 failed=0
 skipped=0
 log=build-test.log
+built_folders=' ' # in this run
 
 # check NAME COMMAND...: one check that passes when the command does; its output is shown otherwise.
 check() {
@@ -41,6 +42,9 @@ meson_tests() {
 # built FOLDER OPTIONS...: sets up and builds a folder; false when there is nothing to run in it.
 built() {
     local folder=$1 before=$failed output=$1.log
+    case $built_folders in
+    *" $folder "*) return 0 ;;
+    esac
     rm -f "$folder/meson-logs/testlog.json"
     check "$folder is set up" configure "$@"
     [ "$failed" = "$before" ] || return 1
@@ -48,6 +52,7 @@ built() {
     [ "$failed" = "$before" ] || return 1
     check "$folder builds without warnings" no_warnings "$output"
     rm -f "$output"
+    built_folders="$built_folders$folder "
 }
 
 build_logged() {
@@ -98,7 +103,7 @@ part_sanitize() {
 }
 
 # Tests in which several threads work on one thing.
-thread_tests='base_base plan_plan api_model api_session kernels_conv'
+thread_tests='base_base plan_plan api_model api_session kernels_conv kernels_operators'
 
 part_threads() {
     local name known chosen=''
