@@ -75,6 +75,15 @@ ork_model *ork_cli_new_model(ork_cli *cli, const ork_cli_model_values *values, i
     return NULL;
 }
 
+/* The library explains missing sizes to Python; here an option gives them. */
+static int load_failed(ork_cli *cli, ork_model *model, bool sizes_given)
+{
+    ork_error error = *ork_model_error(model);
+    if (!sizes_given && strcmp(error.id, "E0207") == 0)
+        error.fix = "give channels, height and width, for example --input-size 3x416x416";
+    return ork_cli_report(cli, &error);
+}
+
 /* "3x416x416", also with commas or '*'. */
 static bool parse_size(const char *text, ork_input_size *size)
 {
@@ -103,7 +112,7 @@ int ork_cli_load(ork_cli *cli, ork_model *model, const char *path,
             return ork_cli_fail(cli, "E0004", NULL, NULL, "write --input-size 3x416x416",
                                 "--input-size does not take '%s'", values->input_sizes.items[i]);
     if (!ork_model_load(model, path, sizes, count))
-        return ork_cli_model_failed(cli, model);
+        return load_failed(cli, model, count > 0);
     ork_model_info info;
     if (!to_run || !ork_model_get_info(model, &info) || strcmp(info.format, "rknn") == 0)
         return 0;

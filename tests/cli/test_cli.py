@@ -232,6 +232,11 @@ class Model(Base):
                             '-o', self.folder / 'x.rknn')
         self.assertFalse((self.folder / 'x.rknn').exists(), result.stderr)
 
+    def test_missing_size_names_the_option(self):
+        result = self.fails(2, 'E0207', 'convert', MODEL, '-o', self.folder / 'x.rknn')
+        self.assertIn('--input-size 3x416x416', result.stderr)
+        self.assertFalse((self.folder / 'x.rknn').exists())
+
     def test_info(self):
         text = self.good('info', self.rknn).stdout
         self.assertRegex(text, r'(?m)^format +rknn$')
