@@ -49,9 +49,10 @@ static block *add_block(ork_arena *arena, size_t wanted)
     size_t header = round_up(sizeof(block), ALIGNMENT);
     bool own = wanted > LARGEST_BLOCK / 4;
     size_t size = own ? wanted : ork_max_size(arena->next_size, wanted);
-    if (size > SIZE_MAX - header)
+    if (size > SIZE_MAX - header - ALIGNMENT)
         return NULL;
-    block *b = malloc(header + size);
+    /* On 32-bit machines malloc aligns to 8 bytes only. */
+    block *b = aligned_alloc(ALIGNMENT, round_up(header + size, ALIGNMENT));
     if (!b)
         return NULL;
     b->size = size;
