@@ -84,7 +84,7 @@ static bool add_sample(ork_dataset *d, ork_diag *diag, size_t line, const names 
 
 static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
 {
-    const char *at = (const char *)text.data, *end = at + text.size;
+    const char *at = text.size ? (const char *)text.data : "", *end = at + text.size;
     for (size_t line = 1; at < end; line++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         stop = stop ? stop : end;
