@@ -15,6 +15,7 @@ from fractions import Fraction as F
 
 rng = random.Random(20240607)
 HALF = F(1, 2)
+HUGE = F(10) ** 60  # stands for infinity
 LION, PUMA = 0, 1
 RULE_LION, RULE_LION_CHANNEL, RULE_PUMA, RULE_FLOOR, RULE_DFP = range(5)
 U8, I8, I16, F32 = range(4)
@@ -58,6 +59,10 @@ def float_of(x):
 
 def bits_of(x):
     return struct.unpack('<I', struct.pack('<f', float(x)))[0]
+
+
+def float_from(bits):
+    return F(struct.unpack('<f', struct.pack('<I', bits))[0])
 
 
 def wrap32(x):
@@ -125,10 +130,13 @@ def case(what, words, expected):
 # ---- one accumulator ---------------------------------------------------------------------------
 
 def near_ties(rule, m, shift):
-    step = F(2) ** -shift if rule == RULE_DFP else F(m)
+    """Accumulators next to where the rule, with the bits of m that it sees, changes its mind."""
+    seen = {RULE_LION: tr15, RULE_FLOOR: rn15}.get(rule, F)(m)
+    step = F(2) ** -shift if rule == RULE_DFP else seen
+    edge = 0 if rule == RULE_FLOOR else HALF
     values = [rng.randint(-2**31, 2**31 - 1) for _ in range(20)] + [0, 1, -1, -2**31, 2**31 - 1]
     for _ in range(80):
-        middle = round((rng.randint(-200, 200) + HALF) / step)
+        middle = round((rng.randint(-200, 200) + edge) / step)
         values += [middle - 1, middle, middle + 1]
     return [v for v in values if -2**31 <= v < 2**31]
 
@@ -141,6 +149,8 @@ def add_requant_cases():
     for rule in range(5):
         for i in range(40):
             m = float_of(math.exp(rng.uniform(-22, 3)))
+            if i % 5 == 1:  # half way between two numbers of 16 bits
+                m = float_from(bits_of(m) & ~0xff | 0x80)
             if i % 3 == 0:  # exact ties
                 m = F(rng.choice([1, 3, 5])) / 2 ** rng.randint(1, 20)
             shift = rng.randint(-3, 30)
@@ -224,7 +234,7 @@ def add_conv_cases():
         case('conv type %d kind %d rule %d' % (dtype, kind, rule), words + s + x + w + bias, want)
 
 
-# ---- average, add, sub -------------------------------------------------------------------------
+# ---- pooling, functions of two numbers -------------------------------------------------------------------------
 
 def average_requant(family, dtype, a, out, k):
     """(weight, rule, m, shift)"""
@@ -238,23 +248,34 @@ def average_requant(family, dtype, a, out, k):
     return weight, RULE_DFP, 0, fraction + a.fraction - out.fraction
 
 
-def add_average_cases():
-    for i in range(120):
-        dtype, family, k, size = [U8, I8, I16][i % 3], i // 3 % 2, rng.randint(1, 4), 5
+def pooled(is_max, family, dtype, a, out, k, window):
+    """`window` has the real inputs alone; padding adds nothing to a sum."""
+    if is_max:
+        return sat(activation('identity', dtype, 0, 0, a, out, max(window)), dtype)
+    weight, rule, m, shift = average_requant(family, dtype, a, out, k)
+    total = weight * sum(q - a.zero for q in window)
+    return sat(nn(rule, total, m, shift) + out.zero, dtype)
+
+
+def add_pooling_cases():
+    for i in range(240):
+        dtype, family, is_max = [U8, I8, I16][i % 3], i // 3 % 2, i // 6 % 2
+        k, stride = rng.randint(1, 8), rng.randint(1, 3)
+        pad, size = rng.randint(0, k // 2), k + rng.randint(0, 5)
         a, out = Quant(dtype), Quant(dtype)
         if i % 4 == 0:
             out.scale, out.fraction = a.scale, a.fraction
-        low, high = RANGE[dtype]
-        x = [rng.randint(low, high) for _ in range((k * size) ** 2)]
-        weight, rule, m, shift = average_requant(family, dtype, a, out, k)
-        want = []
-        for y in range(size):
-            for c in range(size):
-                total = sum(x[(y * k + j) * k * size + c * k + n] - a.zero
-                            for j in range(k) for n in range(k))
-                want.append(sat(nn(rule, total * weight, m, shift) + out.zero, dtype))
-        case('average type %d family %d' % (dtype, family),
-             ['average', family, dtype, k, size] + a.words() + out.words() + x, want)
+        x = [rng.randint(*RANGE[dtype]) for _ in range(size * size)]
+        if i % 5 == 0:
+            x = [min(q, -1) if dtype != U8 else q for q in x]
+        starts = range(-pad, size + pad - k + 1, stride)
+        want = [pooled(is_max, family, dtype, a, out, k,
+                       [x[v * size + h] for v in range(max(0, top), min(size, top + k))
+                        for h in range(max(0, left), min(size, left + k))])
+                for top in starts for left in starts]
+        words = ['pooling', family, is_max, dtype, k, stride, pad, size]
+        case('%s type %d family %d' % ('max' if is_max else 'average', dtype, family),
+             words + a.words() + out.words() + x, want)
 
 
 def sum_u8(family, is_sub, a, b, out, x, y):
@@ -272,23 +293,37 @@ def sum_u8(family, is_sub, a, b, out, x, y):
             for p, q in zip(x, y)]
 
 
+REAL = {
+    'add': lambda p, q: p + q,
+    'sub': lambda p, q: p - q,
+    'mul': lambda p, q: p * q,
+    'div': lambda p, q: p / q if q else (HUGE if p > 0 else -HUGE if p < 0 else None),
+    'max': max,
+    'min': min,
+}
+
+
+def real_pair(name, dtype, a, b, out, p, q):
+    value = REAL[name]((p - a.zero) * a.step(), (q - b.zero) * b.step())
+    return out.zero if value is None else sat(round(value / out.step()) + out.zero, dtype)
+
+
 def add_binary_cases():
-    for i in range(120):
-        dtype, family, is_sub, count = [U8, U8, I8, I16][i % 4], i // 4 % 2, i // 8 % 2, 200
+    for i in range(360):
+        dtype, family, count = [U8, U8, I8, I16][i % 4], i // 4 % 2, 100
+        name = sorted(REAL)[i // 8 % 6]
         a, b, out = Quant(dtype), Quant(dtype), Quant(dtype)
         if i % 3 == 0:
             b.scale = a.scale
-        low, high = RANGE[dtype]
-        x, y = ([rng.randint(low, high) for _ in range(count)] for _ in range(2))
-        if dtype == U8:
-            want = sum_u8(family, is_sub, a, b, out, x, y)
+        x, y = ([rng.randint(*RANGE[dtype]) for _ in range(count)] + [a.zero, b.zero]
+                for _ in range(2))
+        if dtype == U8 and name in ('add', 'sub'):
+            want = sum_u8(family, name == 'sub', a, b, out, x, y)
         else:
-            sign = -1 if is_sub else 1
-            want = [sat(round((p * a.step() + sign * q * b.step()) / out.step()), dtype)
-                    for p, q in zip(x, y)]
-        words = ['binary', family, is_sub, dtype] + a.words() + b.words() + out.words()
-        case('%s type %d family %d' % ('sub' if is_sub else 'add', dtype, family),
-             words + [count] + x + y, want)
+            want = [real_pair(name, dtype, a, b, out, p, q) for p, q in zip(x, y)]
+        words = ['binary', family, list(REAL).index(name), dtype]
+        words += a.words() + b.words() + out.words()
+        case('%s type %d family %d' % (name, dtype, family), words + [len(x)] + x + y, want)
 
 
 # ---- activations -------------------------------------------------------------------------------
@@ -301,19 +336,33 @@ NODES = {
     'sigmoid': sigmoid32,
     'silu': lambda x: f32(x * sigmoid32(x)),
     'hard_swish': lambda x: f32(f32(x * max(F(0), min(F(6), f32(x + 3)))) / 6),
-    'clip': lambda x: max(F(0), min(F(6), x)),
     'tanh': lambda x: float_of(math.tanh(float(x))),
 }
 EXACT = {
     'sigmoid': lambda x: 1 / (1 + math.exp(-x)),
     'silu': lambda x: x / (1 + math.exp(-x)),
     'tanh': math.tanh,
+    'abs': abs,
+    'neg': lambda x: -x,
+    'square': lambda x: x * x,
+    'exp': math.exp,
+    'sign': lambda x: (x > 0) - (x < 0),
+}
+# Pairs alpha, beta of those that have them; leaky slopes where each rounding of the rule shows.
+PARAMETERS = {
+    'leaky_relu': [(0.1, 0), (0.6, 0), (0.9, 0), (0.7777, 0)],
+    'clip': [(0, 6), (-1, 1), (0, 4), (-2, 1)],
 }
 
 
-def interpolated(name, t, scale):
+def clipped(x, low, high):
+    return max(low, min(high, x))
+
+
+def interpolated(name, bounds, t, scale):
     def node(n):
-        return significant(NODES[name](f32(n * scale)), 16, 'up')
+        x = f32(n * scale)
+        return significant(clipped(x, *bounds) if name == 'clip' else NODES[name](x), 16, 'up')
     if t == 0:
         return node(F(0))
     size = F(1)
@@ -327,7 +376,7 @@ def interpolated(name, t, scale):
     return rn15(rn15(node(n0) * (1 - part)) + rn15(node(n0 + spacing) * part))
 
 
-def activation(name, dtype, alpha, a, out, q):
+def activation(name, dtype, alpha, beta, a, out, q):
     d = q - a.zero
     if name in ('identity', 'relu'):
         d = max(d, 0) if name == 'relu' else d
@@ -342,29 +391,37 @@ def activation(name, dtype, alpha, a, out, q):
             return round(tr15(tr15(tr15(d * tr15(alpha)) * rn15(ratio)) + out.zero))
         value = d if d > 0 else rn15(d * rn15(alpha))
         return round(value * a.step() / out.step())
-    if dtype == U8:
-        return tp_store(interpolated(name, F(d), a.scale), out.scale, out.zero)
-    if dtype == I8:
-        return round(F(EXACT[name](float(d * a.step()))) / out.step())
-    return round(interpolated(name, d * a.step(), F(1)) / out.step())
+    has_table = name in NODES or (name == 'clip' and (alpha, beta) in ((0, 6), (-1, 1)))
+    if has_table and dtype == U8:
+        value = interpolated(name, (alpha, beta), F(d), a.scale)
+        return tp_store(value, out.scale, out.zero)
+    if has_table and dtype == I16:
+        return round(interpolated(name, (alpha, beta), d * a.step(), F(1)) / out.step())
+    x = d * a.step()
+    value = clipped(x, alpha, beta) if name == 'clip' else F(EXACT[name](x))
+    return round(value / out.step()) + out.zero
+
+
+def table_case(name, number, dtype, parameters):
+    a, out = Quant(dtype), Quant(dtype)
+    alpha, beta = (float_of(p) for p in parameters)
+    low, high = RANGE[dtype]
+    q = list(range(low, high + 1))
+    if dtype == I16:
+        q = rng.sample(q, 250) + [0, 1, -1, low, high]
+    want = [sat(activation(name, dtype, alpha, beta, a, out, v), dtype) for v in q]
+    words = ['table', dtype, number, bits_of(alpha), bits_of(beta)]
+    case('%s type %d' % (name, dtype), words + a.words() + out.words() + [len(q)] + q, want)
 
 
 def add_activation_cases(numbers):
     for name in numbers:
-        alpha, beta = {'leaky_relu': (float_of(0.1), 0), 'clip': (0, 6)}.get(name, (0, 0))
-        for dtype in (U8, I8, I16):
-            if dtype != U8 and name == 'clip' or dtype == I8 and name == 'hard_swish':
-                continue
-            for _ in range(6):
-                a, out = Quant(dtype), Quant(dtype)
-                low, high = RANGE[dtype]
-                q = list(range(low, high + 1))
-                if dtype == I16:
-                    q = rng.sample(q, 250) + [0, 1, -1, low, high]
-                want = [sat(activation(name, dtype, alpha, a, out, v), dtype) for v in q]
-                words = ['table', dtype, numbers[name], bits_of(alpha), bits_of(beta)]
-                case('%s type %d' % (name, dtype),
-                     words + a.words() + out.words() + [len(q)] + q, want)
+        for parameters in PARAMETERS.get(name, [(0, 0)]):
+            for dtype in (U8, I8, I16):
+                if dtype == I8 and name == 'hard_swish':
+                    continue
+                for _ in range(20 if name == 'leaky_relu' else 6):
+                    table_case(name, numbers[name], dtype, parameters)
 
 
 # ---- conversion --------------------------------------------------------------------------------
@@ -419,11 +476,12 @@ def run(program, lines, processor):
 
 
 def main(program):
-    names = ['identity', 'relu', 'leaky_relu', 'sigmoid', 'silu', 'hard_swish', 'clip', 'tanh']
+    names = ['identity', 'relu', 'leaky_relu', 'clip'] + sorted(NODES) + \
+        sorted(set(EXACT) - set(NODES))
     found = run(program, [['op', name] for name in names], 'c')
     add_requant_cases()
     add_conv_cases()
-    add_average_cases()
+    add_pooling_cases()
     add_binary_cases()
     add_activation_cases({name: number[0] for name, number in zip(names, found)})
     add_convert_cases()

@@ -140,19 +140,29 @@ static void run_conv(void)
     ork_data_free(scratch);
 }
 
-/* One channel, square, kernel and stride alike, no padding. */
-static void run_average(void)
+/* One channel, everything square; a maximum is requantized by a table, as plans do. */
+static void run_pooling(void)
 {
     ork_family family = (ork_family)next();
-    ork_pooling p = {.dtype = next_dtype(), .batch = 1, .channels = 1};
-    p.kernel_h = p.kernel_w = p.stride_h = p.stride_w = next();
-    p.out_h = p.out_w = next();
+    ork_pooling p = {.batch = 1, .channels = 1};
+    p.is_max = next() != 0;
+    p.dtype = next_dtype();
+    p.kernel_h = p.kernel_w = next();
+    p.stride_h = p.stride_w = next();
+    p.pad_top = p.pad_left = p.pad_bottom = p.pad_right = next();
+    p.in_h = p.in_w = next();
+    p.out_h = p.out_w = (p.in_h + 2 * p.pad_top - p.kernel_h) / p.stride_h + 1;
     p.dilation_h = p.dilation_w = p.in_stride = p.out_stride = 1;
-    p.in_h = p.in_w = p.out_h * p.stride_h;
     p.in_quant = next_quant();
     p.out_quant = next_quant();
     p.requant =
         ork_average_requant(family, p.dtype, &p.in_quant, &p.out_quant, p.kernel_h * p.kernel_w);
+    uint8_t table[256];
+    if (p.is_max && p.dtype != ORK_I16) {
+        ork_activation copy = {0};
+        ork_unary_make_table8(&copy, p.dtype, &p.in_quant, &p.out_quant, table);
+        p.table = table;
+    }
     void *in = next_data(p.dtype, p.in_h * p.in_w);
     void *out = ork_data_alloc((size_t)(p.out_h * p.out_w) * 2);
     ork_pooling_run(&p, in, out, 0, p.out_h);
@@ -163,7 +173,9 @@ static void run_average(void)
 static void run_binary(void)
 {
     ork_family family = (ork_family)next();
-    ork_binary_op op = next() ? ORK_BINARY_SUB : ORK_BINARY_ADD;
+    static const ork_binary_op ops[] = {ORK_BINARY_ADD, ORK_BINARY_SUB, ORK_BINARY_MUL,
+                                        ORK_BINARY_DIV, ORK_BINARY_MAX, ORK_BINARY_MIN};
+    ork_binary_op op = ops[(size_t)next() % ORK_COUNT(ops)];
     ork_dtype dtype = next_dtype();
     ork_quant a = next_quant(), b = next_quant(), out = next_quant();
     ork_binary binary = ork_binary_make(family, op, dtype, &a, &b, &out);
@@ -230,7 +242,7 @@ int main(void)
         void (*run)(void);
     } commands[] = {
         {"requant", run_requant}, {"multiplier", run_multiplier},
-        {"conv", run_conv},       {"average", run_average},
+        {"conv", run_conv},       {"pooling", run_pooling},
         {"binary", run_binary},   {"table", run_table},
         {"convert", run_convert}, {"op", run_op},
     };
