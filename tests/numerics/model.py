@@ -234,7 +234,7 @@ def add_conv_cases():
         case('conv type %d kind %d rule %d' % (dtype, kind, rule), words + s + x + w + bias, want)
 
 
-# ---- pooling, functions of two numbers -------------------------------------------------------------------------
+# ---- pooling, functions of two numbers -----------------------------------------------------------
 
 def average_requant(family, dtype, a, out, k):
     """(weight, rule, m, shift)"""
