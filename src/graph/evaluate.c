@@ -134,7 +134,7 @@ static double remainder_of(double a, double b)
     return a - floor(a / b) * b;
 }
 
-static double binary_of(ork_op op, double a, double b)
+double ork_op_apply(ork_op op, double a, double b)
 {
     switch (op) {
     case ORK_OP_ADD:
@@ -229,8 +229,8 @@ static void evaluate_binary(const evaluation *e)
             set_int(e->type->dtype, e->data, i, whole);
         else
             ork_element_set(e->type->dtype, e->data, i,
-                            binary_of(e->node->op, ork_element_get(a->type.dtype, a->data, ia),
-                                      ork_element_get(b->type.dtype, b->data, ib)));
+                            ork_op_apply(e->node->op, ork_element_get(a->type.dtype, a->data, ia),
+                                         ork_element_get(b->type.dtype, b->data, ib)));
         i++;
     } while (next_place(&e->type->shape, &at));
 }

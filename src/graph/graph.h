@@ -245,6 +245,9 @@ ork_value *ork_graph_evaluate(ork_graph *graph, ork_diag *diag, const ork_node *
 ork_value *ork_graph_add_folded(ork_graph *graph, ork_diag *diag, ork_op op, const ork_attrs *attrs,
                                 ork_value *const *inputs, int input_count, const char *name);
 
+/* A function of two elements (class BINARY) on two numbers; comparisons give 1 or 0. */
+double ork_op_apply(ork_op op, double a, double b);
+
 /* ---- verification and text ------------------------------------------------------------- */
 
 /* Checks every rule of the graph's stage. A failure is a fault of ours, not of the user. */

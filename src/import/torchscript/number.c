@@ -115,33 +115,11 @@ static double float_binary(ork_op op, double a, double b)
     }
 }
 
-static bool compare(ork_op op, double a, double b)
-{
-    switch (op) {
-    case ORK_OP_EQUAL:
-        return a == b;
-    case ORK_OP_NOT_EQUAL:
-        return a != b;
-    case ORK_OP_LESS:
-        return a < b;
-    case ORK_OP_LESS_EQUAL:
-        return a <= b;
-    case ORK_OP_GREATER:
-        return a > b;
-    case ORK_OP_GREATER_EQUAL:
-        return a >= b;
-    case ORK_OP_LOGICAL_AND:
-        return a != 0 && b != 0;
-    default:
-        return a != 0 || b != 0;
-    }
-}
-
 static ork_ts_value *number_binary(ork_ts *ts, ork_op op, const ork_ts_value *a,
                                    const ork_ts_value *b)
 {
     if (op >= ORK_OP_EQUAL && op <= ORK_OP_LOGICAL_OR)
-        return ork_ts_bool(ts, compare(op, ork_ts_as_double(a), ork_ts_as_double(b)));
+        return ork_ts_bool(ts, ork_op_apply(op, ork_ts_as_double(a), ork_ts_as_double(b)) != 0);
     if (a->kind == ORK_TS_FLOAT || b->kind == ORK_TS_FLOAT)
         return ork_ts_float(ts, float_binary(op, ork_ts_as_double(a), ork_ts_as_double(b)),
                             a->is_single || b->is_single);
