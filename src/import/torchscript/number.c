@@ -149,7 +149,8 @@ bool ork_ts_dtype(ork_ts *ts, int64_t code, ork_dtype *dtype)
         ORK_F32,
     };
     if (code < 0 || code >= (int64_t)ORK_COUNT(dtypes) || dtypes[code] < 0)
-        return ork_ts_unsupported(ts, "tensors of torch type %lld", (long long)code) != NULL;
+        return ork_build_unsupported(ts->build, "tensors of torch type %lld", (long long)code) !=
+               NULL;
     *dtype = (ork_dtype)dtypes[code];
     return true;
 }
@@ -203,10 +204,10 @@ bool ork_ts_promote(ork_ts *ts, ork_ts_value *left, ork_ts_value *right, bool to
     ork_dtype dtype = common_dtype(operand_of(left), operand_of(right));
     if (to_float && category(dtype) < 2)
         dtype = ORK_F32;
-    *a = ork_ts_is_number(left) ? ork_ts_scalar(ts, dtype, ork_ts_as_double(left))
-                                : ork_ts_cast(ts, ork_ts_graph_value(ts, left), dtype);
-    *b = ork_ts_is_number(right) ? ork_ts_scalar(ts, dtype, ork_ts_as_double(right))
-                                 : ork_ts_cast(ts, ork_ts_graph_value(ts, right), dtype);
+    *a = ork_ts_is_number(left) ? ork_build_scalar(ts->build, dtype, ork_ts_as_double(left))
+                                : ork_build_cast(ts->build, ork_ts_graph_value(ts, left), dtype);
+    *b = ork_ts_is_number(right) ? ork_build_scalar(ts->build, dtype, ork_ts_as_double(right))
+                                 : ork_build_cast(ts->build, ork_ts_graph_value(ts, right), dtype);
     return *a && *b;
 }
 
@@ -231,5 +232,5 @@ ork_ts_value *ork_ts_binary(ork_ts *ts, ork_op op, ork_ts_value *a, ork_ts_value
     ork_value *left, *right;
     if (!ork_ts_promote(ts, a, b, to_float, &left, &right))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_add2(ts, op, left, right));
+    return ork_ts_tensor(ts, ork_build_add2(ts->build, op, left, right));
 }

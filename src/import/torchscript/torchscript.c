@@ -78,7 +78,7 @@ static ork_ts_value *feed(ork_ts *ts, feeder *f, const ork_ts_expr *type, const 
 static bool add_outputs(ork_ts *ts, ork_ts_value *value, int depth)
 {
     if (ts->graph->outputs.count >= MAX_OUTPUTS || depth > MAX_OUTPUTS || ts->steps_left == 0)
-        return ork_ts_unsupported(ts, "more than %d outputs", MAX_OUTPUTS) != NULL;
+        return ork_build_unsupported(ts->build, "more than %d outputs", MAX_OUTPUTS) != NULL;
     ts->steps_left--;
     if (value->kind == ORK_TS_NONE)
         return true;
@@ -163,6 +163,14 @@ static void start(ork_ts *ts, const job *j, ork_arena *arena, ork_graph *graph)
         .objects = ork_map_new(arena),
         .constants = ork_map_new(arena),
         .steps_left = MAX_STEPS,
+        .build = ORK_NEW(arena, ork_build),
+    };
+    *ts->build = (ork_build){
+        .diag = j->diag,
+        .arena = arena,
+        .graph = graph,
+        .names = &ork_ts_names,
+        .importer = ts,
         .bytes_left = SPARE_BYTES + 8 * ork_min_size(j->file_size, SIZE_MAX / 16),
     };
 }
