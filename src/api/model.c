@@ -100,7 +100,7 @@ bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_
             inputs[i].dim[k] = sizes[i].dims[k];
     }
     ork_import_options options = {.inputs = count > 0 ? inputs : NULL, .input_count = count};
-    model->loaded = ork_import_pytorch(model->diag, path, &options);
+    model->loaded = (ork_ends_with(path, ".onnx") ? ork_import_onnx : ork_import_pytorch)(model->diag, path, &options);
     ork_arena_free(arena);
     if (!model->loaded)
         return false;

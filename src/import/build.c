@@ -295,3 +295,11 @@ ork_value *ork_build_from_picture(ork_build *build, ork_value *picture, int spat
     bool has_batch = rank == spatial + 2;
     return ork_build_reshape_to(build, picture, rank, has_batch ? dims : dims + 1);
 }
+
+const char *ork_build_model_name(ork_arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t length = strcspn(name, ".");
+    return ork_arena_strndup(arena, name, length > 0 ? length : strlen(name));
+}

@@ -58,6 +58,19 @@ ork_value *ork_build_index_constant(ork_build *build, const int64_t *index, int6
 ork_value *ork_build_to_picture(ork_build *build, ork_value *x, int spatial);
 ork_value *ork_build_from_picture(ork_build *build, ork_value *picture, int spatial, int rank);
 
+/* ---- layers.c: layers made of several operators ---- */
+
+/* Batch normalization over axis 1 with parameters scale, shift, mean, variance; a NULL among them
+   is 1, 0, 0, 1 for every channel. */
+ork_value *ork_build_batch_norm(ork_build *build, ork_value *x, ork_value *const parameters[4],
+                                double epsilon);
+/* Normalizes groups of channels; instance normalization has one group for each channel. weight and
+   bias may be NULL. */
+ork_value *ork_build_group_norm(ork_build *build, ork_value *x, int64_t groups, ork_value *weight,
+                                ork_value *bias, double epsilon);
+
+/* ---- limits, errors ---- */
+
 /* Takes from the memory that constants made during import may have; false with an error when it
    is used up. */
 bool ork_build_spend(ork_build *build, const ork_shape *shape, ork_dtype dtype);
@@ -65,6 +78,9 @@ bool ork_build_spend(ork_build *build, const ork_shape *shape, ork_dtype dtype);
 /* Errors of operators; they return NULL and name the place. */
 void *ork_build_unsupported(ork_build *build, const char *what, ...) ORK_PRINTF(2, 3);
 void *ork_build_bad_shape(ork_build *build, const char *what, ...) ORK_PRINTF(2, 3);
+
+/* "net" of "folder/net.torchscript.pt" */
+const char *ork_build_model_name(ork_arena *arena, const char *path);
 
 /* Attributes of a SLICE that takes everything. */
 ork_attrs ork_whole_slice(const ork_shape *shape);

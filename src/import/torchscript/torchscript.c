@@ -334,22 +334,16 @@ static ork_graph *import_archive(job *j, const ork_import_options *options)
     return try_sizes(j, &sizes, sizes.count - signature.tensors);
 }
 
-/* "net" of "folder/net.torchscript.pt" */
-static const char *stem(ork_arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    size_t length = strcspn(name, ".");
-    return ork_arena_strndup(arena, name, length > 0 ? length : strlen(name));
-}
-
 ork_graph *ork_import_pytorch_bytes(ork_diag *diag, const char *name, ork_bytes bytes,
                                     const ork_import_options *options)
 {
     static const ork_import_options none;
     ork_zip *zip;
     ork_arena *arena = ork_arena_new();
-    job j = {.diag = diag, .arena = arena, .name = stem(arena, name), .file_size = bytes.size};
+    job j = {.diag = diag,
+             .arena = arena,
+             .name = ork_build_model_name(arena, name),
+             .file_size = bytes.size};
     ork_graph *graph = NULL;
     ork_diag_clear(diag);
     if (!options)
