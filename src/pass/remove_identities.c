@@ -42,12 +42,9 @@ static void merge_slices(const ork_node *before, ork_node *node)
     ork_attrs *outer = &node->attrs;
     for (int i = 0; i < outer->slice.begin.count; i++) {
         int64_t begin = before->attrs.slice.begin.v[i], step = before->attrs.slice.step.v[i];
-        int64_t count = node->output->type.shape.dim[i];
         outer->slice.begin.v[i] = begin + outer->slice.begin.v[i] * step;
+        outer->slice.end.v[i] = begin + (outer->slice.end.v[i] - 1) * step + 1;
         outer->slice.step.v[i] *= step;
-        outer->slice.end.v[i] =
-            count > 0 ? outer->slice.begin.v[i] + (count - 1) * outer->slice.step.v[i] + 1
-                      : outer->slice.begin.v[i];
     }
 }
 

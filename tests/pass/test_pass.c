@@ -81,6 +81,25 @@ static void test_merge_slices(void **state)
     ork_diag_free(diag);
 }
 
+static void test_spell_attributes(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = parse(
+        diag, "graph \"g\" imported { input %0 \"x\" f32[1x2x4x9]\n"
+              "%1 \"a\" f32[1x2x4x3] = slice(%0) begin [0 0 0 1] end [1 2 4 9] step [1 1 1 3]\n"
+              "%2 \"y\" f32[1x2x8x9] = resize(%1) size [8 9] scale_h 0.5 scale_w 0.3\n"
+              "output %2 }");
+    size_t changes;
+    assert_true(ork_pass_run(graph, diag, "spell_attributes", &changes));
+    assert_int_equal(changes, 2);
+    assert_int_equal(graph->first->attrs.slice.end.v[3], 8);
+    assert_true(graph->last->attrs.resize.scale_h == 0.0);
+    assert_true(graph->last->attrs.resize.scale_w == 0.3); /* not what the sizes say */
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
 static void test_recognise(void **state)
 {
     (void)state;
@@ -200,11 +219,17 @@ static void test_fold_scale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fold_constants),       cmocka_unit_test(test_remove_identities),
-        cmocka_unit_test(test_merge_slices),         cmocka_unit_test(test_recognise),
-        cmocka_unit_test(test_recognise_gelu),       cmocka_unit_test(test_recognise_hard_swish),
-        cmocka_unit_test(test_recognise_layer_norm), cmocka_unit_test(test_fold_batch_norm),
-        cmocka_unit_test(test_lower_batch_norm),     cmocka_unit_test(test_fold_scale),
+        cmocka_unit_test(test_fold_constants),
+        cmocka_unit_test(test_remove_identities),
+        cmocka_unit_test(test_merge_slices),
+        cmocka_unit_test(test_spell_attributes),
+        cmocka_unit_test(test_recognise),
+        cmocka_unit_test(test_recognise_gelu),
+        cmocka_unit_test(test_recognise_hard_swish),
+        cmocka_unit_test(test_recognise_layer_norm),
+        cmocka_unit_test(test_fold_batch_norm),
+        cmocka_unit_test(test_lower_batch_norm),
+        cmocka_unit_test(test_fold_scale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
