@@ -141,6 +141,33 @@ ORK_API char *ork_model_text(const ork_model *model, bool all_constants);
 ORK_API char *ork_model_json(const ork_model *model);
 ORK_API void ork_text_free(char *text);
 
+/* ---- what a chip takes ----------------------------------------------------------------- */
+
+typedef struct ork_check_finding {
+    const char *rule;     /* "kernel-size" */
+    const char *severity; /* "stops", "host", "accuracy", "slow" */
+    const char *layer;    /* the user's name */
+    const char *scope;    /* where it stands in the user's source, or "" */
+    const char *op, *inputs, *output; /* "conv2d", "1x16x52x52, 32x16x3x3", "1x32x52x52" */
+    const char *reason, *instead;
+} ork_check_finding;
+
+typedef struct ork_check_report {
+    const char *target;
+    size_t npu_layers, host_layers;
+    int64_t macs;         /* multiplications of one inference */
+    int64_t weight_count; /* numbers in constants */
+    int64_t peak_count;   /* numbers that wait in memory at the worst moment */
+    int finding_count;
+    const ork_check_finding *findings; /* in the order of the layers */
+    int cut_count;
+    const char *const *cut; /* where to end the network so that the chip takes all of it */
+} ork_check_report;
+
+/* Holds the layers of a loaded or built model against what the chip takes; nothing is built. The
+   report is the model's and lives until its next check. NULL on failure. */
+ORK_API const ork_check_report *ork_model_check(ork_model *model, const char *target);
+
 /* ---- running --------------------------------------------------------------------------- */
 
 /* Runs a built or loaded model in the simulator. */

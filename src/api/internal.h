@@ -28,6 +28,7 @@ struct ork_model {
     const char *format; /* of the file */
     ork_graph *loaded;  /* as the importer gave it; NULL for .rknn */
     ork_graph *built;   /* what runs and is exported */
+    ork_arena *check_arena; /* of the last report of ork_model_check, or NULL */
 };
 
 struct ork_session {

@@ -51,6 +51,7 @@ void ork_model_free(ork_model *model)
     if (!model)
         return;
     unload(model);
+    ork_arena_free(model->check_arena);
     ork_arena_free(model->arena);
     ork_diag_free(model->diag);
     free(model);

@@ -225,6 +225,9 @@ void ork_node_set_input(ork_graph *graph, ork_node *node, int port, ork_value *v
 /* All uses of `from`, graph outputs included, become uses of `to`. When `from` is a graph output
    its name moves to `to`. */
 void ork_graph_replace(ork_graph *graph, ork_value *from, ork_value *to);
+/* The same where `to` is what the user knows as `from`, computed in another way: the name always
+   moves. */
+void ork_graph_supersede(ork_graph *graph, ork_value *from, ork_value *to);
 void ork_graph_remove(ork_graph *graph, ork_node *node); /* its output must have no uses left */
 /* Removes nodes whose outputs nobody uses; returns how many. */
 size_t ork_graph_remove_dead(ork_graph *graph);

@@ -151,6 +151,33 @@ static void count_weights(ork_check *check, const ork_graph *graph)
     }
 }
 
+/* Numbers that wait in memory at the worst moment: outputs of nodes from their making to their last
+   use. What only gives another shape shares memory with its input. */
+static int64_t peak_of(ork_arena *arena, const ork_graph *graph)
+{
+    size_t *uses_left = ORK_NEW_ARRAY(arena, size_t, graph->values.count + 1);
+    int64_t live = 0, peak = 0;
+    for (size_t i = 0; i < graph->values.count; i++)
+        uses_left[i] = graph->values.items[i]->uses.count;
+    for (size_t i = 0; i < graph->outputs.count; i++)
+        uses_left[graph->outputs.items[i]->id]++; /* never freed */
+    for (size_t i = 0; i < graph->inputs.count; i++)
+        live += ork_shape_count(&graph->inputs.items[i].value->type.shape);
+    for (const ork_node *node = graph->first; node; node = node->next) {
+        live += ork_shape_count(&node->output->type.shape);
+        bool is_view = node->op == ORK_OP_RESHAPE;
+        if (is_view)
+            live -= ork_shape_count(&node->output->type.shape);
+        peak = live > peak ? live : peak;
+        for (int i = 0; i < node->input_count; i++) {
+            const ork_value *in = node->inputs[i];
+            if (in && in->kind != ORK_VALUE_CONSTANT && --uses_left[in->id] == 0 && !is_view)
+                live -= ork_shape_count(&in->type.shape);
+        }
+    }
+    return peak;
+}
+
 ork_check *ork_check_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
                          bool is_quantized)
 {
@@ -162,6 +189,7 @@ ork_check *ork_check_run(ork_arena *arena, const ork_graph *graph, const ork_soc
         check_node(check, arena, &s);
     }
     count_weights(check, graph);
+    check->peak = peak_of(arena, graph);
     cutting c = {.graph = graph,
                  .is_cut = ORK_NEW_ARRAY(arena, bool, graph->values.count + 1),
                  .is_named = ORK_NEW_ARRAY(arena, bool, graph->values.count + 1),

@@ -54,6 +54,7 @@ typedef struct ork_check {
     ORK_VEC(const ork_value *) cut; /* where to end the network instead; empty: nowhere */
     size_t npu_nodes, host_nodes;
     int64_t macs, weights; /* multiplications of one inference; numbers in constants */
+    int64_t peak;          /* numbers that wait in memory at the worst moment */
 } ork_check;
 
 /* Multiplications with addition of one run; 0 for what only moves or compares. */

@@ -245,7 +245,7 @@ static bool replace(ork_graph *graph, ork_diag *diag, ork_node *node, const row 
     if (!y)
         return false;
     y->producer->scope = node->scope;
-    ork_graph_replace(graph, node->output, y);
+    ork_graph_supersede(graph, node->output, y);
     ++*changes;
     return true;
 }
