@@ -25,7 +25,7 @@ typedef struct slot {
     int first, last; /* the steps between which it is alive */
 } slot;
 
-enum { MOST_INPUTS = 2, WHOLE_RUN = 1 << 30 };
+enum { MOST_INPUTS = 5, WHOLE_RUN = 1 << 30 };
 
 typedef struct operand {
     slot *slot;
@@ -84,6 +84,19 @@ slot *slot_in(planner *p, const ork_value *value, layout wanted);
 void slot_strides(const slot *s, int64_t strides[ORK_MAX_RANK]);
 bool slot_is_dense(const slot *s); /* no gaps between pixels */
 size_t element_size(const ork_value *value);
+/* Memory for what a step makes besides values; it lies like the value given and holds `bytes`. */
+slot *new_temporary(planner *p, const ork_value *like, layout where, size_t bytes);
+/* Float or quantized, which most kernels compute; other types are whole numbers and truth. */
+bool is_number(const ork_value *value);
+bool same_quant(const ork_value *a, const ork_value *b);
+/* The value as the type given has it, by a step where it differs. Same layout. */
+slot *requantized(planner *p, const ork_node *node, slot *in, const ork_type *type);
+/* Orders axes, given as the graph has them, as the output lies in memory: the innermost loop is
+   contiguous. */
+void order_axes(ork_loop *loop, const slot *out);
+/* Dimensions of the output and strides of the operands along them, in the order in which the output
+   lies in memory. Inputs broadcast; NULL ends them. */
+ork_loop broadcast_loop(const slot *out, slot *const *inputs, int count);
 
 /* memory.c */
 void touch(slot *s, int at);
@@ -95,6 +108,7 @@ bool lower_convolution(planner *p, const ork_node *node);
 bool lower_pool(planner *p, const ork_node *node);
 bool lower_unary(planner *p, const ork_node *node);
 bool lower_convert(planner *p, const ork_node *node);
+bool lower_where(planner *p, const ork_node *node);
 bool lower_binary(planner *p, const ork_node *node);
 bool lower_resize(planner *p, const ork_node *node);
 bool lower_softmax(planner *p, const ork_node *node);
@@ -106,18 +120,19 @@ bool lower_concat(planner *p, const ork_node *node);
 bool lower_movement(planner *p, const ork_node *node);
 bool lower_reshape(planner *p, const ork_node *node);
 bool lower_pad(planner *p, const ork_node *node);
+bool lower_gather(planner *p, const ork_node *node);
 
 /* Adds a step; the operands' slots live from their first to their last step. */
 step *emit(planner *p, const ork_node *node, const char *kernel, step_fn run, const void *params,
            int64_t units, double work, slot *out, slot *a, slot *b);
+/* The step, which must be the newest, gets one more input. */
+void add_input(planner *p, step *s, slot *input);
 void emit_copy(planner *p, const char *layer, const ork_loop *loop, size_t size, operand out,
                operand in, const ork_value *value);
 void *plan_params(planner *p, const void *params, size_t size);
 bool not_yet(planner *p, const ork_node *node, const char *why);
 
 /* activation.c */
-/* The kernels' name for a function of one element; false when there is none. */
-bool activation_of(const ork_node *node, ork_activation *activation);
 /* The table of a quantized 8-bit function. After a convolution of the same scale, relu and clip
    are the convolution's clamp, as on the chips, whether they are fused or not. */
 void function_table(const ork_node *node, uint8_t table[256]);
