@@ -21,7 +21,8 @@
 /* ---- operators ------------------------------------------------------------------------- */
 
 typedef enum ork_op {
-#define ORK_OP(symbol, name, fewest, most, class, infer, inputs, doc, attrs) ORK_OP_##symbol,
+#define ORK_OP(symbol, name, fewest, most, class, numbers, infer, inputs, doc, attrs)              \
+    ORK_OP_##symbol,
 #include "ops.def"
 #undef ORK_OP
     ORK_OP_COUNT
@@ -47,7 +48,7 @@ typedef ork_dtype ork_attr_DTYPE;
 
 /* The attributes of a node: attrs.conv2d.stride.v[0]. */
 typedef union ork_attrs {
-#define ORK_OP(symbol, name, fewest, most, class, infer, inputs, doc, attrs)                       \
+#define ORK_OP(symbol, name, fewest, most, class, numbers, infer, inputs, doc, attrs)              \
     struct {                                                                                       \
         attrs char unused;                                                                         \
     } name;
@@ -88,6 +89,14 @@ typedef enum ork_op_class {
     ORK_CLASS_OTHER,
 } ork_op_class;
 
+/* How the quantizer treats the output. */
+typedef enum ork_op_numbers {
+    ORK_NUMBERS_OWN,   /* by its own range */
+    ORK_NUMBERS_KEPT,  /* as the first input: its elements are moved */
+    ORK_NUMBERS_UNIT,  /* 0 to 1 */
+    ORK_NUMBERS_FLOAT, /* computed in float */
+} ork_op_numbers;
+
 typedef struct ork_node ork_node;
 typedef struct ork_value ork_value;
 typedef struct ork_graph ork_graph;
@@ -102,6 +111,7 @@ typedef struct ork_op_info {
     int min_inputs, max_inputs; /* max -1: any number */
     ork_op_class op_class;
     int function; /* UNARY: ork_unary_op; BINARY: ork_binary_op; REDUCE: ork_reduce_op */
+    ork_op_numbers numbers;
     ork_infer_fn infer;
     const char *inputs, *doc;
     const ork_attr_info *attrs;

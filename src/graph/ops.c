@@ -11,7 +11,7 @@ const char *const ork_stage_names[ORK_STAGE_COUNT] = {"imported", "canon", "quan
     {#field, ORK_ATTR_KIND_##kind, offsetof(ork_attrs, owner.field), NULL},
 #define ORK_ATTR_ENUM(owner, field, values)                                                        \
     {#field, ORK_ATTR_KIND_ENUM, offsetof(ork_attrs, owner.field), values},
-#define ORK_OP(symbol, name, fewest, most, class, infer, inputs, doc, attrs)                       \
+#define ORK_OP(symbol, name, fewest, most, class, numbers, infer, inputs, doc, attrs)              \
     static const ork_attr_info attrs_##symbol[] = {attrs{NULL, ORK_ATTR_KIND_INT, 0, NULL}};
 #include "ops.def"
 #undef ORK_OP
@@ -26,12 +26,13 @@ const char *const ork_stage_names[ORK_STAGE_COUNT] = {"imported", "canon", "quan
 #define FUNCTION_OTHER(symbol)  0
 
 const ork_op_info ork_op_table[ORK_OP_COUNT] = {
-#define ORK_OP(symbol, name, fewest, most, class, infer, inputs, doc, attrs)                       \
+#define ORK_OP(symbol, name, fewest, most, class, numbers, infer, inputs, doc, attrs)              \
     [ORK_OP_##symbol] = {#name,                                                                    \
                          fewest,                                                                   \
                          most,                                                                     \
                          ORK_CLASS_##class,                                                        \
                          FUNCTION_##class(symbol),                                                 \
+                         ORK_NUMBERS_##numbers,                                                    \
                          ork_infer_##infer,                                                        \
                          inputs,                                                                   \
                          doc,                                                                      \

@@ -91,6 +91,8 @@ bool is_number(const ork_value *value);
 bool same_quant(const ork_value *a, const ork_value *b);
 /* The value as the type given has it, by a step where it differs. Same layout. */
 slot *requantized(planner *p, const ork_node *node, slot *in, const ork_type *type);
+/* A quantized value as floats, any other as it is. */
+slot *without_quant(planner *p, const ork_node *node, slot *in);
 /* Orders axes, given as the graph has them, as the output lies in memory: the innermost loop is
    contiguous. */
 void order_axes(ork_loop *loop, const slot *out);

@@ -184,21 +184,27 @@ static void run_elements(const void *params, const call *c, int64_t begin, int64
     ork_elements_run(params, c->in[0], c->in[1], c->out, begin, end);
 }
 
+slot *without_quant(planner *p, const ork_node *node, slot *in)
+{
+    bool is_quantized = in->value->type.quant.scheme != ORK_SCHEME_NONE;
+    return is_quantized ? requantized(p, node, in, &(ork_type){.dtype = ORK_F32}) : in;
+}
+
 /* Functions of one or two inputs that are not all floats, and casts. */
 static bool lower_any_types(planner *p, const ork_node *node)
 {
-    slot *out = slot_of(p, node->output), *inputs[2] = {NULL};
-    for (int i = 0; i < node->input_count; i++) {
-        inputs[i] = slot_of(p, node->inputs[i]);
-        if (node->inputs[i]->type.quant.scheme != ORK_SCHEME_NONE)
-            return not_yet(p, node, "it takes quantized numbers together with others");
-    }
+    slot *inputs[2] = {NULL};
+    if (node->output->type.quant.scheme != ORK_SCHEME_NONE)
+        return not_yet(p, node, "its output is quantized in another way than its inputs");
+    for (int i = 0; i < node->input_count; i++)
+        inputs[i] = without_quant(p, node, slot_of(p, node->inputs[i]));
+    slot *out = slot_of(p, node->output);
     ork_elements elements = {.loop = broadcast_loop(out, inputs, node->input_count),
                              .out_dtype = node->output->type.dtype,
-                             .a_dtype = node->inputs[0]->type.dtype,
+                             .a_dtype = inputs[0]->value->type.dtype,
                              .op = (ork_binary_op)ork_op_table[node->op].function};
     if (inputs[1])
-        elements.b_dtype = node->inputs[1]->type.dtype;
+        elements.b_dtype = inputs[1]->value->type.dtype;
     ork_node_function(node, &elements.function);
     emit(p, node, ork_op_table[node->op].name, run_elements,
          plan_params(p, &elements, sizeof(elements)), ork_loop_rows(&elements.loop),
@@ -213,10 +219,8 @@ static void run_select(const void *params, const call *c, int64_t begin, int64_t
 
 bool lower_where(planner *p, const ork_node *node)
 {
-    const ork_value *condition = node->inputs[0];
-    slot *out = slot_of(p, node->output), *inputs[3] = {slot_of(p, condition)};
-    if (condition->type.quant.scheme != ORK_SCHEME_NONE)
-        return not_yet(p, node, "its condition is quantized");
+    slot *out = slot_of(p, node->output), *inputs[3];
+    inputs[0] = without_quant(p, node, slot_of(p, node->inputs[0]));
     for (int i = 1; i < 3; i++) {
         const ork_value *value = node->inputs[i];
         if (value->type.dtype != node->output->type.dtype &&
@@ -226,7 +230,7 @@ bool lower_where(planner *p, const ork_node *node)
     }
     ork_select select = {.loop = broadcast_loop(out, inputs, 3),
                          .element_size = element_size(node->output),
-                         .condition = condition->type.dtype};
+                         .condition = inputs[0]->value->type.dtype};
     step *s =
         emit(p, node, "where", run_select, plan_params(p, &select, sizeof(select)),
              ork_loop_rows(&select.loop), (double)ork_shape_count(&node->output->type.shape) * 8,

@@ -242,23 +242,21 @@ static void run_gather(const void *params, const call *c, int64_t begin, int64_t
 bool lower_gather(planner *p, const ork_node *node)
 {
     const ork_shape *x = &node->inputs[0]->type.shape;
-    const ork_value *index = node->inputs[1];
     int axis = (int)node->attrs.gather.axis;
-    if (index->type.quant.scheme != ORK_SCHEME_NONE)
-        return not_yet(p, node, "its indices are quantized");
     if (x->dim[axis] == 0 && ork_shape_count(&node->output->type.shape) > 0)
         return not_yet(p, node, "there is nothing to take");
     slot *out = slot_of(p, node->output), *in = slot_in(p, node->inputs[0], LAYOUT_PLAIN);
+    slot *index = slot_in(p, node->inputs[1], LAYOUT_PLAIN);
+    in = requantized(p, node, in, &node->output->type);
+    index = without_quant(p, node, index);
     ork_gather gather = {.size = x->dim[axis],
                          .inner = ork_shape_span(x, axis + 1, x->rank),
-                         .count = ork_shape_count(&index->type.shape),
+                         .count = ork_shape_count(&index->value->type.shape),
                          .element_size = element_size(node->output),
-                         .index = index->type.dtype};
-    in = requantized(p, node, in, &node->output->type);
+                         .index = index->value->type.dtype};
     emit(p, node, "gather", run_gather, plan_params(p, &gather, sizeof(gather)),
          ork_shape_span(x, 0, axis) * gather.count,
-         (double)ork_shape_count(&node->output->type.shape), out, in,
-         slot_in(p, index, LAYOUT_PLAIN));
+         (double)ork_shape_count(&node->output->type.shape), out, in, index);
     return true;
 }
 

@@ -173,7 +173,7 @@ static void run_pooling(void)
 static void run_binary(void)
 {
     ork_family family = (ork_family)next();
-    static const ork_binary_op ops[] = {ORK_BINARY_ADD, ORK_BINARY_SUB, ORK_BINARY_MUL,
+    static const ork_binary_op ops[] = {ORK_BINARY_ADD, ORK_BINARY_SUB,     ORK_BINARY_MUL,
                                         ORK_BINARY_DIV, ORK_BINARY_MAXIMUM, ORK_BINARY_MINIMUM};
     ork_binary_op op = ops[(size_t)next() % ORK_COUNT(ops)];
     ork_dtype dtype = next_dtype();

@@ -432,7 +432,7 @@ static void test_what_cannot_run_says_so(void **state)
     static const char *const texts[] = {
         "%1 \"p\" u8[2x2]{0.5 0} = matmul(%0, %0) scope \"net.py:3\"",
         "%1 \"p\" u8[2x2]{0.5 0} = layer_norm(%0) axes 1 scope \"net.py:3\"",
-        "%1 \"p\" bool[2x2] = greater(%0, %0) scope \"net.py:3\"",
+        "%1 \"p\" i8[2x2]{fl 3} = neg(%0) scope \"net.py:3\"",
         "const %9 \"c\" u8[2x2] random 1 %1 \"p\" u8[2x2] = softmax(%9) axis 1 scope \"net.py:3\"",
     };
     for (size_t i = 0; i < ORK_COUNT(texts); i++) {
