@@ -86,11 +86,37 @@ const ork_graph *model_graph(const ork_model *model)
 
 /* ---- loading ---- */
 
-bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_size *sizes,
-                            int count)
+static bool is_rknn(ork_bytes bytes, const char *path)
 {
-    ork_diag_clear(model->diag);
-    unload(model);
+    /* What is no model at all is explained as what its name says it should be. */
+    return ork_rknn_probe(bytes, NULL) <= ORK_RKNN_TRUNCATED || ork_ends_with(path, ".rknn");
+}
+
+static bool is_anything(ork_bytes bytes, const char *path)
+{
+    (void)bytes;
+    (void)path;
+    return true;
+}
+
+/* What kinds of files there are; the first that fits a file is taken. */
+typedef struct model_format {
+    const char *name;
+    bool (*fits)(ork_bytes bytes, const char *path);
+    /* One of both: a float graph to be built, or a built one. */
+    ork_graph *(*import)(ork_diag *diag, const char *path, const ork_import_options *options);
+    ork_graph *(*read)(ork_diag *diag, const char *path);
+} model_format;
+
+enum { RKNN, PYTORCH };
+static const model_format formats[] = {
+    [RKNN] = {"rknn", is_rknn, NULL, ork_rknn_read},
+    [PYTORCH] = {"pytorch", is_anything, ork_import_pytorch, NULL},
+};
+
+static ork_graph *import(ork_model *model, const model_format *format, const char *path,
+                         const ork_input_size *sizes, int count)
+{
     ork_arena *arena = ork_arena_new();
     ork_import_input *inputs =
         ORK_NEW_ARRAY(arena, ork_import_input, (size_t)(count > 0 ? count : 1));
@@ -100,25 +126,38 @@ bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_
             inputs[i].dim[k] = sizes[i].dims[k];
     }
     ork_import_options options = {.inputs = count > 0 ? inputs : NULL, .input_count = count};
-    model->loaded = ork_import_pytorch(model->diag, path, &options);
+    ork_graph *graph = format->import(model->diag, path, &options);
     ork_arena_free(arena);
-    if (!model->loaded)
-        return false;
-    if (!config_preprocess(model, model->loaded)) { /* as early as it can be known */
+    return graph;
+}
+
+static bool load(ork_model *model, const model_format *format, const char *path,
+                 const ork_input_size *sizes, int count)
+{
+    ork_diag_clear(model->diag);
+    unload(model);
+    if (format->read)
+        model->built = format->read(model->diag, path);
+    else
+        model->loaded = import(model, format, path, sizes, count);
+    /* Preprocessing is checked as early as it can be known. */
+    if (!model_graph(model) || (model->loaded && !config_preprocess(model, model->loaded))) {
         unload(model);
         return false;
     }
-    model->format = "pytorch";
+    model->format = format->name;
     return true;
+}
+
+bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_size *sizes,
+                            int count)
+{
+    return load(model, &formats[PYTORCH], path, sizes, count);
 }
 
 bool ork_model_load_rknn(ork_model *model, const char *path)
 {
-    ork_diag_clear(model->diag);
-    unload(model);
-    model->built = ork_rknn_read(model->diag, path);
-    model->format = model->built ? "rknn" : "";
-    return model->built != NULL;
+    return load(model, &formats[RKNN], path, NULL, 0);
 }
 
 bool ork_model_load(ork_model *model, const char *path, const ork_input_size *sizes, int count)
@@ -127,12 +166,11 @@ bool ork_model_load(ork_model *model, const char *path, const ork_input_size *si
     ork_file file;
     if (!ork_file_map(model->diag, path, &file))
         return false;
-    ork_rknn_kind kind = ork_rknn_probe(file.bytes, NULL);
+    size_t i = 0;
+    while (!formats[i].fits(file.bytes, path))
+        i++;
     ork_file_unmap(&file);
-    /* What is no model at all is explained as what its name says it should be. */
-    if (kind <= ORK_RKNN_TRUNCATED || ork_ends_with(path, ".rknn"))
-        return ork_model_load_rknn(model, path);
-    return ork_model_load_pytorch(model, path, sizes, count);
+    return load(model, &formats[i], path, sizes, count);
 }
 
 /* ---- building ---- */
