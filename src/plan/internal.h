@@ -100,6 +100,21 @@ void order_axes(ork_loop *loop, const slot *out);
    lies in memory. Inputs broadcast; NULL ends them. */
 ork_loop broadcast_loop(const slot *out, slot *const *inputs, int count);
 
+/* Rows of equal length that cover a value, for functions of one element. */
+typedef struct rows {
+    int64_t count, length, stride[2]; /* stride: of out, in */
+} rows;
+rows rows_of(const slot *out, const slot *in);
+/* Brings the rows of a value to the type and quantization of another. */
+step *emit_convert(planner *p, const ork_node *node, rows r, slot *out, slot *in);
+
+/* The sizes that all operators on pictures have, for the initializer of their parameters. */
+#define PICTURE_SIZES(node, in, out)                                                               \
+    .batch = (node)->output->type.shape.dim[0], .in_h = (node)->inputs[0]->type.shape.dim[2],      \
+    .in_w = (node)->inputs[0]->type.shape.dim[3], .out_h = (node)->output->type.shape.dim[2],      \
+    .out_w = (node)->output->type.shape.dim[3], .in_stride = (in)->pixel_stride,                   \
+    .out_stride = (out)->pixel_stride
+
 /* memory.c */
 void touch(slot *s, int at);
 void place_roots(ork_plan *plan);
@@ -140,11 +155,5 @@ bool not_yet(planner *p, const ork_node *node, const char *why);
 void function_table(const ork_node *node, uint8_t table[256]);
 /* The function that can be computed in the step of `node`, or NULL. */
 const ork_node *fusable_function(planner *p, const ork_node *node);
-
-/* Rows of equal length that cover a value, for functions of one element. */
-typedef struct rows {
-    int64_t count, length, stride[2]; /* stride: of out, in */
-} rows;
-rows rows_of(const slot *out, const slot *in);
 
 #endif

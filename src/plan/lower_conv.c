@@ -25,13 +25,9 @@ static ork_conv_shape shape_of(const ork_node *node, const slot *in, const slot 
     if (node->op == ORK_OP_LINEAR)
         return ork_conv_shape_fully_connected(ork_shape_count(&node->output->type.shape) / w[0],
                                               w[1], w[0]);
-    return (ork_conv_shape){.batch = x[0],
+    return (ork_conv_shape){PICTURE_SIZES(node, in, out),
                             .in_c = x[1],
-                            .in_h = x[2],
-                            .in_w = x[3],
                             .out_c = y[1],
-                            .out_h = y[2],
-                            .out_w = y[3],
                             .kernel_h = w[2],
                             .kernel_w = w[3],
                             .stride_h = node->attrs.conv2d.stride.v[0],
@@ -40,9 +36,7 @@ static ork_conv_shape shape_of(const ork_node *node, const slot *in, const slot 
                             .dilation_w = node->attrs.conv2d.dilation.v[1],
                             .pad_top = node->attrs.conv2d.pad.v[0],
                             .pad_left = node->attrs.conv2d.pad.v[1],
-                            .groups = node->attrs.conv2d.groups,
-                            .in_stride = in->pixel_stride,
-                            .out_stride = out->pixel_stride};
+                            .groups = node->attrs.conv2d.groups};
 }
 
 static int32_t fraction_of(const ork_value *value)
@@ -270,45 +264,32 @@ static void run_uneven_pool(const void *params, const call *c, int64_t begin, in
 /* An adaptive pool whose windows differ in size. */
 static bool lower_uneven_pool(planner *p, const ork_node *node, slot *in, slot *out)
 {
-    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
     ork_adaptive_pooling pool = {.dtype = node->output->type.dtype,
-                                 .batch = x[0],
-                                 .channels = x[1],
-                                 .in_h = x[2],
-                                 .in_w = x[3],
-                                 .out_h = y[2],
-                                 .out_w = y[3],
-                                 .in_stride = in->pixel_stride,
-                                 .out_stride = out->pixel_stride,
+                                 PICTURE_SIZES(node, in, out),
+                                 .channels = node->output->type.shape.dim[1],
                                  .in_quant = node->inputs[0]->type.quant,
                                  .out_quant = node->output->type.quant};
     emit(p, node, "adaptive_avg_pool", run_uneven_pool, plan_params(p, &pool, sizeof(pool)),
-         y[0] * y[2], (double)ork_shape_count(&node->inputs[0]->type.shape) * 2, out, in, NULL);
+         pool.batch * pool.out_h, (double)ork_shape_count(&node->inputs[0]->type.shape) * 2, out,
+         in, NULL);
     return true;
 }
 
 bool lower_pool(planner *p, const ork_node *node)
 {
     slot *in = slot_in(p, node->inputs[0], LAYOUT_PIXELS), *out = slot_of(p, node->output);
-    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
     pool_params *params = ORK_NEW(p->plan->arena, pool_params);
     ork_pooling *pool = &params->pooling;
     *pool = (ork_pooling){.is_max = node->op == ORK_OP_MAX_POOL2D,
                           .dtype = node->output->type.dtype,
-                          .batch = x[0],
-                          .channels = x[1],
-                          .in_h = x[2],
-                          .in_w = x[3],
-                          .out_h = y[2],
-                          .out_w = y[3],
-                          .in_stride = in->pixel_stride,
-                          .out_stride = out->pixel_stride};
+                          PICTURE_SIZES(node, in, out),
+                          .channels = node->output->type.shape.dim[1]};
     if (!set_windows(node, pool))
         return lower_uneven_pool(p, node, in, out);
     set_pool_numbers(p, node, params);
     double work = (double)ork_shape_count(&node->output->type.shape) * (double)pool->kernel_h *
                   (double)pool->kernel_w;
-    emit(p, node, pool->is_max ? "max_pool" : "avg_pool", run_pool, params, y[0] * y[2], work, out,
-         in, NULL);
+    emit(p, node, pool->is_max ? "max_pool" : "avg_pool", run_pool, params,
+         pool->batch * pool->out_h, work, out, in, NULL);
     return true;
 }

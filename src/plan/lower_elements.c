@@ -43,21 +43,16 @@ bool is_number(const ork_value *value)
 
 static bool lower_any_types(planner *p, const ork_node *node);
 
-static void emit_rows(planner *p, const ork_node *node, const char *kernel, step_fn run,
-                      unary_params *params, slot *out, slot *in)
+static step *emit_rows(planner *p, const ork_node *node, const char *kernel, step_fn run,
+                       unary_params *params, rows r, slot *out, slot *in)
 {
-    rows r = rows_of(out, in);
     params->map = (ork_table_map){r.count, r.length, r.stride[1], r.stride[0]};
-    params->unary.rows = r.count;
-    params->unary.length = r.length;
-    params->unary.in_stride = r.stride[1];
-    params->unary.out_stride = r.stride[0];
-    params->convert.rows = r.count;
-    params->convert.length = r.length;
-    params->convert.in_stride = r.stride[1];
-    params->convert.out_stride = r.stride[0];
-    emit(p, node, kernel, run, params, r.count, (double)r.count * (double)r.length * 4, out, in,
-         NULL);
+    params->unary.rows = params->convert.rows = r.count;
+    params->unary.length = params->convert.length = r.length;
+    params->unary.in_stride = params->convert.in_stride = r.stride[1];
+    params->unary.out_stride = params->convert.out_stride = r.stride[0];
+    return emit(p, node, kernel, run, params, r.count, (double)r.count * (double)r.length * 4, out,
+                in, NULL);
 }
 
 bool lower_unary(planner *p, const ork_node *node)
@@ -69,34 +64,38 @@ bool lower_unary(planner *p, const ork_node *node)
     unary_params *params = ORK_NEW(p->plan->arena, unary_params);
     ork_node_function(node, &params->unary.function);
     if (y->dtype == ORK_F32) {
-        emit_rows(p, node, "unary_f32", run_unary, params, out, in);
+        emit_rows(p, node, "unary_f32", run_unary, params, rows_of(out, in), out, in);
     } else if (y->dtype == ORK_I16) {
         params->table16 = ORK_NEW_ARRAY(p->plan->arena, int16_t, 65536);
         ork_unary_make_table16(&params->unary.function, &x->quant, &y->quant, params->table16);
-        emit_rows(p, node, "table16", run_table16, params, out, in);
+        emit_rows(p, node, "table16", run_table16, params, rows_of(out, in), out, in);
     } else {
         function_table(node, params->table8);
-        emit_rows(p, node, "table8", run_table8, params, out, in);
+        emit_rows(p, node, "table8", run_table8, params, rows_of(out, in), out, in);
     }
     return true;
 }
 
-static void emit_convert(planner *p, const ork_node *node, slot *out, slot *in)
+step *emit_convert(planner *p, const ork_node *node, rows r, slot *out, slot *in)
 {
     unary_params *params = ORK_NEW(p->plan->arena, unary_params);
-    params->convert = (ork_convert){.in_dtype = in->value->type.dtype,
-                                    .out_dtype = out->value->type.dtype,
-                                    .in_quant = in->value->type.quant,
-                                    .out_quant = out->value->type.quant};
-    emit_rows(p, node, "convert", run_convert, params, out, in);
+    const ork_type *x = &in->value->type, *y = &out->value->type;
+    if (x->dtype == y->dtype && element_size(in->value) == 1) { /* faster, equal bits */
+        ork_unary_make_table8(&params->unary.function, x->dtype, &x->quant, &y->quant,
+                              params->table8);
+        return emit_rows(p, node, "requantize", run_table8, params, r, out, in);
+    }
+    params->convert = (ork_convert){
+        .in_dtype = x->dtype, .out_dtype = y->dtype, .in_quant = x->quant, .out_quant = y->quant};
+    return emit_rows(p, node, "convert", run_convert, params, r, out, in);
 }
 
 bool lower_convert(planner *p, const ork_node *node)
 {
     if (node->op == ORK_OP_CAST || !is_number(node->inputs[0]) || !is_number(node->output))
         return lower_any_types(p, node);
-    slot *out = slot_of(p, node->output);
-    emit_convert(p, node, out, slot_in(p, node->inputs[0], out->layout));
+    slot *out = slot_of(p, node->output), *in = slot_in(p, node->inputs[0], out->layout);
+    emit_convert(p, node, rows_of(out, in), out, in);
     return true;
 }
 
@@ -114,8 +113,7 @@ slot *requantized(planner *p, const ork_node *node, slot *in, const ork_type *ty
         return in;
     slot *out = new_temporary(p, value, in->layout,
                               (size_t)ork_shape_count(&value->type.shape) * element_size(value));
-    emit_convert(p, node, out, in);
-    p->plan->steps.items[p->plan->steps.count - 1].value = NULL;
+    emit_convert(p, node, rows_of(out, in), out, in)->value = NULL;
     return out;
 }
 

@@ -95,58 +95,15 @@ bool lower_reshape(planner *p, const ork_node *node)
 
 /* ---- concat ---- */
 
-typedef struct join_params {
-    ork_convert convert;
-    ork_table_map map; /* the same for 8-bit types, through a table: faster, equal bits */
-    uint8_t table[256];
-} join_params;
-
-static void run_join(const void *params, const call *c, int64_t begin, int64_t end)
-{
-    ork_convert_run(&((const join_params *)params)->convert, c->in[0], c->out, begin, end);
-}
-
-static void run_join_table(const void *params, const call *c, int64_t begin, int64_t end)
-{
-    const join_params *p = params;
-    ork_table8_run(&p->map, p->table, c->in[0], c->out, begin, end);
-}
-
 /* Rows of the input and where they stand in the output. */
-static void set_join_rows(const slot *in, const slot *out, int axis, ork_convert *c)
+static rows join_rows(const slot *in, const slot *out, int axis)
 {
     const ork_shape *x = &in->value->type.shape, *y = &out->value->type.shape;
-    if (out->layout == LAYOUT_PIXELS) {
-        c->rows = x->dim[0] * x->dim[2] * x->dim[3];
-        c->length = x->dim[1];
-        c->in_stride = in->pixel_stride;
-        c->out_stride = out->pixel_stride;
-        return;
-    }
-    c->rows = ork_shape_span(x, 0, axis);
-    c->length = c->in_stride = ork_shape_span(x, axis, x->rank);
-    c->out_stride = ork_shape_span(y, axis, y->rank);
-}
-
-static void join_requantized(planner *p, const ork_node *node, slot *in, slot *out, size_t offset)
-{
-    join_params *params = ORK_NEW(p->plan->arena, join_params);
-    ork_convert *c = &params->convert;
-    c->in_dtype = in->value->type.dtype;
-    c->out_dtype = out->value->type.dtype;
-    c->in_quant = in->value->type.quant;
-    c->out_quant = out->value->type.quant;
-    set_join_rows(in, out, (int)node->attrs.concat.axis, c);
-    bool small = c->in_dtype == c->out_dtype && element_size(in->value) == 1;
-    if (small) {
-        ork_activation same = {.op = ORK_UNARY_IDENTITY};
-        ork_unary_make_table8(&same, c->in_dtype, &c->in_quant, &c->out_quant, params->table);
-        params->map = (ork_table_map){c->rows, c->length, c->in_stride, c->out_stride};
-    }
-    step *s = emit(p, node, "requantize", small ? run_join_table : run_join, params, c->rows,
-                   (double)ork_shape_count(&in->value->type.shape) * 4, out, in, NULL);
-    s->out.offset = offset;
-    s->value = NULL;
+    if (out->layout == LAYOUT_PIXELS)
+        return (rows){
+            x->dim[0] * x->dim[2] * x->dim[3], x->dim[1], {out->pixel_stride, in->pixel_stride}};
+    int64_t length = ork_shape_span(x, axis, x->rank);
+    return (rows){ork_shape_span(x, 0, axis), length, {ork_shape_span(y, axis, y->rank), length}};
 }
 
 static void join(planner *p, const ork_node *node, const ork_value *value, slot *out, int64_t at)
@@ -162,7 +119,9 @@ static void join(planner *p, const ork_node *node, const ork_value *value, slot 
     size_t offset = (size_t)(at * strides[axis]) * element_size(node->output);
     bool are_rows = out->layout == LAYOUT_PLAIN || axis == 1;
     if (are_rows && !same_quant(value, node->output)) {
-        join_requantized(p, node, in, out, offset);
+        step *s = emit_convert(p, node, join_rows(in, out, axis), out, in);
+        s->out.offset = offset;
+        s->value = NULL;
         return;
     }
     in = requantized(p, node, in, &node->output->type);
@@ -272,27 +231,20 @@ bool lower_resize(planner *p, const ork_node *node)
     static const ork_resize_coordinates coordinates[] = {
         ORK_RESIZE_ASYMMETRIC, ORK_RESIZE_HALF_PIXEL, ORK_RESIZE_ALIGN_CORNERS};
     slot *in = slot_in(p, node->inputs[0], LAYOUT_PIXELS), *out = slot_of(p, node->output);
-    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
     if (node->attrs.resize.mode == 0)
         in = requantized(p, node, in, &node->output->type);
     ork_resize r = {.is_linear = node->attrs.resize.mode == 1,
                     .dtype = node->output->type.dtype,
                     .coordinates = coordinates[node->attrs.resize.coordinates],
                     .rounding = ORK_RESIZE_FLOOR,
-                    .batch = x[0],
-                    .channels = x[1],
-                    .in_h = x[2],
-                    .in_w = x[3],
-                    .out_h = y[2],
-                    .out_w = y[3],
-                    .in_stride = in->pixel_stride,
-                    .out_stride = out->pixel_stride,
+                    PICTURE_SIZES(node, in, out),
+                    .channels = node->output->type.shape.dim[1],
                     .step_h = (float)node->attrs.resize.scale_h,
                     .step_w = (float)node->attrs.resize.scale_w,
                     .in_quant = node->inputs[0]->type.quant,
                     .out_quant = node->output->type.quant};
     emit(p, node, r.is_linear ? "resize_bilinear" : "resize_nearest", run_resize,
-         plan_params(p, &r, sizeof(r)), y[0] * y[2],
+         plan_params(p, &r, sizeof(r)), r.batch * r.out_h,
          (double)ork_shape_count(&node->output->type.shape) * 4, out, in, NULL);
     return true;
 }
