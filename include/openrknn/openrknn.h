@@ -74,14 +74,27 @@ typedef struct ork_input_size {
     int64_t dims[8];
 } ork_input_size;
 
-/* A TorchScript file from torch.jit.trace. Sizes may be absent (count 0) when the file records
-   them. */
-ORK_API bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_size *sizes,
-                                    int count);
+/* What a file does not say, or what is to be taken otherwise; zero, or NULL for all of it, is fine.
+   Set with ORK_OPTIONS_INIT. */
+typedef struct ork_load_options {
+    size_t size;
+    const ork_input_size *input_sizes; /* in the order of the inputs */
+    int input_size_count;
+    /* Tensors between which the network is taken; those of the file when there are none. */
+    const char *const *inputs;
+    int input_count;
+    const char *const *outputs;
+    int output_count;
+} ork_load_options;
+
+/* A TorchScript file from torch.jit.trace. */
+ORK_API bool ork_model_load_pytorch(ork_model *model, const char *path,
+                                    const ork_load_options *options);
+ORK_API bool ork_model_load_onnx(ork_model *model, const char *path,
+                                 const ork_load_options *options);
 ORK_API bool ork_model_load_rknn(ork_model *model, const char *path);
-/* By the file's content: TorchScript, .rknn. */
-ORK_API bool ork_model_load(ork_model *model, const char *path, const ork_input_size *sizes,
-                            int count);
+/* By the file's content and name: TorchScript, .onnx, .rknn. */
+ORK_API bool ork_model_load(ork_model *model, const char *path, const ork_load_options *options);
 
 typedef struct ork_build_options {
     size_t size;
@@ -144,10 +157,10 @@ ORK_API void ork_text_free(char *text);
 /* ---- what a chip takes ----------------------------------------------------------------- */
 
 typedef struct ork_check_finding {
-    const char *rule;     /* "kernel-size" */
-    const char *severity; /* "stops", "host", "accuracy", "slow" */
-    const char *layer;    /* the user's name */
-    const char *scope;    /* where it stands in the user's source, or "" */
+    const char *rule;                 /* "kernel-size" */
+    const char *severity;             /* "stops", "host", "accuracy", "slow" */
+    const char *layer;                /* the user's name */
+    const char *scope;                /* where it stands in the user's source, or "" */
     const char *op, *inputs, *output; /* "conv2d", "1x16x52x52, 32x16x3x3", "1x32x52x52" */
     const char *reason, *instead;
 } ork_check_finding;

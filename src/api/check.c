@@ -87,7 +87,8 @@ const ork_check_report *ork_model_check(ork_model *model, const char *target)
         return NULL;
     const ork_soc *soc = ork_soc_find(target);
     if (!soc) {
-        ork_fail(model->diag, ORK_ERR_TARGET, "one chip at a time can be checked, not '%s'", target);
+        ork_fail(model->diag, ORK_ERR_TARGET, "one chip at a time can be checked, not '%s'",
+                 target);
         return NULL;
     }
     ork_graph *graph = model->loaded ? canonical(model) : NULL;
@@ -96,8 +97,8 @@ const ork_check_report *ork_model_check(ork_model *model, const char *target)
         return NULL;
     ork_arena_free(model->check_arena);
     model->check_arena = ork_arena_new();
-    const ork_check *check = ork_check_run(model->check_arena, subject, soc,
-                                           subject->stage == ORK_STAGE_QUANT);
+    const ork_check *check =
+        ork_check_run(model->check_arena, subject, soc, subject->stage == ORK_STAGE_QUANT);
     const ork_check_report *report = report_of(model->check_arena, check);
     ork_graph_free(graph);
     return report;

@@ -44,10 +44,12 @@ bool is_rank_above_four(const subject *s)
     return false;
 }
 
+/* Of convolutions; pooling of any size is done by another unit. */
 bool is_kernel_too_large(const subject *s)
 {
     const int64_t *kernel = kernel_of(s->node), *stride = stride_of(s->node);
-    return kernel && (kernel[0] > 11 * stride[0] - 1 || kernel[1] > 11 * stride[1] - 1);
+    return ork_op_table[s->node->op].op_class == ORK_CLASS_CONV && kernel &&
+           (kernel[0] > 11 * stride[0] - 1 || kernel[1] > 11 * stride[1] - 1);
 }
 
 bool is_uneven_kernel(const subject *s)

@@ -18,8 +18,8 @@ FUNCTION(f_add, a + b)
 FUNCTION(f_sub, a - b)
 FUNCTION(f_mul, (a)*b)
 FUNCTION(f_div, a / b)
-FUNCTION(f_max, a > b || isnan(a) ? a : b)
-FUNCTION(f_min, a < b || isnan(a) ? a : b)
+FUNCTION(f_maximum, a > b || isnan(a) ? a : b)
+FUNCTION(f_minimum, a < b || isnan(a) ? a : b)
 FUNCTION(f_pow, pow(a, b))
 FUNCTION(f_prelu, a > 0 ? a : (a)*b)
 FUNCTION(f_floor_div, floor(a / b))
@@ -40,17 +40,6 @@ const ork_binary_info ork_binary_table[ORK_BINARY_COUNT] = {
 #include "../binary.def"
 #undef ORK_BINARY
 };
-
-bool ork_binary_from_name(const char *name, ork_binary_op *op)
-{
-    for (int i = 0; i < ORK_BINARY_COUNT; i++) {
-        if (strcmp(ork_binary_table[i].name, name) == 0) {
-            *op = (ork_binary_op)i;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* The chips' sum: a convolution of both inputs with 8-bit weights, both less a's zero point, what
    is wrong with b's then put right in the bias. */
@@ -104,7 +93,7 @@ ork_binary ork_binary_make(ork_family family, ork_binary_op op, ork_dtype dtype,
 }
 
 static void row_sum(const ork_binary *binary, const void *a, const void *b, void *out,
-                    const int64_t at[3])
+                    const int64_t at[ORK_LOOP_OPERANDS])
 {
     const ork_loop *loop = &binary->loop;
     int last = loop->rank - 1;
@@ -122,7 +111,7 @@ static void row_sum(const ork_binary *binary, const void *a, const void *b, void
 }
 
 static void row_int(const ork_binary *binary, const void *a, const void *b, void *out,
-                    const int64_t at[3])
+                    const int64_t at[ORK_LOOP_OPERANDS])
 {
     const ork_loop *loop = &binary->loop;
     int last = loop->rank - 1;
@@ -192,7 +181,7 @@ void ork_binary_ref(const ork_binary *binary, const void *a, const void *b, void
                     int64_t begin, int64_t end)
 {
     for (int64_t row = begin; row < end; row++) {
-        int64_t at[3];
+        int64_t at[ORK_LOOP_OPERANDS];
         ork_loop_offsets(&binary->loop, row, at);
         if (binary->dtype == ORK_F32)
             row_f32(binary, (const float *)a + at[1], (const float *)b + at[2],
