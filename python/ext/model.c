@@ -250,11 +250,7 @@ static PyObject *load_pytorch(ork_py_model *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOO:load_pytorch", &model, &size_list, &outputs) ||
         !ork_py_config_check(self, "load_pytorch"))
         return NULL;
-    if (outputs != Py_None)
-        ork_py_log(self, ORK_LOG_WARNING,
-                   "load_pytorch(outputs=...) has no effect: the outputs are those that the "
-                   "network was traced with");
-    return load_network(self, model, size_list, Py_None, Py_None, work_load_pytorch);
+    return load_network(self, model, size_list, Py_None, outputs, work_load_pytorch);
 }
 
 /* load_onnx(model, inputs, input_size_list, outputs) */
@@ -517,20 +513,13 @@ METHOD(not_yet, ork_py_not_yet)
         #name, method_##name, METH_VARARGS, NULL                                                   \
     }
 static PyMethodDef model_methods[] = {
-    ROW(config),
-    ROW(load_pytorch),
-    ROW(load_onnx),
-    ROW(load_rknn),
-    ROW(build),
-    ROW(export_rknn),
-    ROW(init_runtime),
-    ROW(inference),
-    ROW(get_sdk_version),
-    ROW(log_to),
-    ROW(not_yet),
-    ROW(print),
-    ROW(release),
-    {0},
+    ROW(config),          ROW(load_pytorch),
+    ROW(load_onnx),       ROW(load_rknn),
+    ROW(build),           ROW(export_rknn),
+    ROW(init_runtime),    ROW(inference),
+    ROW(get_sdk_version), ROW(log_to),
+    ROW(not_yet),         ROW(print),
+    ROW(release),         {0},
 };
 
 static PyType_Slot model_slots[] = {

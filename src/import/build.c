@@ -296,6 +296,46 @@ ork_value *ork_build_from_picture(ork_build *build, ork_value *picture, int spat
     return ork_build_reshape_to(build, picture, rank, has_batch ? dims : dims + 1);
 }
 
+/* ---- the whole graph ---- */
+
+void ork_build_drop_unused_inputs(ork_build *build)
+{
+    ork_graph *graph = build->graph;
+    size_t kept = 0;
+    for (size_t i = 0; i < graph->inputs.count; i++)
+        if (graph->inputs.items[i].value->uses.count > 0 ||
+            ork_graph_is_output(graph, graph->inputs.items[i].value))
+            graph->inputs.items[kept++] = graph->inputs.items[i];
+    graph->inputs.count = kept;
+}
+
+static bool fail_name(ork_build *build, const char *name)
+{
+    ORK_VEC(const char *) names = {0};
+    for (const ork_node *node = build->graph->first; node; node = node->next)
+        ork_vec_push(build->arena, &names, node->output->name);
+    const char *nearest = ork_nearest_name(name, names.items, names.count);
+    ork_fail(build->diag, ORK_ERR_TENSOR_NAME, "no tensor of the model is called '%s'", name);
+    if (nearest)
+        return ork_fix(build->diag, "did you mean '%s'?", nearest);
+    return ork_fix(build->diag, "`ork info --graph` lists the names");
+}
+
+bool ork_build_cut(ork_build *build, const char *const *names, int count)
+{
+    build->graph->outputs.count = 0;
+    for (int i = 0; i < count; i++) {
+        ork_value *value = ork_graph_find(build->graph, names[i]);
+        if (!value)
+            return fail_name(build, names[i]);
+        ork_graph_add_output(build->graph, value);
+    }
+    ork_graph_remove_dead(build->graph);
+    ork_build_drop_unused_inputs(build);
+    return true;
+}
+
+/* "net" of "folder/net.torchscript.pt" */
 const char *ork_build_model_name(ork_arena *arena, const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -69,6 +69,14 @@ ork_value *ork_build_batch_norm(ork_build *build, ork_value *x, ork_value *const
 ork_value *ork_build_group_norm(ork_build *build, ork_value *x, int64_t groups, ork_value *weight,
                                 ork_value *bias, double epsilon);
 
+/* ---- the whole graph ---- */
+
+/* Makes the named values the outputs, in this order, and drops what then is not needed: nodes, and
+   inputs without a use. False with ORK_ERR_TENSOR_NAME when there is no such value. */
+bool ork_build_cut(ork_build *build, const char *const *names, int count);
+/* Drops inputs of the graph that nothing uses. */
+void ork_build_drop_unused_inputs(ork_build *build);
+
 /* ---- limits, errors ---- */
 
 /* Takes from the memory that constants made during import may have; false with an error when it

@@ -23,8 +23,9 @@ typedef struct ork_import_options {
     int input_count;
     bool exact_sizes; /* sizes are meant as they stand: no batch axis is ever put in front */
 
-    /* ONNX: the part between these tensors is imported. NULL: the model's own inputs and outputs.
-       Sizes above are those of the named inputs. */
+    /* The part between these tensors is imported; the model's own inputs and outputs when NULL.
+       Sizes above are those of the named inputs. Of a TorchScript network only the outputs can be
+       named, as `ork info --graph` shows them. */
     const char *const *input_names;
     int input_name_count;
     const char *const *output_names;

@@ -85,8 +85,9 @@ class RKNN:
         """Loads a TorchScript file from torch.jit.trace.
 
         input_size_list: [[channels, height, width], ...], one for each input; may be left out when
-        the file records the sizes. inputs, outputs and convert_engine are taken for the sake of old
-        scripts; names and outputs are those of the traced network. Returns 0 or -1.
+        the file records the sizes. outputs: names of tensors to end the network with, as `ork check`
+        and `ork info --graph` show them. inputs and convert_engine are taken for the sake of old
+        scripts. Returns 0 or -1.
         """
         return self._call(0, -1, self._model.load_pytorch, model, input_size_list, outputs)
 

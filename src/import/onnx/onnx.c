@@ -210,17 +210,6 @@ static bool add_outputs(job *j)
     return true;
 }
 
-/* With only a part imported, inputs of the rest are not inputs any more. */
-static void drop_unused_inputs(ork_graph *graph)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < graph->inputs.count; i++)
-        if (graph->inputs.items[i].value->uses.count > 0 ||
-            ork_graph_is_output(graph, graph->inputs.items[i].value))
-            graph->inputs.items[kept++] = graph->inputs.items[i];
-    graph->inputs.count = kept;
-}
-
 typedef struct unknown_list {
     ork_arena *arena;
     const char *text;
@@ -287,7 +276,7 @@ static bool run(job *j, ork_bytes bytes)
         return ork_fail(onnx->diag, ORK_ERR_UNSUPPORTED, "the network has no output");
     ork_graph_remove_dead(onnx->graph);
     if (options->output_name_count > 0)
-        drop_unused_inputs(onnx->graph);
+        ork_build_drop_unused_inputs(onnx->build);
     return ork_graph_verify(onnx->graph, onnx->diag);
 }
 

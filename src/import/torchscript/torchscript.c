@@ -147,6 +147,7 @@ typedef struct job {
     const char *name;
     size_t file_size;
     const char *example;
+    const ork_import_options *options;
     ork_ts_archive archive;
 } job;
 
@@ -227,7 +228,8 @@ static bool read_signature(ork_ts *ts, ork_arena *arena, ork_ts_signature *signa
 }
 
 /* The graph from inputs of known sizes. */
-static bool run(ork_ts *ts, const ork_import_input *inputs, int count, int in_list)
+static bool run(ork_ts *ts, const ork_import_options *options, const ork_import_input *inputs,
+                int count, int in_list)
 {
     ork_ts_module *module;
     ork_ts_function *forward = find_forward(ts, &module);
@@ -249,6 +251,9 @@ static bool run(ork_ts *ts, const ork_import_input *inputs, int count, int in_li
     if (ts->graph->outputs.count == 0)
         return ork_fail(ts->diag, ORK_ERR_UNSUPPORTED, "the network has no output");
     ork_graph_remove_dead(ts->graph);
+    if (options->output_name_count > 0 &&
+        !ork_build_cut(ts->build, options->output_names, options->output_name_count))
+        return false;
     return ork_graph_verify(ts->graph, ts->diag);
 }
 
@@ -261,7 +266,7 @@ static ork_graph *attempt(const job *j, const ork_import_input *inputs, int coun
     graph->origin = "pytorch";
     ork_ts ts;
     start(&ts, j, arena, graph);
-    if (!run(&ts, inputs, count, in_list)) {
+    if (!run(&ts, j->options, inputs, count, in_list)) {
         ork_graph_free(graph);
         graph = NULL;
     }
@@ -348,6 +353,7 @@ ork_graph *ork_import_pytorch_bytes(ork_diag *diag, const char *name, ork_bytes 
     ork_diag_clear(diag);
     if (!options)
         options = &none;
+    j.options = options;
     j.example = ork_ts_example_input(arena, options, "torch.zeros(1, 3, H, W)");
     if (ork_ts_recognise(diag, arena, name, bytes, options, &zip) &&
         ork_ts_archive_open(diag, arena, zip, &j.archive))
