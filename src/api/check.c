@@ -2,7 +2,6 @@
 #include "internal.h"
 
 #include "../npu/npu.h"
-#include "../pass/pass.h"
 
 #include <string.h>
 
@@ -64,16 +63,6 @@ static ork_check_report *report_of(ork_arena *arena, const ork_check *check)
     return report;
 }
 
-/* What is checked is what would be built: the graph after the passes. */
-static ork_graph *canonical(ork_model *model)
-{
-    ork_graph *graph = ork_graph_clone(model->loaded, false);
-    if (ork_passes_run(graph, model->diag, config_int(model, CONFIG_optimization_level)))
-        return graph;
-    ork_graph_free(graph);
-    return NULL;
-}
-
 const ork_check_report *ork_model_check(ork_model *model, const char *target)
 {
     ork_family family;
@@ -91,7 +80,8 @@ const ork_check_report *ork_model_check(ork_model *model, const char *target)
                  target);
         return NULL;
     }
-    ork_graph *graph = model->loaded ? canonical(model) : NULL;
+    /* What is checked is what would be built. */
+    ork_graph *graph = model->loaded ? canonical_graph(model) : NULL;
     const ork_graph *subject = model->loaded ? graph : model->built;
     if (!subject)
         return NULL;

@@ -142,11 +142,11 @@ static bool is_zero(const ork_attr_info *info, const void *field)
     return memcmp(field, &zero, sizes[info->kind]) == 0;
 }
 
-static void print_attr(ork_str *out, const ork_attr_info *info, const void *field)
+void ork_attr_print(ork_str *out, const ork_attr_info *info, const ork_attrs *attrs)
 {
+    const void *field = (const char *)attrs + info->offset;
     if (is_zero(info, field))
         return;
-    ork_str_printf(out, " %s ", info->name);
     switch (info->kind) {
     case ORK_ATTR_KIND_INT:
         ork_str_printf(out, "%lld", (long long)*(const int64_t *)field);
@@ -175,6 +175,14 @@ static void print_attr(ork_str *out, const ork_attr_info *info, const void *fiel
     }
 }
 
+static void print_attr(ork_str *out, const ork_attr_info *info, const ork_attrs *attrs)
+{
+    if (is_zero(info, (const char *)attrs + info->offset))
+        return;
+    ork_str_printf(out, " %s ", info->name);
+    ork_attr_print(out, info, attrs);
+}
+
 static void print_node(ork_str *out, const ork_node *node)
 {
     const ork_op_info *info = &ork_op_table[node->op];
@@ -189,7 +197,7 @@ static void print_node(ork_str *out, const ork_node *node)
     }
     ork_str_printf(out, ")");
     for (int i = 0; i < info->attr_count; i++)
-        print_attr(out, &info->attrs[i], (const char *)&node->attrs + info->attrs[i].offset);
+        print_attr(out, &info->attrs[i], &node->attrs);
     if (strcmp(node->name, node->output->name) != 0) {
         ork_str_printf(out, " layer ");
         print_string(out, node->name);
