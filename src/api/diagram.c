@@ -64,3 +64,58 @@ char *ork_model_diagram(ork_model *model, const ork_diagram_options *given)
     ork_graph_free(made);
     return text.text;
 }
+
+/* ---- differences -------------------------------------------------------------------------- */
+
+static ork_diff_report *report_of(ork_arena *arena, const ork_graph_diff *diff)
+{
+    ork_diff_report *report = ORK_NEW(arena, ork_diff_report);
+    ork_difference *rows = ORK_NEW_ARRAY(arena, ork_difference, diff->rows.count + 1);
+    for (size_t i = 0; i < diff->rows.count; i++) {
+        const ork_difference_row *row = &diff->rows.items[i];
+        rows[i] = (ork_difference){ork_difference_names[row->kind],
+                                   row->first,
+                                   row->second,
+                                   row->op,
+                                   row->what,
+                                   row->before,
+                                   row->after};
+    }
+    *report = (ork_diff_report){.matched_layers = diff->matched,
+                                .first_layers = diff->matched + diff->first_only,
+                                .second_layers = diff->matched + diff->second_only,
+                                .weight_difference = diff->weight_difference,
+                                .difference_count = (int)diff->rows.count,
+                                .differences = rows};
+    return report;
+}
+
+const ork_diff_report *ork_model_diff(ork_model *first, ork_model *second,
+                                      const ork_diff_options *given)
+{
+    ork_diff_options options = {0};
+    if (given)
+        memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
+    ork_diag_clear(first->diag);
+    ork_graph *made_first, *made_second = NULL;
+    const ork_graph *a = graph_at(first, options.stage, &made_first);
+    const ork_graph *b = a ? graph_at(second, options.stage, &made_second) : NULL;
+    const ork_diff_report *report = NULL;
+    if (a && !b) {
+        const ork_error *error = ork_diag_error(second->diag);
+        ork_fail(first->diag, ork_diag_error_id(second->diag), "%s", error->what);
+        ork_where(first->diag, "the second model");
+        ork_fix(first->diag, "%s", error->fix);
+    }
+    if (a && b) {
+        double within = options.weights_within > 0 ? options.weights_within : 1e-5;
+        ork_arena_free(first->diff_arena);
+        first->diff_arena = ork_arena_new();
+        report =
+            report_of(first->diff_arena, ork_graph_compare(first->diff_arena, a, b,
+                                                           options.exact_weights ? 0 : within));
+    }
+    ork_graph_free(made_first);
+    ork_graph_free(made_second);
+    return report;
+}

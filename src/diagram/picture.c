@@ -213,7 +213,7 @@ typedef struct maker {
 static void add_row(maker *m, picture_box *box, row_kind kind, int colour, const char *left,
                     const char *right)
 {
-    ork_vec_push(m->p->arena, &box->rows, ((row){kind, left, right, colour}));
+    ork_vec_push(m->p->arena, &box->rows, ((picture_row){kind, left, right, colour}));
 }
 
 static void add_type(maker *m, picture_box *box, const ork_type *type)
@@ -434,7 +434,7 @@ layout_box *picture_boxes(const picture *p)
         boxes[i].width = 110;
         boxes[i].height = 5;
         for (size_t r = 0; r < p->boxes.items[i].rows.count; r++) {
-            const row *line = &p->boxes.items[i].rows.items[r];
+            const picture_row *line = &p->boxes.items[i].rows.items[r];
             double width = text_width(line->left) + text_width(line->right) + 18;
             width = width * (line->kind == ROW_TITLE ? 1.1 : 1) + (*line->right ? 12 : 0);
             boxes[i].width = width > boxes[i].width ? width : boxes[i].width;

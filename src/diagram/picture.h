@@ -14,17 +14,17 @@ typedef enum row_kind {
     ROW_TYPE,   /* what comes out */
 } row_kind;
 
-typedef struct row {
+typedef struct picture_row {
     row_kind kind;
     const char *left, *right; /* UTF-8 that any notation takes once it is escaped */
     int colour;               /* of titles: index into picture_colours */
-} row;
+} picture_row;
 
 typedef struct picture_box {
     const ork_node *first, *last; /* NULL for inputs and outputs of the network */
     const ork_value *value;       /* what comes out, or goes in to an output */
     bool is_output;
-    ORK_VEC(row) rows;
+    ORK_VEC(picture_row) rows;
     const char *tip; /* lines on everything there is to know */
 } picture_box;
 

@@ -129,7 +129,8 @@ static void put_words(ork_str *out, const char *class, double x, double y, bool 
     ork_str_printf(out, "</text>");
 }
 
-static void put_strip(ork_str *out, const row *line, double x, double y, double width, bool is_top)
+static void put_strip(ork_str *out, const picture_row *line, double x, double y, double width,
+                      bool is_top)
 {
     double height = row_height(ROW_TITLE), round = is_top ? 5 : 0;
     ork_str_printf(out, "<path fill=\"%s\" d=\"M", picture_colours[line->colour].fill);
@@ -163,7 +164,7 @@ static void put_box(ork_str *out, const picture_box *box, const layout_box *plac
     put_attribute(out, "height", place->height);
     ork_str_printf(out, "/>");
     for (size_t i = 0; i < box->rows.count; i++) {
-        const row *line = &box->rows.items[i];
+        const picture_row *line = &box->rows.items[i];
         double height = row_height(line->kind);
         if (line->kind == ROW_TITLE)
             put_strip(out, line, x, y, place->width, i == 0);

@@ -115,7 +115,7 @@ static const char *operators(ork_arena *arena, const picture_box *box)
 {
     const char *text = "";
     for (size_t i = 0; i < box->rows.count; i++) {
-        const row *line = &box->rows.items[i];
+        const picture_row *line = &box->rows.items[i];
         if (line->kind == ROW_TITLE)
             text = ork_arena_printf(arena, "%s%s%s%s%s", text, *text ? ", " : "", line->left,
                                     *line->right ? " " : "", line->right);
