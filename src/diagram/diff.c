@@ -143,11 +143,12 @@ static void compare_inputs(comparison *c)
 {
     const ork_node *a = c->first, *b = c->second;
     int count = a->input_count > b->input_count ? a->input_count : b->input_count;
-    bool swapped = match_commutes(a) && a->input_count == 2 && b->input_count == 2 &&
-                   !(match_same_value(c->m, a->inputs[0], b->inputs[0]) &&
-                     match_same_value(c->m, a->inputs[1], b->inputs[1])) &&
-                   match_same_value(c->m, a->inputs[0], b->inputs[1]) &&
-                   match_same_value(c->m, a->inputs[1], b->inputs[0]);
+    bool swapped = false;
+    if (match_commutes(a) && a->input_count == 2 && b->input_count == 2)
+        swapped = match_same_value(c->m, a->inputs[0], b->inputs[1]) +
+                      match_same_value(c->m, a->inputs[1], b->inputs[0]) >
+                  match_same_value(c->m, a->inputs[0], b->inputs[0]) +
+                      match_same_value(c->m, a->inputs[1], b->inputs[1]);
     for (int i = 0; i < count; i++) {
         int other = swapped ? 1 - i : i;
         compare_input(c, i, i < a->input_count ? a->inputs[i] : NULL,

@@ -227,46 +227,57 @@ static void pair_by(match *m, const uint64_t *first_keys, const uint64_t *second
     }
 }
 
-static void pair_by_name(match *m)
-{
-    ork_map *names = ork_map_new(m->arena);
-    match_side *a = &m->sides[0], *b = &m->sides[1];
-    for (int i = 0; i < a->count; i++)
-        if (a->partner[i] < 0)
-            ork_map_set(names, a->nodes[i]->name, &a->partner[i]);
-    for (int i = 0; i < b->count; i++) {
-        const int *found = b->partner[i] < 0 ? ork_map_get(names, b->nodes[i]->name) : NULL;
-        int node = found ? (int)(found - a->partner) : -1;
-        if (node >= 0 && a->partner[node] < 0 && a->nodes[node]->op == b->nodes[i]->op)
-            pair(m, node, i);
-    }
-}
-
 /* ---- neighbours of pairs ------------------------------------------------------------------ */
+
+/* How well two layers fit; 0 not at all. */
+typedef enum fit {
+    FIT_NOT,
+    FIT_OPERATOR, /* the same operator */
+    FIT_WEIGHTS,  /* and weights of the same types and shapes */
+    FIT_LAYER,    /* and the same attributes and result */
+    FIT_WHOLE,    /* and the same past and future */
+} fit;
 
 typedef struct spread {
     match *m;
     int (*queue)[2];
     int head, tail;
-    bool strict;
+    fit least;
+    bool far; /* also past layers that have no partner */
 } spread;
 
-/* How well two layers fit: 0 not at all. */
-static int fitness(const spread *s, int first, int second)
+static bool same_weights(const ork_node *a, const ork_node *b)
 {
-    const match_side *a = &s->m->sides[0], *b = &s->m->sides[1];
-    if (first < 0 || second < 0 || a->partner[first] >= 0 || b->partner[second] >= 0)
-        return 0;
-    if (a->both[first] == b->both[second])
-        return 3;
-    if (s->strict || a->nodes[first]->op != b->nodes[second]->op)
-        return 0;
-    return a->label[first] == b->label[second] ? 2 : 1;
+    if (a->input_count != b->input_count)
+        return !has_weights(a) && !has_weights(b);
+    for (int i = 0; i < a->input_count; i++) {
+        const ork_value *x = a->inputs[i], *y = b->inputs[i];
+        bool is_constant = x && x->kind == ORK_VALUE_CONSTANT;
+        if (is_constant != (y && y->kind == ORK_VALUE_CONSTANT))
+            return false;
+        if (is_constant && !ork_shape_equal(&x->type.shape, &y->type.shape))
+            return false;
+    }
+    return true;
 }
 
-static bool try_pair(spread *s, int first, int second, int least)
+static fit fit_of(const match *m, int first, int second)
 {
-    if (fitness(s, first, second) < least)
+    const match_side *a = &m->sides[0], *b = &m->sides[1];
+    if (first < 0 || second < 0 || a->partner[first] >= 0 || b->partner[second] >= 0)
+        return FIT_NOT;
+    if (a->both[first] == b->both[second])
+        return FIT_WHOLE;
+    if (a->nodes[first]->op != b->nodes[second]->op)
+        return FIT_NOT;
+    if (!same_weights(a->nodes[first], b->nodes[second]))
+        return FIT_OPERATOR;
+    return a->label[first] == b->label[second] ? FIT_LAYER : FIT_WEIGHTS;
+}
+
+static bool try_pair(spread *s, int first, int second, fit least)
+{
+    if (fit_of(s->m, first, second) < least)
         return false;
     pair(s->m, first, second);
     s->queue[s->tail][0] = first;
@@ -276,73 +287,114 @@ static bool try_pair(spread *s, int first, int second, int least)
 
 static int producer(const match_side *s, const ork_node *node, int port)
 {
-    const ork_value *value = port < node->input_count ? node->inputs[port] : NULL;
+    const ork_value *value = port >= 0 && port < node->input_count ? node->inputs[port] : NULL;
     return value ? s->of_value[value->id] : -1;
 }
 
-/* Where one graph has layers that the other lacks, what is behind them is tried. */
-static void try_behind(spread *s, int first, int second)
+/* The layer after this one, where there is only one. */
+static int only_user(const match_side *s, const ork_node *node)
+{
+    const ork_value *value = node->output;
+    return value->uses.count == 1 ? s->of_value[value->uses.items[0].node->output->id] : -1;
+}
+
+static int step(const match_side *s, int node, bool up)
+{
+    if (node < 0 || s->partner[node] >= 0)
+        return -1;
+    return up ? producer(s, s->nodes[node], 0) : only_user(s, s->nodes[node]);
+}
+
+/* Two neighbours that do not fit: one graph lacks some layers, or has others in their place. */
+static void try_far(spread *s, int first, int second, bool up)
 {
     enum { FAR = 4 };
     const match_side *a = &s->m->sides[0], *b = &s->m->sides[1];
-    int behind = first;
-    for (int i = 0; i < FAR && behind >= 0 && second >= 0 && a->partner[behind] < 0; i++) {
-        behind = producer(a, a->nodes[behind], 0);
-        if (try_pair(s, behind, second, 1))
-            return;
+    int x[FAR] = {first}, y[FAR] = {second};
+    if (first < 0 || second < 0 || a->partner[first] >= 0 || b->partner[second] >= 0)
+        return;
+    for (int i = 1; i < FAR; i++) {
+        x[i] = step(a, x[i - 1], up);
+        y[i] = step(b, y[i - 1], up);
     }
-    behind = second;
-    for (int i = 0; i < FAR && behind >= 0 && first >= 0 && b->partner[behind] < 0; i++) {
-        behind = producer(b, b->nodes[behind], 0);
-        if (try_pair(s, first, behind, 1))
-            return;
-    }
+    for (int sum = 1; sum < 2 * FAR - 1; sum++)
+        for (int i = sum < FAR ? 0 : sum - FAR + 1; i <= sum && i < FAR; i++)
+            if (try_pair(s, x[i], y[sum - i], s->least))
+                return;
 }
 
 static void spread_up(spread *s, int first, int second)
 {
     const match_side *a = &s->m->sides[0], *b = &s->m->sides[1];
     const ork_node *x = a->nodes[first], *y = b->nodes[second];
-    for (int least = 3; least > 0; least--)
+    for (fit least = FIT_WHOLE; least >= s->least; least--)
         for (int i = 0; i < x->input_count; i++) {
             int above = producer(a, x, i);
             if (!try_pair(s, above, producer(b, y, i), least) && match_commutes(x))
                 try_pair(s, above, producer(b, y, 1 - i), least);
         }
-    for (int i = 0; i < x->input_count && !s->strict; i++)
-        try_behind(s, producer(a, x, i), producer(b, y, i));
+    for (int i = 0; i < x->input_count && s->far; i++)
+        try_far(s, producer(a, x, i), producer(b, y, i), true);
 }
 
-static void spread_down(spread *s, int first, int second, int least)
+/* Windows keep the time linear where a value has very many uses. */
+static void spread_to_users(spread *s, const ork_value *x, const ork_value *y)
 {
     enum { WINDOW = 8 };
     const match_side *a = &s->m->sides[0], *b = &s->m->sides[1];
-    const ork_value *x = a->nodes[first]->output, *y = b->nodes[second]->output;
-    for (size_t i = 0; i < x->uses.count; i++) {
-        size_t from = i > WINDOW ? i - WINDOW : 0;
-        int user = a->of_value[x->uses.items[i].node->output->id];
-        for (size_t k = from; k < y->uses.count && k < i + WINDOW; k++)
-            if (x->uses.items[i].port == y->uses.items[k].port &&
-                try_pair(s, user, b->of_value[y->uses.items[k].node->output->id], least))
-                break;
-    }
+    for (fit least = FIT_WHOLE; least >= s->least; least--)
+        for (size_t i = 0; i < x->uses.count; i++) {
+            int user = a->of_value[x->uses.items[i].node->output->id];
+            for (size_t k = i > WINDOW ? i - WINDOW : 0; k < y->uses.count && k < i + WINDOW; k++)
+                if (try_pair(s, user, b->of_value[y->uses.items[k].node->output->id], least))
+                    break;
+        }
+    if (s->far && x->uses.count == 1 && y->uses.count == 1)
+        try_far(s, a->of_value[x->uses.items[0].node->output->id],
+                b->of_value[y->uses.items[0].node->output->id], false);
 }
 
-static void spread_pairs(match *m, bool strict)
+static void spread_from_ends(spread *s)
+{
+    const match_side *a = &s->m->sides[0], *b = &s->m->sides[1];
+    for (size_t i = 0; i < a->graph->inputs.count && i < b->graph->inputs.count; i++)
+        spread_to_users(s, a->graph->inputs.items[i].value, b->graph->inputs.items[i].value);
+    for (size_t i = 0; i < a->graph->outputs.count && i < b->graph->outputs.count; i++)
+        try_pair(s, a->of_value[a->graph->outputs.items[i]->id],
+                 b->of_value[b->graph->outputs.items[i]->id], s->least);
+}
+
+static void spread_pairs(match *m, fit least, bool far)
 {
     const match_side *a = &m->sides[0];
-    spread s = {m, ork_arena_alloc(m->arena, sizeof(int[2]) * ((size_t)a->count + 1)), 0, 0,
-                strict};
+    spread s = {.m = m, .least = least, .far = far};
+    s.queue = ork_arena_alloc(m->arena, sizeof(int[2]) * ((size_t)a->count + 1));
     for (int i = 0; i < a->count; i++)
         if (a->partner[i] >= 0) {
             s.queue[s.tail][0] = i;
             s.queue[s.tail++][1] = a->partner[i];
         }
+    if (least < FIT_WHOLE)
+        spread_from_ends(&s);
     for (; s.head < s.tail; s.head++) {
         int first = s.queue[s.head][0], second = s.queue[s.head][1];
         spread_up(&s, first, second);
-        for (int least = 3; least > 0; least--)
-            spread_down(&s, first, second, least);
+        spread_to_users(&s, a->nodes[first]->output, m->sides[1].nodes[second]->output);
+    }
+}
+
+/* Names make no difference, but they tell what was meant. */
+static void pair_by_name(match *m, fit least)
+{
+    ork_map *names = ork_map_new(m->arena);
+    match_side *a = &m->sides[0], *b = &m->sides[1];
+    for (int i = 0; i < a->count; i++)
+        if (a->partner[i] < 0)
+            ork_map_set(names, a->nodes[i]->name, &a->partner[i]);
+    for (int i = 0; i < b->count; i++) {
+        const int *found = b->partner[i] < 0 ? ork_map_get(names, b->nodes[i]->name) : NULL;
+        if (found && fit_of(m, (int)(found - a->partner), i) >= least)
+            pair(m, (int)(found - a->partner), i);
     }
 }
 
@@ -355,13 +407,16 @@ match *match_graphs(ork_arena *arena, const ork_graph *first, const ork_graph *s
     const match_side *a = &m->sides[0], *b = &m->sides[1];
     pair_by(m, a->both, b->both, PAIR_UNIQUE);
     pair_by(m, a->both, b->both, PAIR_WEIGHTED);
-    spread_pairs(m, true);
+    spread_pairs(m, FIT_WHOLE, false);
     pair_by(m, a->both, b->both, PAIR_ALL);
     pair_by(m, a->forward, b->forward, PAIR_ALL);
     pair_by(m, a->backward, b->backward, PAIR_ALL);
-    spread_pairs(m, false);
-    pair_by_name(m);
-    spread_pairs(m, false);
+    spread_pairs(m, FIT_WEIGHTS, false);
+    pair_by_name(m, FIT_WEIGHTS);
+    spread_pairs(m, FIT_WEIGHTS, true);
+    spread_pairs(m, FIT_OPERATOR, false);
+    pair_by_name(m, FIT_OPERATOR);
+    spread_pairs(m, FIT_OPERATOR, false);
     return m;
 }
 

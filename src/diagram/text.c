@@ -165,7 +165,7 @@ void ork_diagram_text(const ork_graph *graph, ork_str *out)
     enum { LONGEST_NAME = 44 };
     ork_arena *arena = ork_arena_new();
     picture p = picture_of(arena, graph);
-    int name_width = 4;
+    int name_width = 3;
     for (size_t i = 0; i < p.boxes.count; i++) {
         const picture_box *b = &p.boxes.items[i];
         int length = text_length(clean_text(arena, b->first ? b->first->name : b->value->name));

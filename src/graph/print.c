@@ -3,6 +3,8 @@
 #include "graph.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SHORT_CONSTANT = 8 }; /* constants up to this many elements are always printed in full */
@@ -24,8 +26,13 @@ static void print_string(ork_str *out, const char *text)
 
 static void print_float(ork_str *out, double value)
 {
-    /* 9 digits identify a float, 17 a double; most values are floats. */
-    ork_str_printf(out, (double)(float)value == value || isnan(value) ? "%.9g" : "%.17g", value);
+    /* 9 digits identify a float, 17 a double; most values are floats, or were written short. */
+    char text[32];
+    snprintf(text, sizeof(text), "%.9g", value);
+    bool enough = (double)(float)value == value || isnan(value) || strtod(text, NULL) == value;
+    if (!enough)
+        snprintf(text, sizeof(text), "%.17g", value);
+    ork_str_append(out, text, strlen(text));
 }
 
 static void print_ints(ork_str *out, const int64_t *values, int count)
