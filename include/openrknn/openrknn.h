@@ -166,7 +166,7 @@ typedef struct ork_check_finding {
 } ork_check_finding;
 
 typedef struct ork_check_report {
-    const char *target;
+    const char *network, *target;
     size_t npu_layers, host_layers;
     int64_t macs;         /* multiplications of one inference */
     int64_t weight_count; /* numbers in constants */
@@ -180,6 +180,9 @@ typedef struct ork_check_report {
 /* Holds the layers of a loaded or built model against what the chip takes; nothing is built. The
    report is the model's and lives until its next check. NULL on failure. */
 ORK_API const ork_check_report *ork_model_check(ork_model *model, const char *target);
+/* The report as a table for people, to be freed with ork_text_free; of each rule the first three
+   layers, or all. */
+ORK_API char *ork_check_text(const ork_check_report *report, bool all);
 
 /* ---- looking at a model ---------------------------------------------------------------- */
 

@@ -38,7 +38,7 @@ static ork_check_finding finding_of(ork_arena *arena, const ork_finding *found)
     };
 }
 
-static ork_check_report *report_of(ork_arena *arena, const ork_check *check)
+static ork_check_report *report_of(ork_arena *arena, const ork_check *check, const char *network)
 {
     ork_check_report *report = ORK_NEW(arena, ork_check_report);
     ork_check_finding *findings =
@@ -49,6 +49,7 @@ static ork_check_report *report_of(ork_arena *arena, const ork_check *check)
     for (size_t i = 0; i < check->cut.count; i++)
         cut[i] = ork_arena_strdup(arena, check->cut.items[i]->name);
     *report = (ork_check_report){
+        .network = ork_arena_strdup(arena, network),
         .target = check->soc->name,
         .npu_layers = check->npu_nodes,
         .host_layers = check->host_nodes,
@@ -89,7 +90,7 @@ const ork_check_report *ork_model_check(ork_model *model, const char *target)
     model->check_arena = ork_arena_new();
     const ork_check *check =
         ork_check_run(model->check_arena, subject, soc, subject->stage == ORK_STAGE_QUANT);
-    const ork_check_report *report = report_of(model->check_arena, check);
+    const ork_check_report *report = report_of(model->check_arena, check, subject->name);
     ork_graph_free(graph);
     return report;
 }
