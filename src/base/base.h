@@ -128,6 +128,8 @@ bool ork_fail(ork_diag *diag, ork_error_id id, const char *what, ...) ORK_PRINTF
 bool ork_where(ork_diag *diag, const char *format, ...) ORK_PRINTF(2, 3);
 bool ork_why(ork_diag *diag, const char *format, ...) ORK_PRINTF(2, 3);
 bool ork_fix(ork_diag *diag, const char *format, ...) ORK_PRINTF(2, 3);
+/* Goes on with the text of ork_where: the layer is known below, its line of code above. */
+bool ork_where_more(ork_diag *diag, const char *format, ...) ORK_PRINTF(2, 3);
 
 void ork_log(ork_diag *diag, ork_log_level level, const char *format, ...) ORK_PRINTF(3, 4);
 

@@ -64,6 +64,7 @@ static bool check_ranges(ork_diag *diag, const ork_graph *graph, const ork_range
         if (!range->seen || (isfinite(range->min) && isfinite(range->max)))
             continue;
         ork_fail(diag, ORK_ERR_RANGE, "layer '%s' gives numbers that are not finite", node->name);
+        ork_node_where(node, diag);
         ork_why(diag, "its range over the samples is %g to %g", (double)range->min,
                 (double)range->max);
         return ork_fix(diag, "check mean_values, std_values and the weights of the network");
