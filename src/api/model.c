@@ -159,10 +159,12 @@ static bool check_build(ork_model *model, const ork_build_options *options)
     if (model->built && !model->loaded) {
         if (options->do_quantization && model->built->stage == ORK_STAGE_QUANT) {
             ork_fail(model->diag, ORK_ERR_ALREADY_QUANTIZED, "the model is quantized already");
-            return ork_why(model->diag, "it was loaded from a quantized .rknn file");
+            ork_why(model->diag, "it was loaded from a quantized .rknn file");
+            return ork_fix(model->diag, "call init_runtime() next; to quantize it another way, "
+                                        "load the float network");
         }
         ork_fail(model->diag, ORK_ERR_CALL_ORDER, "a loaded .rknn model is built already");
-        return ork_fix(model->diag, "call init_runtime() next");
+        return ork_fix(model->diag, "call init_runtime() next, or load the network itself");
     }
     if (!model->loaded) {
         ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no model to build");

@@ -44,11 +44,17 @@ static bool run_samples(ork_diag *diag, const ork_graph *graph, ork_dataset *dat
     }
     if (used == 0) { /* the last sample's error says why */
         const ork_error *error = ork_diag_error(diag);
-        ork_str why = {0};
-        ork_str_printf(&why, "%s: %s %s", error->where, error->what, error->why);
+        ork_str where = {0}, why = {0}, fix = {0};
+        ork_str_printf(&where, "%s", error->where);
+        ork_str_printf(&why, "%s%s%s", error->what, *error->why ? "; " : "", error->why);
+        ork_str_printf(&fix, "%s", error->fix);
         ork_fail(diag, ORK_ERR_DATASET_EMPTY, "none of the %zu samples can be used", count);
+        ork_where(diag, "%s", where.text);
         ork_why(diag, "%s", why.text);
+        ork_fix(diag, "%s", fix.text);
+        ork_str_free(&where);
         ork_str_free(&why);
+        ork_str_free(&fix);
         return false;
     }
     ork_diag_clear(diag);
