@@ -190,6 +190,15 @@ static bool check_build(ork_model *model, const ork_build_options *options)
     return true;
 }
 
+/* A model for the wrong family of chips fails only on the board. */
+static void note_target(const ork_model *model)
+{
+    const char *target = model->values[CONFIG_target_platform];
+    if (target == ork_config_key_at(CONFIG_target_platform)->default_value)
+        ork_log(model->diag, ORK_LOG_NOTE, "target_platform is not set: the model is built for %s",
+                target);
+}
+
 bool ork_model_build(ork_model *model, const ork_build_options *given)
 {
     ork_build_options options = {0};
@@ -200,6 +209,7 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
         return false;
     if (options.dataset && *options.dataset && !options.do_quantization)
         ork_log(model->diag, ORK_LOG_NOTE, "the dataset is not used without quantization");
+    note_target(model);
     ork_graph *graph = ork_graph_clone(model->loaded, false);
     graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
     bool good = config_preprocess(model, graph) &&

@@ -159,6 +159,10 @@ uint64_t ork_read_u64(ork_reader *reader);
 /* Pointer to `size` bytes inside the data, or NULL. */
 const uint8_t *ork_read_bytes(ork_reader *reader, size_t size);
 
+enum { ORK_SHA256_TEXT = 65 };
+/* The SHA-256 of the bytes as hexadecimal text. */
+void ork_sha256(ork_bytes bytes, char text[ORK_SHA256_TEXT]);
+
 /* Both return false on overflow. */
 bool ork_mul_size(size_t a, size_t b, size_t *product);
 bool ork_add_size(size_t a, size_t b, size_t *sum);
