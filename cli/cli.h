@@ -214,6 +214,16 @@ bool ork_cli_is_video_name(const char *path);
 /* Adds the pictures of a folder by name; false when it cannot be read. */
 bool ork_cli_list_pictures(const char *folder, ork_cli_list *pictures);
 
+/* Before long work: 0, or the exit code when no such file can be written, or no files into that
+   folder, which need not be there yet. Nothing is made. path may be NULL. */
+int ork_cli_check_output(ork_cli *cli, const char *path, bool is_folder);
+/* A text file that appears whole or not at all: it has another name until it is finished. */
+FILE *ork_cli_create(const char *path, char **temporary);
+bool ork_cli_finish(FILE *file, const char *path, const char *temporary, bool good);
+int ork_cli_make_folder(ork_cli *cli, const char *folder); /* 0 too when it is there */
+/* Adds the name; false when it is in the list already. */
+bool ork_cli_names_add(ork_cli_list *names, const char *name);
+
 /* ---- child processes ------------------------------------------------------------------- */
 
 typedef struct ork_cli_child {

@@ -7,6 +7,7 @@ import os
 import pathlib
 import pty
 import re
+import resource
 import shutil
 import signal
 import struct
@@ -182,8 +183,23 @@ class Usage(Base):
         empty = self.folder / 'empty'
         empty.mkdir()
         self.fails(5, 'E0403', 'convert', 'x.pt', '--dataset', empty)
-        png(empty / 'a b.png', 8, 8)
-        self.fails(5, 'E0402', 'convert', 'x.pt', '--dataset', empty)
+        png(empty / '"it\'s".png', 8, 8)
+        self.assertIn('both kinds of quotes',
+                      self.fails(5, 'E0402', 'convert', 'x.pt', '--dataset', empty).stderr)
+
+    def test_outputs_are_looked_at_before_the_work(self):
+        """The model is not even there."""
+        (self.folder / 'file').write_text('')
+        for place in (self.folder / 'absent' / 'x', self.folder / 'file' / 'x'):
+            for arguments in (['convert', 'x.pt', '-o', place], ['run', 'x.rknn', 'y.png', '--npy-out', place],
+                              ['detect', 'x.rknn', 'y.png', '-o', place],
+                              ['detect', 'x.rknn', 'y.png', '-o', f'{place}.png'],
+                              ['detect', 'x.rknn', 'y.png', '--no-output', '--json', place]):
+                self.assertIn('cannot write', self.fails(8, 'E0102', *arguments).stderr)
+        self.fails(8, 'E0102', 'convert', 'x.pt', '-o', self.folder)
+        self.fails(8, 'E0102', 'run', 'x.rknn', 'y.png', '--npy-out', self.folder / 'file')
+        self.fails(8, 'E0101', 'run', 'x.rknn', 'y.png', '--npy-out', self.folder / 'new/')
+        self.assertEqual([path.name for path in self.folder.iterdir()], ['file'])
 
     def test_a_model_is_never_overwritten_by_itself(self):
         self.fails(2, 'E0004', 'convert', 'x.rknn')
@@ -260,6 +276,42 @@ class Model(Base):
         text = self.good('run', self.rknn, self.pictures / '0.png', '--repeat', '3').stdout
         self.assertRegex(text, r'0\.png: [\d.]+ ms\n  output 0  1x')
 
+    def inputs_of_one_name(self):
+        inputs = [self.pictures / '0.png', self.folder / 'a' / '0.png', self.folder / 'b' / '0-2.png']
+        for path in inputs[1:]:
+            path.parent.mkdir()
+            png(path, 50, 60)
+        return inputs
+
+    def test_arrays_of_inputs_of_one_name(self):
+        runs = json.loads(self.good('run', self.rknn, *self.inputs_of_one_name(), '--npy-out',
+                                    self.folder / 'out/', '--json').stdout)['runs']
+        names = [output['npy'] for run in runs for output in run['outputs']]
+        self.assertEqual([pathlib.Path(name).name for name in names],
+                         [f'{name}-{i}.npy' for name in ('0', '0-2', '0-2-2') for i in range(3)])
+        self.assertTrue(all(pathlib.Path(name).is_file() for name in names))
+        self.assertNotEqual(pathlib.Path(names[0]).read_bytes(), pathlib.Path(names[3]).read_bytes())
+
+    def test_pictures_of_one_name(self):
+        out = self.folder / 'out'
+        self.good('detect', self.rknn, *self.inputs_of_one_name(), '-o', out)
+        self.assertEqual(sorted(path.name for path in out.iterdir()),
+                         ['0-2-2.png', '0-2.png', '0.png'])
+
+    def test_no_source_is_overwritten_by_the_result_of_another(self):
+        inputs = self.inputs_of_one_name()
+        before = inputs[2].read_bytes()
+        self.fails(2, 'E0004', 'detect', self.rknn, inputs[0], inputs[1], inputs[2], '-o',
+                   inputs[2].parent, '-q')
+        self.assertEqual(inputs[2].read_bytes(), before)
+
+    def test_dataset_folder_with_spaces(self):
+        folder = self.folder / 'my "best" pictures'
+        shutil.copytree(self.pictures, folder)
+        png(folder / 'a b.png', 20, 20)
+        result = self.good('convert', MODEL, *SIZE, '-o', self.folder / 'x.rknn', '-d', folder)
+        self.assertNotIn('skipped', result.stderr)
+
     def test_detect_pictures(self):
         out = self.folder / 'out'
         document = json.loads(self.good('detect', self.rknn, self.pictures, '-o', out, '--score',
@@ -283,6 +335,18 @@ class Model(Base):
         before = (self.pictures / '0.png').read_bytes()
         self.fails(2, 'E0004', 'detect', self.rknn, self.pictures / '0.png', '-o', self.pictures, '-q')
         self.assertEqual((self.pictures / '0.png').read_bytes(), before)
+
+    def test_boxes_are_written_whole_or_not_at_all(self):
+        boxes = self.folder / 'boxes.json'
+        boxes.write_text('older')
+        full = subprocess.run([ORK, 'detect', self.rknn, *[self.pictures / '0.png'] * 9, '--no-output', '--json', boxes],
+                              capture_output=True, check=False, timeout=600,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256)))
+        self.assertEqual(full.returncode, 8, full)
+        self.assertIn(b'File too large', full.stderr)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ['boxes.json'])
+        self.assertEqual(boxes.read_text(), 'older')
+        self.good('detect', self.rknn, self.pictures / '0.png', '--no-output', '--json', '/dev/null')
 
     def test_window(self):
         result = ork('detect', self.rknn, self.pictures / '0.png', '--show', '--no-output',
