@@ -248,11 +248,16 @@ static int write_frame(detect_job *job, const char *source, const ork_cli_stream
                                                             : video_failed(job, source, problem);
 }
 
-static void tell_rate(detect_job *job, const ork_cli_stream *stream, long frame, double begun)
+/* Frames in a second, half of it from the past, on the console and in the frame. */
+static void tell_rate(detect_job *job, const ork_cli_stream *stream, long frame, double begun,
+                      ork_picture *picture)
 {
     double seconds = ork_cli_seconds() - begun;
     job->rate = (job->rate + 1 / (seconds > 1e-6 ? seconds : 1e-6)) / 2;
-    ork_cli_say(job->cli, "fps= %.2f", job->rate);
+    char text[32]; /* a camera may run for days: nothing is kept */
+    snprintf(text, sizeof(text), "fps= %.2f", job->rate);
+    ork_cli_say(job->cli, "%s", text);
+    ork_picture_draw_text(picture, 0, 20, text, 2, 0x00ff00);
     if (stream->frames)
         ork_cli_progress(job->cli, "detecting", (uint64_t)frame + 1, stream->frames);
 }
@@ -274,7 +279,7 @@ static int detect_frames(detect_job *job, const char *source, ork_cli_stream *st
             return 0;
         code = find_boxes(job, source, frame, &picture);
         if (!code)
-            tell_rate(job, stream, frame, begun);
+            tell_rate(job, stream, frame, begun, &picture);
         if (!code)
             code = write_frame(job, source, stream, &picture, writer);
         if (!code)

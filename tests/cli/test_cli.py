@@ -375,6 +375,22 @@ class Model(Base):
         video.write_bytes(b'damaged')
         self.fails(8, 'E0902', 'detect', self.rknn, video, '--no-output')
 
+    @unittest.skipUnless(shutil.which('ffmpeg'), 'there is no ffmpeg')
+    def test_rate_is_drawn_into_frames(self):
+        video, out = self.folder / 'black.mkv', self.folder / 'boxes.mkv'
+        subprocess.run(['ffmpeg', '-v', 'error', '-f', 'lavfi', '-i', 'color=black:size=200x80:rate=10',
+                        '-frames:v', '2', video], check=True)
+        text = self.good('detect', self.rknn, video, '-o', out, '--score', '0.9').stdout
+        self.assertRegex(text, r'^fps= \d+\.\d\d\nfps= \d+\.\d\d\n$')
+        pixels = subprocess.run(['ffmpeg', '-v', 'error', '-i', out, '-frames:v', '1', '-f', 'rawvideo',
+                                 '-pix_fmt', 'rgb24', '-'], capture_output=True, check=True).stdout
+        self.assertEqual(len(pixels), 200 * 80 * 3)
+        green = [i for i in range(200 * 80) if pixels[3 * i + 1] > 128 > 2 * max(pixels[3 * i], pixels[3 * i + 2])]
+        rows, columns = [i // 200 for i in green], [i % 200 for i in green]
+        self.assertGreater(len(green), 200)
+        self.assertTrue(20 <= min(rows) and max(rows) < 44, (min(rows), max(rows)))
+        self.assertTrue(min(columns) < 8 and max(columns) < 16 * len('fps= 1234.56'), columns)
+
     def test_interrupt(self):
         """Ctrl-C ends a long run with 130 and leaves no output file."""
         process = subprocess.Popen([ORK, 'run', self.rknn, self.pictures / '0.png', '--repeat',
