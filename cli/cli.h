@@ -118,6 +118,9 @@ bool ork_cli_interrupted(void);
 void ork_cli_catch_interrupt(void);
 int ork_cli_cancelled(ork_cli *cli); /* prints the error, returns its exit code */
 
+enum { ORK_CLI_LAST_EXIT_CODE = 130 };
+const char *ork_cli_exit_meaning(int code); /* NULL: there is no such code */
+void ork_cli_print_manual(void);            /* for man */
 void ork_cli_print_help(const ork_cli_verb *verb);
 void ork_cli_print_overview(FILE *to);
 

@@ -101,6 +101,27 @@ class Texts(Base):
         self.assertIn('did you mean torch-not-traced?',
                       self.fails(2, 'E0004', 'explain', 'torch-not-tracd').stderr)
 
+    def test_manual(self):
+        """All verbs and options are in it, and roff has nothing to say against it."""
+        page = self.good('help', '--man').stdout
+        path = self.folder / 'ork.1'
+        path.write_text(page)
+        self.assertEqual([line for line in page.splitlines() if len(line) > 200], [])
+        checkers = [('man', '--warnings', '-E', 'UTF-8', '-l', path), ('groff', '-ww', '-man', '-Tutf8', path)]
+        checkers = [command for command in checkers if shutil.which(command[0])]
+        for command in checkers:
+            shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                                   env={**os.environ, 'MANWIDTH': '100', 'LC_ALL': 'C.UTF-8', 'GROFF_NO_SGR': '1'})
+            self.assertEqual((shown.returncode, shown.stderr), (0, ''))
+            text = re.sub('.\b', '', shown.stdout)
+            for verb in VERBS:
+                self.assertRegex(text, rf'ork {verb} ')
+                for option in re.findall(r'(?m)^  (?:-\w, |    )(--[a-z-]+)', self.good('help', verb).stdout):
+                    self.assertIn(option, text)
+            self.assertIn("subtracted from each channel: '123.675 116.28 103.53'", text)
+        if not checkers:
+            self.skipTest('no man and no groff')
+
     def test_completion_is_bash(self):
         script = self.good('completion', 'bash').stdout
         bash = shutil.which('bash')
