@@ -180,6 +180,14 @@ class Usage(Base):
         raw = subprocess.run([ORK, 'info', '--json', name], capture_output=True, check=False)
         self.assertEqual(json.loads(raw.stdout)['error']['id'], 'E0101')
 
+    @unittest.skipUnless(os.path.exists('/dev/full'), 'there is no /dev/full')
+    def test_output_that_cannot_be_written(self):
+        for arguments in (['help'], ['help', '--man'], ['explain', '--json'], ['version', '--json']):
+            with open('/dev/full', 'w') as full:
+                result = subprocess.run([ORK, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+            self.assertEqual(result.returncode, 8, arguments)
+            self.assertIn(b'error E0102: the output could not be written', result.stderr)
+
     def test_colour(self):
         self.assertIn('\033[', ork('covnert', '--color', 'always').stderr +
                       ork('info', 'absent', '--color=always').stderr)
