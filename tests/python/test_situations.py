@@ -30,7 +30,36 @@ PICTURE = DATA / 'image' / 'rgb.png'
 SIZE = [[3, 8, 6]]  # of import/focus.pt, the network of most rows
 TRACE = 'traced = torch.jit.trace(model.eval(), torch.zeros('
 
-NUMBERS = ['E%02d' % number for number in list(range(1, 24)) + [27, 31, 35]]
+# The situations that a user gets into. Their numbers are those of the list that the project started
+# from; the others of it belong to what is not there yet: boards, hybrid quantization, a browser page.
+NUMBERS = {
+    'E01': 'weights without a network',
+    'E02': 'another container of PyTorch, or a damaged one',
+    'E03': 'scripted, not traced',
+    'E04': 'unknown operators',
+    'E05': 'a wrong input_size_list',
+    'E06': 'another number of inputs',
+    'E07': 'ONNX',
+    'E08': 'mean and std that do not fit',
+    'E09': 'an order of channels that is none',
+    'E10': 'an unknown key of config',
+    'E11': 'no platform, an unknown one, or two that cannot be mixed',
+    'E12': 'no list of samples',
+    'E13': 'missing samples',
+    'E14': 'no samples',
+    'E15': 'pictures that cannot be read',
+    'E16': 'arrays that do not fit',
+    'E17': 'lines that do not fit',
+    'E18': 'samples without a range',
+    'E19': 'quantization without samples, samples without quantization',
+    'E20': 'a quantized model that is to be quantized',
+    'E21': 'calls in a wrong order',
+    'E22': 'a model that was precompiled',
+    'E23': 'a file that is no model, or of another make',
+    'E27': 'inputs that do not fit',
+    'E31': 'files that cannot be written, memory that is not there',
+    'E35': 'use after release, Ctrl-C',
+}
 
 Row = collections.namedtuple('Row', 'number name make result id parts')
 ROWS = []
@@ -608,7 +637,7 @@ add_tests()
 class Table(unittest.TestCase):
     def test_every_number_has_a_row(self):
         """Situations that are no error but a note have their tests below, and a row all the same."""
-        self.assertEqual(sorted({row.number for row in ROWS}), NUMBERS)
+        self.assertEqual({row.number for row in ROWS}, set(NUMBERS))
 
 
 class Notes(support.InEmptyFolder):
