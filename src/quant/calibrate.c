@@ -35,6 +35,8 @@ static bool run_samples(ork_diag *diag, const ork_graph *graph, ork_dataset *dat
             return false;
         if (!ork_dataset_feed(dataset, diag, i, runner, graph)) {
             const ork_error *error = ork_diag_error(diag);
+            if (ork_diag_error_id(diag) == ORK_ERR_OUT_OF_MEMORY) /* no fault of the sample */
+                return false;
             ork_log(diag, ORK_LOG_WARNING, "skipped %s: %s%s%s", error->where, error->what,
                     *error->why ? "; " : "", error->why);
             continue;

@@ -18,6 +18,7 @@ import subprocess
 import time
 import unittest
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -255,6 +256,15 @@ def array(values):
         np.save('a.npy', values, allow_pickle=True)
         return build('a.npy')(t)
     return make
+
+
+def white_png(width, height):
+    """Of one bit a pixel: a small file for its size."""
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    rows = (b'\0' + b'\xff' * ((width + 7) // 8)) * height
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 1, 0, 0, 0, 0)) +
+            chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
 
 
 def damaged(name, content):
@@ -527,16 +537,27 @@ def ork_looks_before_it_works(t):
     return ['convert', 'absent.pt', '-o', 'absent/a.rknn']
 
 
-@situation('E31', 'E0103', what='no memory', fix='smaller input')
-def out_of_memory(t):
+def with_little_memory(call):
+    if 'asan' in os.environ.get('LD_PRELOAD', ''):
+        raise unittest.SkipTest('the sanitizer reserves all addresses')
+    used = int(pathlib.Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
+    with limited(resource.RLIMIT_AS, used + (64 << 20)):
+        return call()
+
+
+@situation('E31', 'E0103', what='no memory to run the network', fix='smaller input')
+def no_memory_for_the_network(t):
     t.assertEqual(t.rknn.load_pytorch(t.network(), [[3, 16384, 16384]]), 0)
     t.assertEqual(t.rknn.build(do_quantization=False), 0)
-    used = int(pathlib.Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
+    return lambda: with_little_memory(t.rknn.init_runtime)
 
-    def call():
-        with limited(resource.RLIMIT_AS, used + (256 << 20)):
-            return t.rknn.init_runtime()
-    return call
+
+@situation('E31', 'E0103', what='no memory', where='large.png (list.txt:1)', fix='smaller input')
+def no_memory_for_a_picture(t):
+    """Which is no reason to leave the picture out."""
+    t.write('large.png', white_png(9000, 9000))
+    call = build('large.png', PICTURE)(t)
+    return lambda: with_little_memory(call)
 
 
 situation('E35', 'E0005', what='the object was released', why=ORDER, fix='rknn = RKNN()',
