@@ -187,7 +187,7 @@ situation('E05', 'E0207', what='not known', where='focus.pt', fix='--input-size 
 situation('E06', 'E0207', what='2 sizes, the network takes 1', where='focus.pt',
           why='forward(x: Tensor)', fix='one size per input', name='too many')(
     load('focus.pt', [3, 8, 6], [3, 8, 6]))
-situation('E06', 'E0207', what='1 size, the network takes', where='lists.pt',
+situation('E06', 'E0207', what='1 size, the network takes 2 or more', where='lists.pt',
           why='forward(first: Tensor, others: ', name='too few')(load('lists.pt', [2]))
 
 situation('E07', 'E0003', what='ONNX models cannot be loaded yet', where='load_onnx',
