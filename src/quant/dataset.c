@@ -130,6 +130,7 @@ static bool read_lines(ork_dataset *d, ork_diag *diag, ork_bytes text, size_t *m
 static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
 {
     size_t missing = 0;
+    ork_diag_clear(diag); /* the first missing file is told, which an older error would hide */
     if (!read_lines(d, diag, text, &missing))
         return false;
     if (missing)
@@ -146,7 +147,6 @@ static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
 ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_count)
 {
     ork_file file;
-    ork_diag_clear(diag);
     if (!ork_file_map(diag, path, &file)) {
         const char *why = ork_diag_error(diag)->why;
         char *reason = strdup(why);
