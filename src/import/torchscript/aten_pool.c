@@ -118,8 +118,9 @@ static ork_value *uneven_maxima(ork_ts *ts, ork_value *x, int axis, int64_t size
 {
     enum { MAX_WINDOWS = 4096 };
     int64_t in = x->type.shape.dim[axis];
-    if (size < 1 || size > MAX_WINDOWS || in < 1)
+    if (size < 1 || size > MAX_WINDOWS || in < 1 || ts->steps_left < (size_t)size)
         return ork_ts_bad_shape(ts, "%lld windows", (long long)size);
+    ts->steps_left -= (size_t)size;
     ork_value **parts = ORK_NEW_ARRAY(ts->arena, ork_value *, (size_t)size);
     ork_ints axes = {1, {axis}};
     for (int64_t i = 0; i < size; i++) {
