@@ -3,6 +3,7 @@
 #include "torchscript.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Keys, "Cubic convolution interpolation for digital image processing", 1981, with torch's a. */
 static double cubic_weight(double distance)
@@ -28,6 +29,8 @@ static ork_value *weights_of(ork_ts *ts, int64_t in, int64_t out, bool align_cor
     double step = step_of(in, out, align_corners, scale);
     void *data;
     ork_value *matrix = ork_ts_constant(ts, ORK_F32, &shape, &data);
+    if (matrix)
+        memset(data, 0, (size_t)ork_shape_count(&shape) * sizeof(float));
     for (int64_t o = 0; matrix && o < out; o++) {
         double at = align_corners ? step * (double)o : step * ((double)o + 0.5) - 0.5;
         double first = floor(at) - 1;
