@@ -99,7 +99,6 @@ static bool add_outputs(ork_ts *ts, ork_ts_value *value, int depth)
 static const struct {
     const char *name, *instead;
 } substitutes[] = {
-    {"torch.upsample_bicubic2d", "mode='bilinear'"},
     {"torch.grid_sampler", "no replacement"},
     {"torch.einsum", "torch.matmul with permute"},
     {"torch.adaptive_max_pool2d", "max_pool2d with a fixed window"},
