@@ -7,6 +7,8 @@
      dw_lane(channel)            where a channel's sum lies in the two vectors of a block
      dw_slot(channel, odd)       where its weight lies in a pair of taps
      dw_pair(sum, x0, x1, w)     adds two taps of a block */
+#include "bytes.h"
+
 enum { BLOCK = 2 * LANES, DW_PAIR = 2 * BLOCK, DW_MAX_TAPS = 1024 };
 
 typedef struct dw_layout {
@@ -60,7 +62,8 @@ void ISA(ork_i8_depthwise_pack)(const ork_conv *conv, void *packed)
         if (conv->bias)
             bias[lane] = ((const int32_t *)conv->bias)[c];
         for (int64_t tap = 0; tap < taps; tap++)
-            weights[tap / 2 * DW_PAIR + dw_slot(channel, (int)(tap & 1))] = i8_weight(conv, c, tap);
+            weights[tap / 2 * DW_PAIR + dw_slot(channel, (int)(tap & 1))] =
+                centred_weight(conv, c, tap);
     }
 }
 
@@ -79,7 +82,6 @@ static void dw_fill_line(const ork_conv *conv, const dw_layout *l, const uint8_t
 {
     const ork_conv_shape *s = &conv->shape;
     const int64_t channels = l->blocks * BLOCK;
-    const int16_t zero = (int16_t)conv->requant.in_zero;
     if (y < 0 || y >= s->in_h) {
         memset(line, 0, (size_t)l->line * sizeof(*line));
         return;
@@ -89,7 +91,7 @@ static void dw_fill_line(const ork_conv *conv, const dw_layout *l, const uint8_t
         int64_t real = x >= 0 && x < s->in_w ? s->in_c : 0;
         const uint8_t *from = in + ((image * s->in_h + y) * s->in_w + x) * s->in_stride;
         if (real)
-            widen(line, from, real, conv->dtype == ORK_I8, zero);
+            widen(conv, line, from, real);
         for (int64_t c = real; c < channels; c++)
             line[c] = 0;
     }

@@ -8,6 +8,7 @@
 #define ISA(name)     name##_avx2
 
 #include "../simd/lanes.h"
+#include "order.h"
 
 ALWAYS_INLINE vec vec_max(vec a, vec b)
 {
@@ -22,18 +23,6 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
 ALWAYS_INLINE vec vec_fma(vec sum, vec a, vec b)
 {
     return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
-}
-
-/* Where 64-bit constants of a lane lie: even lanes, then odd ones. */
-static int wide_slot(int lane)
-{
-    return (lane & 1) * LANES / 2 + lane / 2;
-}
-
-/* Pairs of weights: two taps of a channel side by side. */
-static int madd_slot(int lane, int odd)
-{
-    return 2 * lane + odd;
 }
 
 #include "../simd/requant.h"
@@ -92,17 +81,6 @@ ALWAYS_INLINE void narrow(ivec a, ivec b, uint8_t *to)
 {
     dw_narrow((ivec)_mm256_permute2x128_si256((__m256i)a, (__m256i)b, 0x20),
               (ivec)_mm256_permute2x128_si256((__m256i)a, (__m256i)b, 0x31), to);
-}
-
-/* Unpacking works inside each half of a register: low takes channels 0-3 and 8-11. */
-static int dw_lane(int channel)
-{
-    return (channel & 4 ? LANES : 0) + (channel & 8 ? 4 : 0) + (channel & 3);
-}
-
-static int dw_slot(int channel, int odd)
-{
-    return 2 * dw_lane(channel) + odd;
 }
 
 ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, const int16_t *w)
