@@ -52,6 +52,32 @@ static void check_unary(void)
     }
 }
 
+static void check_table8(void)
+{
+    uint8_t table[256];
+    for (int i = 0; i < case_count(CASES); i++) {
+        ork_table_map map = {.rows = random_in(1, 4), .length = random_in(1, 200)};
+        map.in_stride = map.length + (random_in(0, 1) ? random_in(1, 9) : 0);
+        map.out_stride = map.length + (random_in(0, 1) ? random_in(1, 9) : 0);
+        guarded in = guarded_new((size_t)((map.rows - 1) * map.in_stride + map.length), 1);
+        guarded out = guarded_new((size_t)((map.rows - 1) * map.out_stride + map.length), 1);
+        guarded want = guarded_new(out.size, 1);
+        guarded_fill(&in, ORK_U8);
+        for (int k = 0; k < 256; k++)
+            table[k] = (uint8_t)random_bits();
+        for (int64_t k = 0; k < map.rows * map.length; k++)
+            want.data[k / map.length * map.out_stride + k % map.length] =
+                table[in.data[k / map.length * map.in_stride + k % map.length]];
+        ork_cpu_limit(set_limit);
+        ork_table8_run(&map, table, in.data, out.data, 0, 1);
+        ork_table8_run(&map, table, in.data, out.data, 1, map.rows);
+        assert_memory_equal(out.data, want.data, want.size);
+        guarded_free(&in);
+        guarded_free(&out);
+        guarded_free(&want);
+    }
+}
+
 static ork_pooling random_pooling(ork_dtype dtype, const uint8_t *table)
 {
     ork_pooling p = {.is_max = random_in(0, 2) > 0, .dtype = dtype};
@@ -169,6 +195,12 @@ static void test_unary(void **state)
     with_each_set(check_unary);
 }
 
+static void test_table8(void **state)
+{
+    (void)state;
+    with_each_set(check_table8);
+}
+
 static void test_pooling(void **state)
 {
     (void)state;
@@ -185,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unary),
+        cmocka_unit_test(test_table8),
         cmocka_unit_test(test_pooling),
         cmocka_unit_test(test_binary),
     };

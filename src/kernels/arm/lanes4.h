@@ -108,3 +108,29 @@ ALWAYS_INLINE ivec requantize(const ork_requant *r, const requant_lanes *k, ivec
     value = vmaxq_s32(value, vdupq_n_s32(r->clamp_min));
     return (ivec)vminq_s32(value, vdupq_n_s32(r->clamp_max));
 }
+
+/* An index beyond a part of the table leaves the byte as it was. */
+#if defined(__aarch64__)
+ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
+{
+    const uint8x16_t x = (uint8x16_t)bytes;
+    uint8x16_t found = vqtbl4q_u8(vld1q_u8_x4(table), x);
+    for (uint8_t at = 64; at; at = (uint8_t)(at + 64))
+        found = vqtbx4q_u8(found, vld1q_u8_x4(table + at), vsubq_u8(x, vdupq_n_u8(at)));
+    return (ivec)found;
+}
+#else
+ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
+{
+    const uint8x16_t x = (uint8x16_t)bytes;
+    uint8x8_t low = vdup_n_u8(0), high = low;
+    for (int at = 0; at < 256; at += 32) {
+        const uint8x8x4_t part = {{vld1_u8(table + at), vld1_u8(table + at + 8),
+                                   vld1_u8(table + at + 16), vld1_u8(table + at + 24)}};
+        const uint8x16_t index = vsubq_u8(x, vdupq_n_u8((uint8_t)at));
+        low = vtbx4_u8(low, part, vget_low_u8(index));
+        high = vtbx4_u8(high, part, vget_high_u8(index));
+    }
+    return (ivec)vcombine_u8(low, high);
+}
+#endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Template: what the convolutions of u8 and i8 have in common. See lanes.h and requant.h; the set's
-   file also defines narrow(a, b, to), which stores 2 LANES numbers as bytes. */
+   file also defines
+     narrow(a, b, to)             stores 2 LANES numbers as bytes
+     look_up_vector(table, x)     4 LANES bytes through a table of 256 */
 #ifndef ORK_KERNELS_BYTES_H
 #define ORK_KERNELS_BYTES_H
 
@@ -54,10 +56,21 @@ ALWAYS_INLINE int32_t load_word(const void *from)
     return word;
 }
 
-static inline void look_up(const uint8_t *table, uint8_t *bytes, int64_t count)
+/* to[i] = table[from[i]]; from may be to. */
+static inline void look_up(const uint8_t *table, const uint8_t *from, uint8_t *to, int64_t count)
 {
-    for (int64_t i = 0; table && i < count; i++)
-        bytes[i] = table[bytes[i]];
+    enum { BYTES = LANES * 4 };
+    ivec rest;
+    int64_t i = 0;
+    for (; i + BYTES <= count; i += BYTES)
+        ivec_store((int32_t *)(void *)(to + i),
+                   look_up_vector(table, ivec_load((const int32_t *)(const void *)(from + i))));
+    if (i == count)
+        return;
+    memset(&rest, 0, sizeof(rest));
+    memcpy(&rest, from + i, (size_t)(count - i));
+    rest = look_up_vector(table, rest);
+    memcpy(to + i, &rest, (size_t)(count - i));
 }
 
 /* 2 LANES accumulators at a time to bytes; constants repeat after `vectors` (even) of LANES. */
@@ -70,7 +83,8 @@ static inline void requantize_bytes(const ork_requant *r, const requant_lanes *c
         ivec high = requantize(r, &constants[v + 1], ivec_load(from + i + LANES));
         narrow(low, high, to + i);
     }
-    look_up(r->table, to, count);
+    if (r->table)
+        look_up(r->table, to, to, count);
 }
 
 static inline void store_tile_bytes(const ork_conv *conv, const requant_lanes *requant,

@@ -136,7 +136,6 @@ ALWAYS_INLINE void dw_pixel(const ork_conv *conv, const dw_layout *l, const char
         uint8_t bytes[BLOCK];
         dw_narrow(requantize(&conv->requant, &requant[0], sum[0]),
                   requantize(&conv->requant, &requant[1], sum[1]), bytes);
-        look_up(conv->requant.table, bytes, BLOCK);
         if (c + BLOCK <= conv->shape.out_c)
             memcpy(out + c, bytes, BLOCK);
         else
@@ -150,10 +149,12 @@ void ISA(ork_i8_depthwise_run)(const ork_conv *conv, const void *packed, const v
     const ork_conv_shape *s = &conv->shape;
     const dw_layout l = dw_layout_of(conv);
     const int16_t *taps[DW_MAX_TAPS + 1];
+    const bool gaps = s->out_stride != s->out_c;
+    const int64_t runs = gaps ? s->out_w : 1, length = gaps ? s->out_c : s->out_w * s->out_c;
     for (int64_t i = 0; i < l.slots; i++)
         ((int64_t *)scratch)[i] = -1;
     for (int64_t row = begin; row < end; row++) {
-        uint8_t *to = (uint8_t *)out + row * s->out_w * s->out_stride;
+        uint8_t *line = (uint8_t *)out + row * s->out_w * s->out_stride, *to = line;
         dw_find_taps(conv, &l, in, row, scratch, taps);
         for (int64_t x = 0; x < s->out_w; x++, to += s->out_stride) {
             int64_t at = x * s->stride_w * l.blocks * BLOCK;
@@ -162,5 +163,8 @@ void ISA(ork_i8_depthwise_run)(const ork_conv *conv, const void *packed, const v
             else
                 dw_pixel(conv, &l, packed, taps, at, l.pairs, to);
         }
+        for (int64_t i = 0; conv->requant.table && i < runs; i++)
+            look_up(conv->requant.table, line + i * s->out_stride, line + i * s->out_stride,
+                    length);
     }
 }

@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Template: max pooling, and sums and products of tensors. What is not here goes to the reference.
-   See lanes.h. */
+/* Template: tables, max pooling, and sums and products of tensors. What is not here goes to the
+   reference. See bytes.h. */
+#include "bytes.h"
+
+void ISA(ork_table8)(const ork_table_map *map, const uint8_t *table, const uint8_t *in,
+                     uint8_t *out, int64_t begin, int64_t end)
+{
+    const bool gaps = map->in_stride != map->length || map->out_stride != map->length;
+    const int64_t rows = gaps ? end - begin : 1;
+    const int64_t length = gaps ? map->length : map->length * (end - begin);
+    in += begin * map->in_stride;
+    out += begin * map->out_stride;
+    for (int64_t row = 0; row < rows; row++)
+        look_up(table, in + row * map->in_stride, out + row * map->out_stride, length);
+}
 
 #define DEFINE_MAX(name, type)                                                                     \
     static void max_##name(type *restrict best, const type *restrict from, int64_t count)          \
@@ -49,8 +62,8 @@ static void max_pixel(const ork_pooling *p, const char *image, int64_t y, int64_
         else
             max_part(p->dtype, out, from, p->channels);
     }
-    if (p->dtype != ORK_F32)
-        look_up(p->table, (uint8_t *)out, p->channels);
+    if (p->table && p->dtype != ORK_F32)
+        look_up(p->table, (uint8_t *)out, (uint8_t *)out, p->channels);
 }
 
 void ISA(ork_pooling)(const ork_pooling *p, const void *in, void *out, int64_t begin, int64_t end)

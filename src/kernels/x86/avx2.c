@@ -92,6 +92,36 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[1] = madd(sum[1], (ivec)_mm256_unpackhi_epi16(a, b), weights[1]);
 }
 
+/* Sixteen entries from `table` on by the low halves of the bytes, or the sixteen after them where
+   the bit tested is set. */
+ALWAYS_INLINE __m256i look_up_two(const uint8_t *table, __m256i low, __m256i bit4)
+{
+    const __m128i *part = (const __m128i *)(const void *)table;
+    __m256i first = _mm256_broadcastsi128_si256(_mm_loadu_si128(part));
+    __m256i second = _mm256_broadcastsi128_si256(_mm_loadu_si128(part + 1));
+    return _mm256_blendv_epi8(_mm256_shuffle_epi8(first, low), _mm256_shuffle_epi8(second, low),
+                              bit4);
+}
+
+ALWAYS_INLINE __m256i look_up_four(const uint8_t *table, __m256i low, __m256i bit4, __m256i bit5)
+{
+    return _mm256_blendv_epi8(look_up_two(table, low, bit4), look_up_two(table + 32, low, bit4),
+                              bit5);
+}
+
+/* Bits are tested where they stand highest in a byte. */
+ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
+{
+    const __m256i x = (__m256i)bytes, low = _mm256_and_si256(x, _mm256_set1_epi8(15));
+    const __m256i bit4 = _mm256_slli_epi16(x, 3), bit5 = _mm256_slli_epi16(x, 2);
+    const __m256i bit6 = _mm256_slli_epi16(x, 1);
+    __m256i lower = _mm256_blendv_epi8(look_up_four(table, low, bit4, bit5),
+                                       look_up_four(table + 64, low, bit4, bit5), bit6);
+    __m256i upper = _mm256_blendv_epi8(look_up_four(table + 128, low, bit4, bit5),
+                                       look_up_four(table + 192, low, bit4, bit5), bit6);
+    return (ivec)_mm256_blendv_epi8(lower, upper, x);
+}
+
 /* LANES int32 to LANES int64. */
 ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 {

@@ -89,3 +89,30 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[0] = madd(sum[0], (ivec)_mm512_unpacklo_epi16(a, b), weights[0]);
     sum[1] = madd(sum[1], (ivec)_mm512_unpackhi_epi16(a, b), weights[1]);
 }
+
+/* 64 entries from `table` on by the low 6 bits. */
+ALWAYS_INLINE __m512i look_up_four(const uint8_t *table, __m512i low, __mmask64 bit4,
+                                   __mmask64 bit5)
+{
+    __m512i part[4];
+    for (int i = 0; i < 4; i++)
+        part[i] = _mm512_broadcast_i32x4(
+            _mm_loadu_si128((const __m128i *)(const void *)(table + 16 * i)));
+    __m512i lower = _mm512_shuffle_epi8(part[0], low), upper = _mm512_shuffle_epi8(part[2], low);
+    lower = _mm512_mask_shuffle_epi8(lower, bit4, part[1], low);
+    upper = _mm512_mask_shuffle_epi8(upper, bit4, part[3], low);
+    return _mm512_mask_blend_epi8(bit5, lower, upper);
+}
+
+ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
+{
+    const __m512i x = (__m512i)bytes, low = _mm512_and_si512(x, _mm512_set1_epi8(15));
+    const __mmask64 bit4 = _mm512_test_epi8_mask(x, _mm512_set1_epi8(16));
+    const __mmask64 bit5 = _mm512_test_epi8_mask(x, _mm512_set1_epi8(32));
+    const __mmask64 bit6 = _mm512_test_epi8_mask(x, _mm512_set1_epi8(64));
+    __m512i lower = _mm512_mask_blend_epi8(bit6, look_up_four(table, low, bit4, bit5),
+                                           look_up_four(table + 64, low, bit4, bit5));
+    __m512i upper = _mm512_mask_blend_epi8(bit6, look_up_four(table + 128, low, bit4, bit5),
+                                           look_up_four(table + 192, low, bit4, bit5));
+    return (ivec)_mm512_mask_blend_epi8(_mm512_movepi8_mask(x), lower, upper);
+}
