@@ -78,6 +78,53 @@ static void check_table8(void)
     }
 }
 
+enum { COPY_BYTES = 4096 };
+
+/* Every element of a loop, one at a time. */
+static void copy_plainly(const ork_loop *loop, size_t size, const uint8_t *in, uint8_t *out)
+{
+    int64_t count = loop->dim[loop->rank - 1] * ork_loop_rows(loop);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t rest = i, from = 0, to = 0;
+        for (int d = loop->rank - 1; d >= 0; rest /= loop->dim[d--]) {
+            to += rest % loop->dim[d] * loop->stride[0][d];
+            from += rest % loop->dim[d] * loop->stride[1][d];
+        }
+        memcpy(out + to * (int64_t)size, in + from * (int64_t)size, size);
+    }
+}
+
+static void test_copy(void **state)
+{
+    (void)state;
+    for (int i = 0; i < case_count(CASES); i++) {
+        const size_t size = (size_t)1 << random_in(0, 3);
+        ork_loop loop = {.rank = (int)random_in(1, 4)};
+        int64_t at[2] = {1, 1};
+        for (int d = loop.rank - 1; d >= 0; d--) {
+            loop.dim[d] = random_in(1, d == loop.rank - 1 ? 24 : 3);
+            for (int k = 0; k < 2; k++) {
+                loop.stride[k][d] = at[k] * (random_in(0, 3) ? 1 : random_in(1, 2));
+                at[k] = loop.stride[k][d] * loop.dim[d];
+            }
+        }
+        if (at[0] * (int64_t)size > COPY_BYTES || at[1] * (int64_t)size > COPY_BYTES)
+            continue;
+        guarded in = guarded_new((size_t)at[1] * size, size), out, want;
+        out = guarded_new((size_t)at[0] * size, size);
+        want = guarded_new(out.size, size);
+        guarded_fill(&in, ORK_U8);
+        copy_plainly(&loop, size, in.data, want.data);
+        const int64_t rows = ork_loop_rows(&loop), middle = random_in(0, rows);
+        ork_copy_run(&loop, size, in.data, out.data, 0, middle);
+        ork_copy_run(&loop, size, in.data, out.data, middle, rows);
+        assert_memory_equal(out.data, want.data, want.size);
+        guarded_free(&in);
+        guarded_free(&out);
+        guarded_free(&want);
+    }
+}
+
 static ork_pooling random_pooling(ork_dtype dtype, const uint8_t *table)
 {
     ork_pooling p = {.is_max = random_in(0, 2) > 0, .dtype = dtype};
@@ -159,7 +206,7 @@ static ork_binary random_binary(int i)
         b.activation.op = ORK_UNARY_RELU;
     if (!(i & 2) && random_in(0, 2) == 0)
         b.clamp_min = q[2].zero_point;
-    int64_t rows = random_in(1, 5), length = random_in(1, 70);
+    int64_t rows = random_in(1, 5), length = random_in(1, 300);
     b.loop = (ork_loop){.rank = 2, .dim = {rows, length}};
     for (int k = 0; k < 3; k++) {
         b.loop.stride[k][0] = length + random_in(0, 3);
@@ -172,7 +219,7 @@ static void check_binary(void)
 {
     for (int i = 0; i < case_count(CASES); i++) {
         ork_binary binary = random_binary(i);
-        size_t size = ork_dtype_table[binary.dtype].size, bytes = 5 * 73 * size;
+        size_t size = ork_dtype_table[binary.dtype].size, bytes = 5 * 303 * size;
         guarded a = guarded_new(bytes, size), b = guarded_new(bytes, size);
         guarded want = guarded_new(bytes, size), got = guarded_new(bytes, size);
         guarded_fill(&a, binary.dtype);
@@ -216,10 +263,8 @@ static void test_binary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unary),
-        cmocka_unit_test(test_table8),
-        cmocka_unit_test(test_pooling),
-        cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_unary),   cmocka_unit_test(test_table8), cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_pooling), cmocka_unit_test(test_binary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

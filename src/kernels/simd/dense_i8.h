@@ -127,25 +127,36 @@ static void strip_i8(const ork_conv *conv, const i8_layout *l, const void *packe
     }
 }
 
+/* Lays out the windows of `pixels` output pixels from `at` on. */
+static void windows_i8(const ork_conv *conv, const i8_layout *l, const uint8_t *in, int64_t at,
+                       int64_t pixels, int16_t *to)
+{
+    const ork_conv_shape *s = &conv->shape;
+    const int64_t k = s->kernel_h * s->kernel_w * l->group_in, step = l->pairs * 2;
+    if (is_pointwise(s) && s->in_stride == l->group_in && k == step) {
+        widen(conv, to, in + at * step, pixels * step);
+        return;
+    }
+    window w = window_of(s, at);
+    for (int64_t p = 0; p < pixels; p++, window_next(s, &w), to += step) {
+        gather(conv, in, 1, &w, l->group_in, to, sizeof(*to), 0, widen);
+        if (k & 1)
+            to[k] = 0;
+    }
+}
+
 void ISA(ork_i8_dense_run)(const ork_conv *conv, const void *packed, const void *in_data,
                            void *out_data, int64_t begin, int64_t end, void *scratch)
 {
     const ork_conv_shape *s = &conv->shape;
     const i8_layout l = i8_layout_of(conv);
-    const int64_t k = s->kernel_h * s->kernel_w * l.group_in, last = end * s->out_w;
-    const uint8_t *in = in_data;
-    int16_t *a = scratch;
+    const int64_t last = end * s->out_w;
     for (int64_t at = begin * s->out_w; at < last; at += l.strip) {
-        int64_t pixels = ork_min64(l.strip, last - at);
+        const int64_t pixels = ork_min64(l.strip, last - at);
         for (int64_t group = 0; group < s->groups; group++) {
-            window w = window_of(s, at);
-            for (int64_t p = 0; p < pixels; p++, window_next(s, &w)) {
-                gather(conv, in + group * l.group_in, 1, &w, l.group_in, a + p * l.pairs * 2,
-                       sizeof(*a), 0, widen);
-                if (k & 1)
-                    a[p * l.pairs * 2 + k] = 0;
-            }
-            strip_i8(conv, &l, packed, group, a, pixels,
+            windows_i8(conv, &l, (const uint8_t *)in_data + group * l.group_in, at, pixels,
+                       scratch);
+            strip_i8(conv, &l, packed, group, scratch, pixels,
                      (uint8_t *)out_data + at * s->out_stride + group * l.group_out);
         }
     }

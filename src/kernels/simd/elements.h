@@ -86,7 +86,7 @@ void ISA(ork_pooling)(const ork_pooling *p, const void *in, void *out, int64_t b
 static void sum_row_u8(const ork_binary *binary, const requant_lanes *constants, const uint8_t *a,
                        const uint8_t *b, uint8_t *out, int64_t count)
 {
-    enum { PART = 2 * LANES };
+    enum { PART = 16 * LANES };
     ork_requant r = binary->requant;
     r.clamp_min = binary->clamp_min;
     r.clamp_max = binary->clamp_max;
@@ -98,7 +98,7 @@ static void sum_row_u8(const ork_binary *binary, const requant_lanes *constants,
         for (int64_t k = 0; k < part; k++)
             sums[k] = binary->a_weight * (a[i + k] - r.in_zero) +
                       binary->b_weight * (b[i + k] - r.in_zero) + binary->bias;
-        requantize_bytes(&r, constants, 2, sums, bytes, PART);
+        requantize_bytes(&r, constants, 2, sums, bytes, round_up(part, 2 * LANES));
         memcpy(out + i, bytes, (size_t)part);
     }
 }
