@@ -91,6 +91,25 @@ ALWAYS_INLINE void tile_i16(int64_t pairs, const int16_t *a, const int16_t *b, c
     }
 }
 
+/* Sums of `count` channels from `channel` on. The usual shifts are done here: half to even is one
+   more where what is cut off, and an odd result's own bit, exceed a half. */
+static void requantize_i16(const ork_requant *r, int64_t channel, const int64_t *sums, int16_t *out,
+                           int64_t count)
+{
+    if (r->rule != ORK_RULE_DFP || r->shift < 1 || r->shift > 62) {
+        for (int64_t i = 0; i < count; i++)
+            out[i] = (int16_t)ork_requant_one(r, ork_requant_multiplier(r, channel + i), sums[i]);
+        return;
+    }
+    const int64_t half = (int64_t)1 << (r->shift - 1), mask = 2 * half - 1;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t floored = sums[i] >> r->shift;
+        const int64_t value =
+            floored + ((sums[i] & mask) + (floored & 1) > half) + (int64_t)r->out_zero;
+        out[i] = (int16_t)ork_max64(r->clamp_min, ork_min64(r->clamp_max, value));
+    }
+}
+
 static void pixel_i16(const ork_conv *conv, const i16_layout *l, const void *packed, int64_t group,
                       const int16_t *a, int16_t *out)
 {
@@ -106,10 +125,8 @@ static void pixel_i16(const ork_conv *conv, const i16_layout *l, const void *pac
             tile_i16(l->pairs, a, b, bias, true, sums);
         else
             tile_i16(l->pairs, a, b, bias, false, sums);
-        for (int64_t o = first; o < ork_min64(first + LANES, l->group_out); o++)
-            out[o] = (int16_t)ork_requant_one(
-                &conv->requant, ork_requant_multiplier(&conv->requant, group * l->group_out + o),
-                sums[o - first]);
+        requantize_i16(&conv->requant, group * l->group_out + first, sums, out + first,
+                       ork_min64(LANES, l->group_out - first));
     }
 }
 

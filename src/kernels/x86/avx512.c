@@ -13,10 +13,9 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 
 #include "../simd/activation.h"
 #include "../simd/dense_f32.h"
+#include "../simd/dense_i16.h"
 #include "../simd/dense_i8.h"
 #include "../simd/depthwise_f32.h"
+#include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
 #include "../simd/elements.h"
-
-/* after dense_i8.h, whose helpers it uses */
-#include "../simd/dense_i16.h"
