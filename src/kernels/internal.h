@@ -85,6 +85,10 @@ void ork_requant_split(ork_rule rule, float multiplier, int64_t *mantissa, int *
 /* The weight of an integer average over `divisor` inputs, and for DFP its fraction bits. */
 int32_t ork_average_weight(ork_rule rule, int64_t divisor, int32_t *fraction);
 
+/* What an f32 average divides by: its window begins at input pixel (y, x) and `taps` of its pixels
+   lie inside the picture. */
+int64_t ork_average_divisor(const ork_pooling *pooling, int64_t y, int64_t x, int64_t taps);
+
 /* Multiplier of output channel c. */
 static inline float ork_requant_multiplier(const ork_requant *requant, int64_t c)
 {

@@ -131,7 +131,7 @@ static ork_pooling random_pooling(ork_dtype dtype, const uint8_t *table)
     p.batch = random_in(1, 2);
     p.in_h = random_in(1, 9);
     p.in_w = random_in(1, 9);
-    p.channels = random_in(1, 70);
+    p.channels = random_in(1, 140);
     p.kernel_h = random_in(1, 5);
     p.kernel_w = random_in(1, 5);
     p.stride_h = random_in(1, 3);
@@ -142,6 +142,8 @@ static ork_pooling random_pooling(ork_dtype dtype, const uint8_t *table)
     p.pad_left = p.pad_right = p.kernel_w / 2;
     p.out_h = (p.in_h + p.pad_top - 1) / p.stride_h + 1;
     p.out_w = (p.in_w + p.pad_left - 1) / p.stride_w + 1;
+    p.count_include_pad = random_in(0, 1);
+    p.divisor = random_in(0, 3) ? 0 : random_in(1, 30);
     p.in_stride = p.channels + random_in(0, 3);
     p.out_stride = p.channels + random_in(0, 3);
     ork_quant in = {.scheme = ORK_SCHEME_AFFINE, .scale = 0.02f, .zero_point = 7}, out = in;
@@ -151,7 +153,7 @@ static ork_pooling random_pooling(ork_dtype dtype, const uint8_t *table)
     p.out_quant = out;
     if (dtype != ORK_F32)
         p.requant = ork_average_requant(random_in(0, 1) ? ORK_FAMILY_PUMA : ORK_FAMILY_LION, dtype,
-                                        &in, &out, p.kernel_h * p.kernel_w);
+                                        &in, &out, p.divisor ? p.divisor : p.kernel_h * p.kernel_w);
     if (dtype == ORK_U8 || dtype == ORK_I8)
         p.table = random_in(0, 1) ? table : NULL;
     return p;

@@ -19,3 +19,4 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
 #include "../simd/elements.h"
+#include "../simd/pooling.h"
