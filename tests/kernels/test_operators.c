@@ -78,6 +78,86 @@ static void check_table8(void)
     }
 }
 
+static void check_convert(void)
+{
+    for (int i = 0; i < case_count(CASES); i++) {
+        ork_quant quant = {.scheme = ORK_SCHEME_AFFINE,
+                           .scale = random_in(0, 1) ? 0.25f : 0.02f + 0.01f * random_unit(),
+                           .zero_point = (int32_t)random_in(0, 255)};
+        ork_convert c = {.in_dtype = i & 1 ? ORK_F32 : ORK_U8,
+                         .out_dtype = i & 1 ? ORK_U8 : ORK_F32,
+                         .in_quant = i & 1 ? (ork_quant){0} : quant,
+                         .out_quant = i & 1 ? quant : (ork_quant){0},
+                         .rows = random_in(1, 4),
+                         .length = random_in(1, 150)};
+        const size_t in_size = i & 1 ? 4 : 1, out_size = i & 1 ? 1 : 4;
+        c.in_stride = c.length + random_in(0, 3);
+        c.out_stride = c.length + random_in(0, 3);
+        guarded in = guarded_new((size_t)(c.rows * c.in_stride) * in_size, in_size);
+        guarded got = guarded_new((size_t)(c.rows * c.out_stride) * out_size, out_size);
+        guarded want = guarded_new(got.size, out_size);
+        guarded_fill(&in, c.in_dtype);
+        for (size_t k = 0; i & 1 && k < in.size / 4; k++) {
+            static const float odd[] = {NAN, INFINITY, -INFINITY, 1e30f, -0.0f, 0.125f};
+            float *at = (float *)(void *)in.data + k;
+            *at = random_in(0, 9) ? rintf(*at * 64) / 8 : odd[random_in(0, 5)]; /* ties too */
+        }
+        ork_cpu_limit(0);
+        ork_convert_run(&c, in.data, want.data, 0, c.rows);
+        ork_cpu_limit(set_limit);
+        ork_convert_run(&c, in.data, got.data, 0, 1);
+        ork_convert_run(&c, in.data, got.data, 1, c.rows);
+        assert_memory_equal(got.data, want.data, want.size);
+        guarded_free(&in);
+        guarded_free(&got);
+        guarded_free(&want);
+    }
+}
+
+static void check_matmul(void)
+{
+    for (int i = 0; i < case_count(CASES); i++) {
+        ork_matmul m = {.batch_rank = 1, .batch_dim = {random_in(1, 3)}};
+        m.m = random_in(1, 5);
+        m.n = random_in(1, 140);
+        m.k = random_in(1, 40);
+        const bool turned_a = random_in(0, 3) == 0, turned_b = random_in(0, 1);
+        m.a_row_stride = turned_a ? 1 : m.k;
+        m.a_column_stride = turned_a ? m.m : 1;
+        m.b_row_stride = turned_b ? 1 : m.n;
+        m.b_column_stride = turned_b ? m.k : 1;
+        m.a_batch_stride[0] = m.m * m.k;
+        m.b_batch_stride[0] = random_in(0, 1) ? m.k * m.n : 0;
+        const int64_t rows = m.batch_dim[0] * m.m;
+        guarded a = guarded_new((size_t)(rows * m.k) * 4, 4);
+        guarded b = guarded_new((size_t)(m.batch_dim[0] * m.k * m.n) * 4, 4);
+        guarded bias = guarded_new((size_t)m.n * 4, 4);
+        guarded got = guarded_new((size_t)(rows * m.n) * 4, 4), want = guarded_new(got.size, 4);
+        guarded_fill(&a, ORK_F32);
+        guarded_fill(&b, ORK_F32);
+        guarded_fill(&bias, ORK_F32);
+        m.bias = random_in(0, 1) ? (const float *)(const void *)bias.data : NULL;
+        const float *left = (const float *)(const void *)a.data;
+        const float *right = (const float *)(const void *)b.data;
+        ork_cpu_limit(0);
+        ork_matmul_run(&m, left, right, (float *)(void *)want.data, 0, rows);
+        ork_cpu_limit(set_limit);
+        ork_matmul_run(&m, left, right, (float *)(void *)got.data, 0, 1);
+        ork_matmul_run(&m, left, right, (float *)(void *)got.data, 1, rows);
+        for (int64_t k = 0; k < rows * m.n; k++) {
+            float g = ((float *)(void *)got.data)[k], w = ((float *)(void *)want.data)[k];
+            if (!(fabsf(g - w) <= 2e-6f * 16 * (float)m.k)) /* inputs below 4 */
+                fail_msg("matmul %dx%dx%d: %.9g, not %.9g", (int)m.m, (int)m.n, (int)m.k, (double)g,
+                         (double)w);
+        }
+        guarded_free(&a);
+        guarded_free(&b);
+        guarded_free(&bias);
+        guarded_free(&got);
+        guarded_free(&want);
+    }
+}
+
 enum { COPY_BYTES = 4096 };
 
 /* Every element of a loop, one at a time. */
@@ -250,6 +330,18 @@ static void test_table8(void **state)
     with_each_set(check_table8);
 }
 
+static void test_convert(void **state)
+{
+    (void)state;
+    with_each_set(check_convert);
+}
+
+static void test_matmul(void **state)
+{
+    (void)state;
+    with_each_set(check_matmul);
+}
+
 static void test_pooling(void **state)
 {
     (void)state;
@@ -265,8 +357,10 @@ static void test_binary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unary),   cmocka_unit_test(test_table8), cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_unary),   cmocka_unit_test(test_table8),
+        cmocka_unit_test(test_convert), cmocka_unit_test(test_copy),
         cmocka_unit_test(test_pooling), cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_matmul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 }
 
 #include "../simd/activation.h"
+#include "../simd/convert.h"
 #include "../simd/dense_f32.h"
 #include "../simd/dense_i16.h"
 #include "../simd/dense_i8.h"
@@ -19,4 +20,5 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
 #include "../simd/elements.h"
+#include "../simd/matmul.h"
 #include "../simd/pooling.h"
