@@ -40,7 +40,7 @@ emulated() {
         -no-emul-boot -boot-load-size 4 -boot-info-table "$folder/disc" || return 1
     # Debian's emulator starts in its debugger, which is told to continue. It fails when it stops.
     echo c >"$folder/debugger"
-    (cd "$folder" && timeout 300 bochs -q -f "$root/tests/bare/bochsrc.txt" -rc debugger) \
+    (cd "$folder" && timeout 600 bochs -q -f "$root/tests/bare/bochsrc.txt" -rc debugger) \
         </dev/null >"$folder/output" 2>&1 || true
     sed -n '/^Next at t=0/,$p' "$folder/output"
     grep -qx 'exit 0' "$folder/output" && grep -q '^ok ' "$folder/output"

@@ -8,14 +8,14 @@
 
 #include "strip.h"
 
-static bool bytes_supported(const ork_conv *conv)
+static inline bool bytes_supported(const ork_conv *conv)
 {
     const ork_requant *r = &conv->requant;
     return r->in_zero >= -255 && r->in_zero <= 255 && requant_supported(r);
 }
 
 /* Weight of tap-and-channel k of output channel `channel` as it is; 0 from the end on. */
-static int32_t raw_weight(const ork_conv *conv, int64_t channel, int64_t k)
+static inline int32_t raw_weight(const ork_conv *conv, int64_t channel, int64_t k)
 {
     const ork_conv_shape *s = &conv->shape;
     const int64_t taps = s->kernel_h * s->kernel_w, group_in = s->in_c / s->groups;
