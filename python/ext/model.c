@@ -74,7 +74,7 @@ static PyObject *path_of(ork_py_model *self, PyObject *object, const char *place
 static bool fail_size(ork_py_model *self)
 {
     PyErr_Clear();
-    ork_py_fail(self->state, ORK_PY_INPUT_SIZE, "input_size_list", NULL,
+    ork_py_fail(self->state, ORK_PY_INPUT_SIZE, "input_size_list=...", NULL,
                 "write it as [[3, 416, 416]]: channels, height and width of each input",
                 "input_size_list must be a list of sizes, one for each input");
     return false;
@@ -138,9 +138,21 @@ typedef struct model_job {
     ork_build_options build;
 } model_job;
 
+/* Old scripts pass names that mean nothing here: they must go on working. */
 static bool work_load_pytorch(ork_py_model *self, const model_job *job)
 {
-    return ork_model_load_pytorch(self->model, job->path, &job->load);
+    ork_load_options options = job->load;
+    if (ork_model_load_pytorch(self->model, job->path, &options))
+        return true;
+    if (strcmp(ork_model_error(self->model)->id, "E0211") != 0)
+        return false;
+    options.output_count = 0;
+    if (!ork_model_load_pytorch(self->model, job->path, &options))
+        return false;
+    ork_py_on_log(self, ORK_LOG_WARNING,
+                  "load_pytorch(outputs=...) has no effect: the network has no tensors of these "
+                  "names; `ork info --graph` lists them");
+    return true;
 }
 
 static bool work_load_onnx(ork_py_model *self, const model_job *job)
@@ -215,8 +227,9 @@ static bool read_names(ork_py_model *self, PyObject *object, const char *place, 
     return false;
 }
 
+/* place: of the model among the arguments, for messages. */
 static PyObject *load_network(ork_py_model *self, PyObject *model, PyObject *size_list,
-                              PyObject *inputs, PyObject *outputs,
+                              PyObject *inputs, PyObject *outputs, const char *place,
                               bool (*function)(ork_py_model *, const model_job *))
 {
     model_job what = {.function = function, .load = ORK_OPTIONS_INIT(ork_load_options)};
@@ -226,7 +239,7 @@ static PyObject *load_network(ork_py_model *self, PyObject *model, PyObject *siz
     if (sizes &&
         read_names(self, inputs, "inputs", &input_owner, &input_names, &what.load.input_count) &&
         read_names(self, outputs, "outputs", &output_owner, &output_names, &what.load.output_count))
-        path = path_of(self, model, "model");
+        path = path_of(self, model, place);
     if (path) {
         what.path = PyBytes_AS_STRING(path);
         what.load.input_sizes = sizes;
@@ -250,7 +263,8 @@ static PyObject *load_pytorch(ork_py_model *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOO:load_pytorch", &model, &size_list, &outputs) ||
         !ork_py_config_check(self, "load_pytorch"))
         return NULL;
-    return load_network(self, model, size_list, Py_None, outputs, work_load_pytorch);
+    return load_network(self, model, size_list, Py_None, outputs, "load_pytorch(model=...)",
+                        work_load_pytorch);
 }
 
 /* load_onnx(model, inputs, input_size_list, outputs) */
@@ -260,7 +274,8 @@ static PyObject *load_onnx(ork_py_model *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOOO:load_onnx", &model, &inputs, &size_list, &outputs) ||
         !ork_py_config_check(self, "load_onnx"))
         return NULL;
-    return load_network(self, model, size_list, inputs, outputs, work_load_onnx);
+    return load_network(self, model, size_list, inputs, outputs, "load_onnx(model=...)",
+                        work_load_onnx);
 }
 
 /* load_rknn(path) */
@@ -281,14 +296,11 @@ static PyObject *load_rknn(ork_py_model *self, PyObject *args)
 
 static bool check_buildable(ork_py_model *self)
 {
-    if (self->stage == ORK_PY_LOADED || self->stage == ORK_PY_BUILT)
+    if (self->stage != ORK_PY_EMPTY)
         return ork_py_config_check(self, "build");
-    bool ready = self->stage == ORK_PY_LOADED_RKNN;
     ork_py_fail(self->state, ORK_PY_CALL_ORDER, "build()", ork_py_call_order,
-                ready ? "call init_runtime() next, or load the network with load_pytorch()"
-                      : "call load_pytorch() first, and check that it returns 0",
-                ready ? "build() needs a network; load_rknn() loaded a model that is built already"
-                      : "build() needs a network, and none is loaded");
+                "call load_pytorch() first, and check that it returns 0",
+                "build() needs a network, and none is loaded");
     return false;
 }
 

@@ -86,7 +86,9 @@ ork_value *ork_build_add(ork_build *build, ork_op op, const ork_attrs *attrs,
     if (!output) {
         if (ork_diag_error_id(build->diag) == ORK_ERR_NONE)
             ork_fail(build->diag, ORK_ERR_SHAPE, "%s cannot be computed", ork_op_table[op].name);
-        ork_where(build->diag, "%s", build->names->place(build));
+        bool named = *ork_diag_error(build->diag)->where != '\0'; /* the layer; not its place */
+        ork_where_more(build->diag, named ? " (%s)" : "%s",
+                       named ? build->names->scope(build) : build->names->place(build));
     } else if (build->graph->node_count > before) {
         output->producer->name = output->name;
         output->producer->scope = ork_arena_strdup(build->graph->arena, build->names->scope(build));

@@ -345,9 +345,9 @@ void ork_binary_run(const ork_binary *binary, const void *a, const void *b, void
 int64_t ork_binary_whole(ork_binary_op op, int64_t a, int64_t b, bool *known);
 
 /* Functions of numbers of any types without quantization: comparisons, logic, whole numbers,
-   casts. Computed in 64-bit integers where both inputs are whole numbers and the function has such
-   a form, else in binary64; stored as ork_element_set does: cut toward zero, saturated. For f32
-   alone ork_unary and ork_binary are faster. */
+   casts. Computed in 64-bit integers where the inputs are whole numbers and the function has such
+   a form, and stored wrapped around; else in binary64, stored as ork_element_set does: cut toward
+   zero, saturated. Inputs may be unaligned. For f32 alone ork_unary and ork_binary are faster. */
 typedef struct ork_elements {
     ork_loop loop;
     ork_dtype out_dtype, a_dtype, b_dtype;

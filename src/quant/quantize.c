@@ -36,6 +36,22 @@ static bool keeps_numbers(const ork_node *node)
            node->inputs[0]->kind != ORK_VALUE_CONSTANT;
 }
 
+/* Where only sigmoids look: beyond 6.3 they are 0 or 1 to within half a step of eight bits. The
+   vendor's quantizer gives such values no codes either. */
+static ork_range useful_range(const quantizer *q, const ork_value *value)
+{
+    const float limit = 6.3f;
+    ork_range range = q->ranges[value->id];
+    for (size_t i = 0; i < value->uses.count; i++)
+        if (value->uses.items[i].node->op != ORK_OP_SIGMOID)
+            return range;
+    if (value->uses.count == 0 || q->dtype == ORK_I16 || ork_graph_is_output(q->graph, value))
+        return range;
+    range.min = fmaxf(range.min, -limit);
+    range.max = fminf(range.max, limit);
+    return range;
+}
+
 static ork_quant quant_of(const quantizer *q, const ork_value *value)
 {
     const ork_node *node = value->producer;
@@ -43,7 +59,7 @@ static ork_quant quant_of(const quantizer *q, const ork_value *value)
         return q->quants[node->inputs[0]->id];
     if (node && ork_op_table[node->op].numbers == ORK_NUMBERS_UNIT)
         return ork_quant_of_range(q->dtype, (ork_range){0, 1, true});
-    return ork_quant_of_range(q->dtype, q->ranges[value->id]);
+    return ork_quant_of_range(q->dtype, useful_range(q, value));
 }
 
 /* A relu or clip after a convolution or sum is its clamp: both use the range behind it, and no code

@@ -463,6 +463,42 @@ static void test_arena_is_shared(void **state)
     stop(&r);
 }
 
+/* A long network whose values are needed again after any time: what lies in their memory by then
+   would show. */
+static void test_long_lives(void **state)
+{
+    (void)state;
+    enum { NODES = 700, LENGTH = 16 };
+    static float expected[NODES][LENGTH];
+    ork_str text = {0};
+    uint32_t random = 1;
+    ork_str_printf(&text, "graph \"long\" canon { input %%0 \"v0\" f32[16]\n");
+    for (int k = 0; k < LENGTH; k++)
+        expected[0][k] = (float)(k + 1);
+    for (int i = 1; i < NODES; i++) {
+        random = random * 1664525u + 1013904223u;
+        int back = (int)(random >> 8) % (i % 7 ? 3 : i) + 1, other = i >= back ? i - back : 0;
+        bool less = expected[i - 1][0] > 0;
+        ork_str_printf(&text, "%%%d \"v%d\" f32[16] = %s(%%%d, %%%d)\n", i, i, less ? "sub" : "add",
+                       other, i - 1);
+        for (int k = 0; k < LENGTH; k++)
+            expected[i][k] = expected[other][k] + (less ? -1.0f : 1.0f) * expected[i - 1][k];
+    }
+    ork_str_printf(&text, "output %%%d output %%1 output %%350 }", NODES - 1);
+    run r = start(text.text, false, 1);
+    ork_feed feed = {
+        .data = expected[0], .dtype = ORK_F32, .shape = ork_shape_of(1, (int64_t[]){LENGTH})};
+    ork_runner_set_input(r.runner, 0, &feed);
+    ork_runner_run(r.runner);
+    assert_memory_equal(ork_runner_output(r.runner, 0), expected[NODES - 1], sizeof(expected[0]));
+    assert_memory_equal(ork_runner_output(r.runner, 1), expected[1], sizeof(expected[0]));
+    assert_memory_equal(ork_runner_output(r.runner, 2), expected[350], sizeof(expected[0]));
+    assert_true(ork_plan_arena_bytes(r.plan) < NODES * 64 / 4);
+    assert_true(ork_plan_live_bytes(r.plan) <= ork_plan_arena_bytes(r.plan));
+    ork_str_free(&text);
+    stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +513,7 @@ int main(void)
         cmocka_unit_test(test_movements_requantize),
         cmocka_unit_test(test_what_cannot_run_says_so),
         cmocka_unit_test(test_arena_is_shared),
+        cmocka_unit_test(test_long_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

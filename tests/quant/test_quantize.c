@@ -124,6 +124,43 @@ static void test_fixed_point_rewrite(void **state)
     ork_diag_free(diag);
 }
 
+/* Only sigmoids look at these numbers: codes beyond +-6.3 would be of no use. */
+static void check_sigmoid_range(const char *rest, ork_dtype dtype, ork_range range, double step)
+{
+    static const char head[] =
+        "graph \"n\" canon { input %0 \"x\" f32[1x2x4x4]\n"
+        "const %1 \"w\" f32[2x2x1x1] [-1 2 0.5 0.25]\n"
+        "%2 \"conv\" f32[1x2x4x4] = conv2d(%0, %1) stride [1 1] dilation [1 1] groups 1\n"
+        "%3 \"s\" f32[1x2x4x4] = sigmoid(%2)\n";
+    ork_diag *diag = ork_diag_new();
+    ork_str text = {0};
+    ork_str_printf(&text, "%s%s", head, rest);
+    ork_graph *graph = ork_graph_parse(diag, text.text, text.length);
+    assert_non_null(graph);
+    ork_range ranges[8];
+    for (size_t i = 0; i < ORK_COUNT(ranges); i++)
+        ranges[i] = (ork_range){-1, 1, true};
+    ranges[2] = range;
+    assert_true(ork_quantize(diag, graph, dtype, ranges));
+    assert_float_equal(ork_quant_step(&type_of(graph, "conv")->quant), step, 1e-9);
+    ork_graph_free(graph);
+    ork_str_free(&text);
+    ork_diag_free(diag);
+}
+
+static void test_sigmoid_range(void **state)
+{
+    (void)state;
+    const ork_range wide = {-100, 20, true}, narrow = {-2, 100, true};
+    check_sigmoid_range("output %3 }", ORK_U8, wide, 12.6 / 255);
+    check_sigmoid_range("output %3 }", ORK_U8, narrow, 8.3 / 255);
+    check_sigmoid_range("output %3 }", ORK_I8, wide, 1.0 / 16);
+    check_sigmoid_range("output %3 }", ORK_I16, wide, 1.0 / 256); /* finer than 6.3 shows */
+    check_sigmoid_range("output %3 output %2 }", ORK_U8, wide, 120.0 / 255); /* seen by the user */
+    check_sigmoid_range("%4 \"r\" f32[1x2x4x4] = tanh(%2) output %3 output %4 }", ORK_U8, wide,
+                        120.0 / 255);
+}
+
 /* ---- every operator ---- */
 
 static ork_graph *every_operator(ork_diag *diag)
@@ -223,11 +260,9 @@ static void test_every_operator_quantizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_affine_ranges),
-        cmocka_unit_test(test_fixed_point_ranges),
-        cmocka_unit_test(test_u8_rewrite),
-        cmocka_unit_test(test_fixed_point_rewrite),
-        cmocka_unit_test(test_every_operator_quantizes),
+        cmocka_unit_test(test_affine_ranges),       cmocka_unit_test(test_fixed_point_ranges),
+        cmocka_unit_test(test_u8_rewrite),          cmocka_unit_test(test_sigmoid_range),
+        cmocka_unit_test(test_fixed_point_rewrite), cmocka_unit_test(test_every_operator_quantizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

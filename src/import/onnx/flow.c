@@ -54,7 +54,7 @@ static const char *place_name(const ork_build *build)
     const ork_onnx_node *node = node_of(build);
     if (!node)
         return "the model";
-    return ork_arena_printf(build->arena, "%s (%s)", layer_name(node), node->op);
+    return ork_arena_printf(build->arena, "layer '%s' (%s)", layer_name(node), node->op);
 }
 
 const ork_build_names ork_onnx_names = {node_name, scope_name, place_name, op_name};
@@ -264,7 +264,7 @@ ork_value *ork_onnx_value(ork_onnx *onnx, ork_onnx_frame *frame, const char *nam
         if (top->next_input < top->node->inputs.count) {
             const char *input = top->node->inputs.items[top->next_input++];
             if (*input && !demand(onnx, &stack, top->frame, input)) {
-                ork_where(onnx->diag, "%s (%s)", layer_name(top->node), top->node->op);
+                ork_where(onnx->diag, "layer '%s' (%s)", layer_name(top->node), top->node->op);
                 return NULL;
             }
             continue;

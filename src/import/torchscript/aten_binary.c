@@ -61,28 +61,6 @@ ORK_TS_HANDLER(addc)
     return y ? ork_ts_binary(ts, ORK_OP_ADD, arg[0], y, false) : NULL;
 }
 
-static bool is_bool(const ork_ts_value *value)
-{
-    return value->kind == ORK_TS_BOOL ||
-           (value->kind == ORK_TS_TENSOR && value->tensor.value->type.dtype == ORK_BOOL);
-}
-
-/* On truth values, "and" and "or" bit by bit are the logical ones; xor is "differs". */
-ORK_TS_HANDLER(bitwise)
-{
-    if (!is_bool(arg[0]) || !is_bool(arg[1]))
-        return ork_build_unsupported(ts->build, "bits of integers");
-    return ork_ts_binary(ts, (ork_op)param, arg[0], arg[1], false);
-}
-
-ORK_TS_HANDLER(bitwise_not)
-{
-    if (!is_bool(arg[0]))
-        return ork_build_unsupported(ts->build, "bits of integers");
-    ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    return x ? ork_ts_tensor(ts, ork_build_add1(ts->build, ORK_OP_LOGICAL_NOT, NULL, x)) : NULL;
-}
-
 static ork_ts_value *unary(ork_ts *ts, ork_op op, ork_ts_value *x)
 {
     ork_value *value = x ? ork_ts_arg_float(ts, x) : NULL;

@@ -114,6 +114,27 @@ ORK_TS_HANDLER(adaptive_avg_pool)
                          ork_build_from_picture(ts->build, y, param, ork_ts_shape(arg[0]).rank));
 }
 
+/* Along one axis: the greatest of each of `size` windows. */
+static ork_value *uneven_maxima(ork_ts *ts, ork_value *x, int axis, int64_t size)
+{
+    enum { MAX_WINDOWS = 4096 };
+    int64_t in = x->type.shape.dim[axis];
+    if (size < 1 || size > MAX_WINDOWS || in < 1 || ts->steps_left < (size_t)size)
+        return ork_build_bad_shape(ts->build, "%lld windows", (long long)size);
+    ts->steps_left -= (size_t)size;
+    ork_value **parts = ORK_NEW_ARRAY(ts->arena, ork_value *, (size_t)size);
+    ork_ints axes = {1, {axis}};
+    for (int64_t i = 0; i < size; i++) {
+        int64_t end = ((i + 1) * in + size - 1) / size;
+        ork_value *window = ork_build_slice(ts->build, x, axis, i * in / size, end, 1);
+        parts[i] =
+            window ? ork_build_reduce(ts->build, ORK_OP_REDUCE_MAX, window, &axes, true) : NULL;
+        if (!parts[i])
+            return NULL;
+    }
+    return ork_build_concat(ts->build, parts, (int)size, axis);
+}
+
 ORK_TS_HANDLER(adaptive_max_pool)
 {
     int64_t size[2];
@@ -121,11 +142,14 @@ ORK_TS_HANDLER(adaptive_max_pool)
     x = ork_build_to_picture(ts->build, x, param);
     if (!x || !adaptive_size(ts, arg[1], param, size))
         return NULL;
-    if (!divides(&x->type.shape, size))
-        return ork_build_unsupported(ts->build,
-                                     "an output size that does not divide the input's size");
-    ork_attrs attrs = even_windows(&x->type.shape, size);
-    ork_value *y = ork_build_add1(ts->build, ORK_OP_MAX_POOL2D, &attrs, x);
+    ork_value *y = x;
+    if (divides(&x->type.shape, size)) {
+        ork_attrs attrs = even_windows(&x->type.shape, size);
+        y = ork_build_add1(ts->build, ORK_OP_MAX_POOL2D, &attrs, x);
+    } else {
+        for (int i = 0; y && i < 2; i++)
+            y = uneven_maxima(ts, y, 2 + i, size[i]);
+    }
     y = ork_build_from_picture(ts->build, y, param, ork_ts_shape(arg[0]).rank);
     return with_indices(ts, ork_ts_tensor(ts, y));
 }

@@ -41,15 +41,21 @@ const ork_binary_info ork_binary_table[ORK_BINARY_COUNT] = {
 #undef ORK_BINARY
 };
 
+/* Scales of 0 or no number, which no quantizer gives, count as 0. */
+static int32_t whole(double value)
+{
+    return ork_saturate_even(value, -INT32_MAX, INT32_MAX, 0);
+}
+
 /* The chips' sum: a convolution of both inputs with 8-bit weights, both less a's zero point, what
    is wrong with b's then put right in the bias. */
 static void make_add(ork_binary *binary, double a, double b)
 {
     double big = a > b ? a : b;
-    binary->a_weight = (int32_t)rint(255 * a / big);
-    binary->b_weight = (int32_t)rint(255 * b / big);
-    int32_t zeros = binary->a_quant.zero_point - binary->b_quant.zero_point;
-    binary->bias = (int32_t)rint(zeros * 255.0 * b / big);
+    binary->a_weight = whole(255 * a / big);
+    binary->b_weight = whole(255 * b / big);
+    double zeros = (double)binary->a_quant.zero_point - binary->b_quant.zero_point;
+    binary->bias = whole(zeros * 255.0 * b / big);
     binary->requant.multiplier = (float)big / 255.0f / binary->out_quant.scale;
 }
 
@@ -57,10 +63,10 @@ static void make_add(ork_binary *binary, double a, double b)
 static void make_sub(ork_binary *binary, double a, double b)
 {
     double sum = a + b;
-    binary->a_weight = (int32_t)ceil(255 * a / sum - 0.5);
-    binary->b_weight = -(int32_t)ceil(255 * b / sum - 0.5);
-    int32_t zeros = binary->a_quant.zero_point - binary->b_quant.zero_point;
-    binary->bias = -(int32_t)rint(zeros * 255.0 * b / sum);
+    binary->a_weight = whole(ceil(255 * a / sum - 0.5));
+    binary->b_weight = -whole(ceil(255 * b / sum - 0.5));
+    double zeros = (double)binary->a_quant.zero_point - binary->b_quant.zero_point;
+    binary->bias = -whole(zeros * 255.0 * b / sum);
     binary->requant.multiplier = (float)sum / 255.0f / binary->out_quant.scale;
 }
 

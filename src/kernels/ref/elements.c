@@ -66,12 +66,28 @@ static bool is_whole(ork_dtype dtype)
     return !ork_dtype_table[dtype].is_float;
 }
 
+/* Wraps around, as C and the frameworks do; binary64 would lose bits. */
 static void store_whole(ork_dtype dtype, void *out, int64_t at, int64_t value)
 {
-    if (dtype == ORK_I64) /* binary64 would lose bits */
-        memcpy((char *)out + at * 8, &value, 8);
-    else
+    switch (dtype) {
+    case ORK_U8:
+        ((uint8_t *)out)[at] = (uint8_t)value;
+        return;
+    case ORK_I8:
+        ((int8_t *)out)[at] = (int8_t)(uint8_t)value;
+        return;
+    case ORK_I16:
+        ((int16_t *)out)[at] = (int16_t)(uint16_t)value;
+        return;
+    case ORK_I32:
+        ((int32_t *)out)[at] = (int32_t)(uint32_t)value;
+        return;
+    case ORK_I64:
+        ((int64_t *)out)[at] = value;
+        return;
+    default: /* truth, floats */
         ork_element_set(dtype, out, at, (double)value);
+    }
 }
 
 static void apply_one(const ork_elements *e, const void *a, void *out,
