@@ -405,7 +405,7 @@ picture picture_of(ork_arena *arena, const ork_graph *graph)
 double row_height(row_kind kind)
 {
     static const double heights[] = {
-        [ROW_TITLE] = 20, [ROW_NAME] = 18, [ROW_DETAIL] = 15, [ROW_TYPE] = 17};
+        [ROW_TITLE] = 20, [ROW_NAME] = 18, [ROW_DETAIL] = 15, [ROW_TYPE] = 19};
     return heights[kind];
 }
 

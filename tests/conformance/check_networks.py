@@ -27,16 +27,17 @@ NETWORKS = [
     (SHARED / 'yolox_nano/yolox_nano_416.onnx', None, 'rv1126',
      'YOLOX-nano as its authors export it. Boxes and scores end in one tensor: with one scale for both '
      'the scores are lost, and the chip is to be left before the concatenations.'),
-    (SHARED / 'onnx/face_rfb320.onnx', None, 'rk1808',
-     'A face detector with its decoding of boxes inside.'),
-    ('resnet50', '3x224x224', 'rk1808', 'The pooling after the stem is padded.'),
+    (SHARED / 'onnx/face_rfb320_nopost.onnx', None, 'rk1808',
+     'A face detector that ends in maps, as it should.'),
+    ('resnet50', '3x224x224', 'rk1808', 'All of it runs; only the pooling of the stem is padded.'),
     ('mobilenet_v2', '3x224x224', 'rv1126', 'Depthwise layers, and ReLU6, which is no trouble.'),
     ('mobilenet_v3_large', '3x224x224', 'rk1808', 'Activations that cost a pass over the data.'),
     ('efficientnet_b0', '3x224x224', 'rk1808', 'Both together.'),
     ('shufflenet_v2_x1_0', '3x224x224', 'rk1808',
      'Channels are shuffled through a tensor of five axes, which the chip does not know.'),
-    ('densenet121', '3x224x224', 'rk1808', 'Nothing is wrong but the pooling of its stem.'),
-    ('squeezenet1_1', '3x224x224', 'rk1808', 'Poolings with ceil_mode, which are not free.'),
+    ('densenet121', '3x224x224', 'rk1808', 'Batch norms that stand before an activation cannot go into a convolution: each becomes a '
+     'depthwise layer.'),
+    ('squeezenet1_1', '3x224x224', 'rk1808', 'Poolings of the right kind that follow no convolution, or a large picture.'),
     ('swin_t', '3x224x224', 'rk1808', 'A vision transformer: only its first layers can run on the chip.'),
 ]
 
