@@ -11,7 +11,7 @@ typedef struct parser {
     ork_graph *graph;
     const char *at, *end;
     int line;
-    ork_map *values; /* "%7" -> value */
+    ork_map *values;  /* "%7" -> value */
     size_t generated; /* bytes of constants that the text does not spell out */
     bool failed;
 } parser;
