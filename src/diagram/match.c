@@ -131,8 +131,11 @@ static match_side side_of(ork_arena *arena, const ork_graph *graph)
 
 /* ---- pairs by equal numbers --------------------------------------------------------------- */
 
+/* Numbers that are equal by chance must never pair layers whose attributes differ in kind. */
 static void pair(match *m, int first, int second)
 {
+    if (m->sides[0].nodes[first]->op != m->sides[1].nodes[second]->op)
+        return;
     m->sides[0].partner[first] = second;
     m->sides[1].partner[second] = first;
 }
@@ -266,10 +269,10 @@ static fit fit_of(const match *m, int first, int second)
     const match_side *a = &m->sides[0], *b = &m->sides[1];
     if (first < 0 || second < 0 || a->partner[first] >= 0 || b->partner[second] >= 0)
         return FIT_NOT;
-    if (a->both[first] == b->both[second])
-        return FIT_WHOLE;
     if (a->nodes[first]->op != b->nodes[second]->op)
         return FIT_NOT;
+    if (a->both[first] == b->both[second])
+        return FIT_WHOLE;
     if (!same_weights(a->nodes[first], b->nodes[second]))
         return FIT_OPERATOR;
     return a->label[first] == b->label[second] ? FIT_LAYER : FIT_WEIGHTS;

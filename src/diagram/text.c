@@ -131,8 +131,8 @@ static void put_line(const rails *r, int box, const char *missing, int name_widt
     const char *quant = quant_text(arena, &b->value->type);
     put_padded(out, shorten(arena, operators(arena, b), OPERATOR_WIDTH), OPERATOR_WIDTH + 2);
     put_padded(out, shorten(arena, name, name_width), name_width + 2);
-    ork_str_printf(out, "%s%s%s%s\n", type_text(arena, &b->value->type), *quant ? "  " : "", quant,
-                   missing);
+    put_padded(out, type_text(arena, &b->value->type), *quant ? 22 : 0);
+    ork_str_printf(out, "%s%s%s\n", *quant ? "  " : "", quant, missing);
 }
 
 static void leave(rails *r, int own, int box)
