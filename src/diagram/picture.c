@@ -207,7 +207,8 @@ const char *node_attributes(ork_arena *arena, const ork_node *node)
 
 typedef struct maker {
     picture *p;
-    int *box_of; /* by value id: the box it comes out of, -1 for none */
+    int *box_of;     /* by value id: the box it comes out of, -1 for none */
+    bool *is_output; /* by value id */
 } maker;
 
 static void add_row(maker *m, picture_box *box, row_kind kind, int colour, const char *left,
@@ -300,8 +301,11 @@ static void add_end(maker *m, const ork_value *value, bool is_output, const ork_
 /* What follows in the same box: an activation, or a change of type, of what nothing else uses. */
 static const ork_node *follower(const maker *m, const ork_node *node)
 {
-    const ork_node *next = ork_value_single_user(m->p->graph, node->output);
-    if (!next || next->inputs[0] != node->output)
+    const ork_value *value = node->output;
+    if (value->uses.count != 1 || m->is_output[value->id])
+        return NULL;
+    const ork_node *next = value->uses.items[0].node;
+    if (next->inputs[0] != value)
         return NULL;
     for (int i = 1; i < next->input_count; i++)
         if (next->inputs[i] && next->inputs[i]->kind != ORK_VALUE_CONSTANT)
@@ -386,7 +390,10 @@ static void add_links(maker *m)
 picture picture_of(ork_arena *arena, const ork_graph *graph)
 {
     picture p = {.arena = arena, .graph = graph};
-    maker m = {&p, ORK_NEW_ARRAY(arena, int, graph->values.count + 1)};
+    maker m = {&p, ORK_NEW_ARRAY(arena, int, graph->values.count + 1),
+               ORK_NEW_ARRAY(arena, bool, graph->values.count + 1)};
+    for (size_t i = 0; i < graph->outputs.count; i++)
+        m.is_output[graph->outputs.items[i]->id] = true;
     for (size_t i = 0; i < graph->values.count; i++)
         m.box_of[i] = -1;
     for (size_t i = 0; i < graph->inputs.count; i++)
