@@ -107,6 +107,8 @@ void ork_cli_warn(ork_cli *cli, const char *format, ...) ORK_CLI_PRINTF(2, 3);
 void ork_cli_say(ork_cli *cli, const char *format, ...) ORK_CLI_PRINTF(2, 3);
 /* "1.4 MB" */
 char *ork_cli_bytes(size_t bytes);
+/* "544 million" */
+char *ork_cli_count(int64_t count);
 
 /* Callbacks for ork_model_set_log and ork_model_set_progress; user is the ork_cli. */
 void ork_cli_log(void *user, ork_log_level level, const char *text);
@@ -152,7 +154,7 @@ void ork_cli_json_splice(ork_cli_json *json, const char *key, ork_cli_json *othe
 
 /* Options of all verbs that load a model: the first field of their values. */
 typedef struct ork_cli_model_values {
-    ork_cli_list input_sizes, config;
+    ork_cli_list input_sizes, inputs, outputs, config;
     const char *mean, *std, *reorder;
 } ork_cli_model_values;
 
@@ -165,6 +167,22 @@ typedef struct ork_cli_model_values {
      offsetof(ork_cli_model_values, input_sizes),                                                  \
      0,                                                                                            \
      0},                                                                                           \
+        {"input-tensor",                                                                           \
+         0,                                                                                        \
+         ORK_CLI_LIST,                                                                             \
+         "NAME",                                                                                   \
+         "take the network from this tensor on; again for more",                                   \
+         offsetof(ork_cli_model_values, inputs),                                                   \
+         0,                                                                                        \
+         0},                                                                                       \
+        {"output-tensor",                                                                          \
+         0,                                                                                        \
+         ORK_CLI_LIST,                                                                             \
+         "NAME",                                                                                   \
+         "end the network with this tensor; again for more",                                       \
+         offsetof(ork_cli_model_values, outputs),                                                  \
+         0,                                                                                        \
+         0},                                                                                       \
         {"mean",                                                                                   \
          0,                                                                                        \
          ORK_CLI_TEXT,                                                                             \

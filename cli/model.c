@@ -111,7 +111,14 @@ int ork_cli_load(ork_cli *cli, ork_model *model, const char *path,
         if (!parse_size(values->input_sizes.items[i], &sizes[i]))
             return ork_cli_fail(cli, "E0004", NULL, NULL, "write --input-size 3x416x416",
                                 "--input-size does not take '%s'", values->input_sizes.items[i]);
-    if (!ork_model_load(model, path, sizes, count))
+    ork_load_options load = ORK_OPTIONS_INIT(ork_load_options);
+    load.input_sizes = sizes;
+    load.input_size_count = count;
+    load.inputs = values->inputs.items;
+    load.input_count = values->inputs.count;
+    load.outputs = values->outputs.items;
+    load.output_count = values->outputs.count;
+    if (!ork_model_load(model, path, &load))
         return load_failed(cli, model, count > 0);
     ork_model_info info;
     if (!to_run || !ork_model_get_info(model, &info) || strcmp(info.format, "rknn") == 0)

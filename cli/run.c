@@ -53,17 +53,37 @@ static void free_sample(sample_data *sample)
 
 /* ---- reading inputs ---- */
 
-static int read_array(const runner *run, const char *path, sample_data *sample, ork_input *input)
+/* Whether the array has the sizes of the network's input, whose axes are N C H W; or, with
+   channels_last, has them as N H W C. */
+static bool has_sizes(const ork_array *array, const ork_tensor_info *info, bool channels_last)
+{
+    static const int orders[2][4] = {{0, 1, 2, 3}, {0, 2, 3, 1}};
+    bool same = array->rank == 4 && info->rank == 4;
+    for (int i = 0; same && i < 4; i++)
+        same = array->dims[i] == info->dims[orders[channels_last][i]];
+    return same;
+}
+
+/* Numpy users keep pictures with their channels last: so where both orders fit, and where neither
+   does, 1, 3 or 4 of something on the last axis are channels. */
+static ork_format format_of(const ork_array *array, const ork_tensor_info *info)
+{
+    bool first = has_sizes(array, info, false), last = has_sizes(array, info, true);
+    if (first != last)
+        return first ? ORK_NCHW : ORK_NHWC;
+    int64_t count = array->rank >= 3 ? array->dims[array->rank - 1] : 0;
+    return count == 1 || count == 3 || count == 4 ? ORK_NHWC : ORK_NCHW;
+}
+
+static int read_array(const runner *run, const char *path, const ork_tensor_info *info,
+                      sample_data *sample, ork_input *input)
 {
     if (!ork_array_read_npy(run->model, path, &sample->array))
         return ork_cli_model_failed(run->cli, run->model);
     const ork_array *array = &sample->array;
-    int64_t last = array->rank ? array->dims[array->rank - 1] : 0;
-    /* As numpy users keep them: pictures have their channels last. */
-    bool channels_last = last == 1 || last == 3 || last == 4;
     *input = (ork_input){.data = array->data,
                          .dtype = array->dtype,
-                         .format = array->rank >= 3 && channels_last ? ORK_NHWC : ORK_NCHW,
+                         .format = format_of(array, info),
                          .rank = array->rank};
     memcpy(input->dims, array->dims, sizeof(input->dims));
     return 0;
@@ -97,7 +117,7 @@ static int read_input(const runner *run, int index, const char *path, sample_dat
     ork_tensor_info info;
     if (!ork_model_input_info(run->model, index, &info))
         return ork_cli_model_failed(run->cli, run->model);
-    int code = ork_cli_ends_with(path, ".npy") ? read_array(run, path, sample, input)
+    int code = ork_cli_ends_with(path, ".npy") ? read_array(run, path, &info, sample, input)
                                                : read_picture(run, path, &info, sample, input);
     input->pass_through = run->options->pass_through;
     return code;

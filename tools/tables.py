@@ -64,19 +64,41 @@ def attribute(call_of):
     return '`%s` (%s)' % (call_of[3], call_of[2].lower())
 
 
+OPERATORS_HEAD = """\
+Written by `./dev docs` from `src/graph/ops.def`, the one list of operators. Every operator has one
+output; tensors of pictures are NCHW. An input with `?` may be left out. All of them run on a PC, in
+float and, where the next paragraph says so, quantized; [numerics.md](numerics.md) says which bits
+come out.
+
+"Quantized" tells what the quantizer makes of a value that the operator computes. *own*: integers of
+the value's own range. *kept*: integers with the scale of the first input, whose elements are moved
+(linear resizing has its own range). *unit*: integers for 0 to 1. *float*: the chips have no such
+operation, so it computes floats, and conversions stand before and behind it where its neighbours are
+quantized. The same holds for convolutions and linear layers whose weights or bias the network
+computes.
+
+Values need not be real numbers: comparisons, logic, casts, functions of one and two elements,
+reductions, `where`, `gather` and data movement also work on truth values and whole numbers, in 64
+bits or in binary64, and are never quantized then. Convolution, pooling, normalization, resizing and
+products work on floats and quantized numbers only. Where a graph asks for more, error E0003 says so:
+norms and products with quantized inputs, a function of elements whose quantized inputs and output
+are of different types, a convolution between two kinds of quantization. Neither the importer nor
+the quantizer makes such graphs.
+"""
+
+
 def operators():
     yield '# Operators\n'
-    yield ('Written by `./dev docs` from `src/graph/ops.def`, the one list of operators. Every '
-           'operator has one\noutput; tensors of pictures are NCHW. An input with `?` may be left '
-           'out.\n')
+    yield OPERATORS_HEAD
     for kind, value in rows('src/graph/ops.def', 'ORK_OP'):
         if kind == 'section':
             yield '## %s\n' % (value[0].upper() + value[1:])
-            yield '| Operator | Inputs | Meaning | Attributes |\n|---|---|---|---|'
+            yield '| Operator | Inputs | Meaning | Quantized | Attributes |\n|---|---|---|---|---|'
         else:
-            attributes = value[8] if isinstance(value[8], list) else []
-            yield '| `%s` | %s | %s | %s |' % (
-                value[1], cell(value[6]), cell(value[7]), ', '.join(map(attribute, attributes)))
+            attributes = value[9] if isinstance(value[9], list) else []
+            yield '| `%s` | %s | %s | %s | %s |' % (
+                value[1], cell(value[7]), cell(value[8]), value[5].lower(),
+                ', '.join(map(attribute, attributes)))
 
 
 def errors():

@@ -74,14 +74,27 @@ typedef struct ork_input_size {
     int64_t dims[8];
 } ork_input_size;
 
-/* A TorchScript file from torch.jit.trace. Sizes may be absent (count 0) when the file records
-   them. */
-ORK_API bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_size *sizes,
-                                    int count);
+/* What a file does not say, or what is to be taken otherwise; zero, or NULL for all of it, is fine.
+   Set with ORK_OPTIONS_INIT. */
+typedef struct ork_load_options {
+    size_t size;
+    const ork_input_size *input_sizes; /* in the order of the inputs */
+    int input_size_count;
+    /* Tensors between which the network is taken; those of the file when there are none. */
+    const char *const *inputs;
+    int input_count;
+    const char *const *outputs;
+    int output_count;
+} ork_load_options;
+
+/* A TorchScript file from torch.jit.trace. */
+ORK_API bool ork_model_load_pytorch(ork_model *model, const char *path,
+                                    const ork_load_options *options);
+ORK_API bool ork_model_load_onnx(ork_model *model, const char *path,
+                                 const ork_load_options *options);
 ORK_API bool ork_model_load_rknn(ork_model *model, const char *path);
-/* By the file's content: TorchScript, .rknn. */
-ORK_API bool ork_model_load(ork_model *model, const char *path, const ork_input_size *sizes,
-                            int count);
+/* By the file's content and name: TorchScript, .onnx, .rknn. */
+ORK_API bool ork_model_load(ork_model *model, const char *path, const ork_load_options *options);
 
 typedef struct ork_build_options {
     size_t size;
@@ -140,6 +153,33 @@ ORK_API bool ork_model_preprocess_info(const ork_model *model, int index,
 ORK_API char *ork_model_text(const ork_model *model, bool all_constants);
 ORK_API char *ork_model_json(const ork_model *model);
 ORK_API void ork_text_free(char *text);
+
+/* ---- what a chip takes ----------------------------------------------------------------- */
+
+typedef struct ork_check_finding {
+    const char *rule;                 /* "kernel-size" */
+    const char *severity;             /* "stops", "host", "accuracy", "slow" */
+    const char *layer;                /* the user's name */
+    const char *scope;                /* where it stands in the user's source, or "" */
+    const char *op, *inputs, *output; /* "conv2d", "1x16x52x52, 32x16x3x3", "1x32x52x52" */
+    const char *reason, *instead;
+} ork_check_finding;
+
+typedef struct ork_check_report {
+    const char *target;
+    size_t npu_layers, host_layers;
+    int64_t macs;         /* multiplications of one inference */
+    int64_t weight_count; /* numbers in constants */
+    int64_t peak_count;   /* numbers that wait in memory at the worst moment */
+    int finding_count;
+    const ork_check_finding *findings; /* in the order of the layers */
+    int cut_count;
+    const char *const *cut; /* where to end the network so that the chip takes all of it */
+} ork_check_report;
+
+/* Holds the layers of a loaded or built model against what the chip takes; nothing is built. The
+   report is the model's and lives until its next check. NULL on failure. */
+ORK_API const ork_check_report *ork_model_check(ork_model *model, const char *target);
 
 /* ---- running --------------------------------------------------------------------------- */
 

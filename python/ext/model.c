@@ -74,7 +74,7 @@ static PyObject *path_of(ork_py_model *self, PyObject *object, const char *place
 static bool fail_size(ork_py_model *self)
 {
     PyErr_Clear();
-    ork_py_fail(self->state, ORK_PY_INPUT_SIZE, "load_pytorch(input_size_list=...)", NULL,
+    ork_py_fail(self->state, ORK_PY_INPUT_SIZE, "input_size_list=...", NULL,
                 "write it as [[3, 416, 416]]: channels, height and width of each input",
                 "input_size_list must be a list of sizes, one for each input");
     return false;
@@ -134,14 +134,30 @@ static ork_input_size *read_sizes(ork_py_model *self, PyObject *object, int *cou
 typedef struct model_job {
     bool (*function)(ork_py_model *self, const struct model_job *job);
     const char *path; /* a model to load or to write */
-    const ork_input_size *sizes;
-    int size_count;
+    ork_load_options load;
     ork_build_options build;
 } model_job;
 
+/* Old scripts pass names that mean nothing here: they must go on working. */
 static bool work_load_pytorch(ork_py_model *self, const model_job *job)
 {
-    return ork_model_load_pytorch(self->model, job->path, job->sizes, job->size_count);
+    ork_load_options options = job->load;
+    if (ork_model_load_pytorch(self->model, job->path, &options))
+        return true;
+    if (strcmp(ork_model_error(self->model)->id, "E0211") != 0)
+        return false;
+    options.output_count = 0;
+    if (!ork_model_load_pytorch(self->model, job->path, &options))
+        return false;
+    ork_py_on_log(self, ORK_LOG_WARNING,
+                  "load_pytorch(outputs=...) has no effect: the network has no tensors of these "
+                  "names; `ork info --graph` lists them");
+    return true;
+}
+
+static bool work_load_onnx(ork_py_model *self, const model_job *job)
+{
+    return ork_model_load_onnx(self->model, job->path, &job->load);
 }
 
 static bool work_load_rknn(ork_py_model *self, const model_job *job)
@@ -190,6 +206,56 @@ static PyObject *load(ork_py_model *self, const model_job *job, ork_py_stage sta
     Py_RETURN_NONE;
 }
 
+/* The texts of a sequence, which stays alive in *owner. */
+static bool read_names(ork_py_model *self, PyObject *object, const char *place, PyObject **owner,
+                       const char ***names, int *count)
+{
+    *owner = object == Py_None         ? PyTuple_New(0)
+             : PyUnicode_Check(object) ? PyTuple_Pack(1, object)
+                                       : PySequence_Tuple(object);
+    Py_ssize_t wanted = *owner ? PyTuple_GET_SIZE(*owner) : -1;
+    *names =
+        wanted >= 0 && wanted < INT_MAX ? PyMem_Calloc((size_t)wanted + 1, sizeof(**names)) : NULL;
+    bool ok = *names != NULL;
+    for (*count = 0; ok && *count < wanted; ++*count)
+        ok = ((*names)[*count] = PyUnicode_AsUTF8(PyTuple_GET_ITEM(*owner, *count))) != NULL;
+    if (ok)
+        return true;
+    PyErr_Clear();
+    ork_py_fail(self->state, ORK_PY_USAGE, place, NULL, "write it as ['first', 'second']",
+                "%s must be a list of names of tensors", place);
+    return false;
+}
+
+/* place: of the model among the arguments, for messages. */
+static PyObject *load_network(ork_py_model *self, PyObject *model, PyObject *size_list,
+                              PyObject *inputs, PyObject *outputs, const char *place,
+                              bool (*function)(ork_py_model *, const model_job *))
+{
+    model_job what = {.function = function, .load = ORK_OPTIONS_INIT(ork_load_options)};
+    PyObject *input_owner = NULL, *output_owner = NULL, *path = NULL, *result = NULL;
+    const char **input_names = NULL, **output_names = NULL;
+    ork_input_size *sizes = read_sizes(self, size_list, &what.load.input_size_count);
+    if (sizes &&
+        read_names(self, inputs, "inputs", &input_owner, &input_names, &what.load.input_count) &&
+        read_names(self, outputs, "outputs", &output_owner, &output_names, &what.load.output_count))
+        path = path_of(self, model, place);
+    if (path) {
+        what.path = PyBytes_AS_STRING(path);
+        what.load.input_sizes = sizes;
+        what.load.inputs = input_names;
+        what.load.outputs = output_names;
+        result = load(self, &what, ORK_PY_LOADED);
+    }
+    PyMem_Free(sizes);
+    PyMem_Free(input_names);
+    PyMem_Free(output_names);
+    Py_XDECREF(input_owner);
+    Py_XDECREF(output_owner);
+    Py_XDECREF(path);
+    return result;
+}
+
 /* load_pytorch(model, input_size_list, outputs) */
 static PyObject *load_pytorch(ork_py_model *self, PyObject *args)
 {
@@ -197,25 +263,19 @@ static PyObject *load_pytorch(ork_py_model *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOO:load_pytorch", &model, &size_list, &outputs) ||
         !ork_py_config_check(self, "load_pytorch"))
         return NULL;
-    int count = 0;
-    ork_input_size *sizes = read_sizes(self, size_list, &count);
-    PyObject *path = sizes ? path_of(self, model, "load_pytorch(model=...)") : NULL;
-    PyObject *result = NULL;
-    if (path) {
-        if (outputs != Py_None)
-            ork_py_log(self, ORK_LOG_WARNING,
-                       "load_pytorch(outputs=...) has no effect: the outputs are those that the "
-                       "network was traced with");
-        result = load(self,
-                      &(model_job){.function = work_load_pytorch,
-                                   .path = PyBytes_AS_STRING(path),
-                                   .sizes = sizes,
-                                   .size_count = count},
-                      ORK_PY_LOADED);
-    }
-    Py_XDECREF(path);
-    PyMem_Free(sizes);
-    return result;
+    return load_network(self, model, size_list, Py_None, outputs, "load_pytorch(model=...)",
+                        work_load_pytorch);
+}
+
+/* load_onnx(model, inputs, input_size_list, outputs) */
+static PyObject *load_onnx(ork_py_model *self, PyObject *args)
+{
+    PyObject *model, *inputs, *size_list, *outputs;
+    if (!PyArg_ParseTuple(args, "OOOO:load_onnx", &model, &inputs, &size_list, &outputs) ||
+        !ork_py_config_check(self, "load_onnx"))
+        return NULL;
+    return load_network(self, model, size_list, inputs, outputs, "load_onnx(model=...)",
+                        work_load_onnx);
 }
 
 /* load_rknn(path) */
@@ -450,6 +510,7 @@ static void model_dealloc(PyObject *object)
     }
 METHOD(config, ork_py_config)
 METHOD(load_pytorch, load_pytorch)
+METHOD(load_onnx, load_onnx)
 METHOD(load_rknn, load_rknn)
 METHOD(build, build)
 METHOD(export_rknn, export_rknn)
@@ -464,19 +525,13 @@ METHOD(not_yet, ork_py_not_yet)
         #name, method_##name, METH_VARARGS, NULL                                                   \
     }
 static PyMethodDef model_methods[] = {
-    ROW(config),
-    ROW(load_pytorch),
-    ROW(load_rknn),
-    ROW(build),
-    ROW(export_rknn),
-    ROW(init_runtime),
-    ROW(inference),
-    ROW(get_sdk_version),
-    ROW(log_to),
-    ROW(not_yet),
-    ROW(print),
-    ROW(release),
-    {0},
+    ROW(config),          ROW(load_pytorch),
+    ROW(load_onnx),       ROW(load_rknn),
+    ROW(build),           ROW(export_rknn),
+    ROW(init_runtime),    ROW(inference),
+    ROW(get_sdk_version), ROW(log_to),
+    ROW(not_yet),         ROW(print),
+    ROW(release),         {0},
 };
 
 static PyType_Slot model_slots[] = {

@@ -16,7 +16,6 @@ static const not_yet_row rows[] = {
     {"load_darknet", "Darknet models cannot be loaded yet", TRACE},
     {"load_keras", "Keras models cannot be loaded yet", TRACE},
     {"load_mxnet", "MXNet models cannot be loaded yet", TRACE},
-    {"load_onnx", "ONNX models cannot be loaded yet", TRACE},
     {"load_tensorflow", "TensorFlow models cannot be loaded yet", TRACE},
     {"load_tflite", "TensorFlow Lite models cannot be loaded yet", TRACE},
     {"load_model_in_npu", "models that lie on a board cannot be used yet",

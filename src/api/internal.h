@@ -25,9 +25,10 @@ struct ork_model {
     ork_log_fn log;
     void *log_user;
     ork_log_level log_up_to;
-    const char *format; /* of the file */
-    ork_graph *loaded;  /* as the importer gave it; NULL for .rknn */
-    ork_graph *built;   /* what runs and is exported */
+    const char *format;     /* of the file */
+    ork_graph *loaded;      /* as the importer gave it; NULL for .rknn */
+    ork_graph *built;       /* what runs and is exported */
+    ork_arena *check_arena; /* of the last report of ork_model_check, or NULL */
 };
 
 struct ork_session {

@@ -51,6 +51,7 @@ void ork_model_free(ork_model *model)
     if (!model)
         return;
     unload(model);
+    ork_arena_free(model->check_arena);
     ork_arena_free(model->arena);
     ork_diag_free(model->diag);
     free(model);
@@ -86,53 +87,113 @@ const ork_graph *model_graph(const ork_model *model)
 
 /* ---- loading ---- */
 
-bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_input_size *sizes,
-                            int count)
+static bool is_rknn(ork_bytes bytes, const char *path)
 {
-    ork_diag_clear(model->diag);
-    unload(model);
+    /* What is no model at all is explained as what its name says it should be. */
+    return ork_rknn_probe(bytes, NULL) <= ORK_RKNN_TRUNCATED || ork_ends_with(path, ".rknn");
+}
+
+static bool is_onnx(ork_bytes bytes, const char *path)
+{
+    (void)bytes; /* a protocol buffer has no mark of its own */
+    return ork_ends_with(path, ".onnx");
+}
+
+static bool is_anything(ork_bytes bytes, const char *path)
+{
+    (void)bytes;
+    (void)path;
+    return true;
+}
+
+/* What kinds of files there are; the first that fits a file is taken. */
+typedef struct model_format {
+    const char *name;
+    bool (*fits)(ork_bytes bytes, const char *path);
+    /* One of both: a float graph to be built, or a built one. */
+    ork_graph *(*import)(ork_diag *diag, const char *path, const ork_import_options *options);
+    ork_graph *(*read)(ork_diag *diag, const char *path);
+} model_format;
+
+enum { RKNN, ONNX, PYTORCH };
+static const model_format formats[] = {
+    [RKNN] = {"rknn", is_rknn, NULL, ork_rknn_read},
+    [ONNX] = {"onnx", is_onnx, ork_import_onnx, NULL},
+    [PYTORCH] = {"pytorch", is_anything, ork_import_pytorch, NULL},
+};
+
+static ork_graph *import(ork_model *model, const model_format *format, const char *path,
+                         const ork_load_options *options)
+{
+    int count = options->input_size_count;
     ork_arena *arena = ork_arena_new();
     ork_import_input *inputs =
         ORK_NEW_ARRAY(arena, ork_import_input, (size_t)(count > 0 ? count : 1));
     for (int i = 0; i < count; i++) {
-        inputs[i].rank = sizes[i].rank;
-        for (int k = 0; k < sizes[i].rank && k < ORK_MAX_RANK; k++)
-            inputs[i].dim[k] = sizes[i].dims[k];
+        inputs[i].rank = options->input_sizes[i].rank;
+        for (int k = 0; k < inputs[i].rank && k < ORK_MAX_RANK; k++)
+            inputs[i].dim[k] = options->input_sizes[i].dims[k];
     }
-    ork_import_options options = {.inputs = count > 0 ? inputs : NULL, .input_count = count};
-    model->loaded = ork_import_pytorch(model->diag, path, &options);
+    ork_import_options import_options = {
+        .inputs = count > 0 ? inputs : NULL,
+        .input_count = count,
+        .input_names = options->inputs,
+        .input_name_count = options->input_count,
+        .output_names = options->outputs,
+        .output_name_count = options->output_count,
+    };
+    ork_graph *graph = format->import(model->diag, path, &import_options);
     ork_arena_free(arena);
-    if (!model->loaded)
-        return false;
-    if (!config_preprocess(model, model->loaded)) { /* as early as it can be known */
+    return graph;
+}
+
+static bool load(ork_model *model, const model_format *format, const char *path,
+                 const ork_load_options *given)
+{
+    ork_load_options options = {0};
+    if (given)
+        memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
+    ork_diag_clear(model->diag);
+    unload(model);
+    if (format->read)
+        model->built = format->read(model->diag, path);
+    else
+        model->loaded = import(model, format, path, &options);
+    /* Preprocessing is checked as early as it can be known. */
+    if (!model_graph(model) || (model->loaded && !config_preprocess(model, model->loaded))) {
         unload(model);
         return false;
     }
-    model->format = "pytorch";
+    model->format = format->name;
     return true;
+}
+
+bool ork_model_load_pytorch(ork_model *model, const char *path, const ork_load_options *options)
+{
+    return load(model, &formats[PYTORCH], path, options);
+}
+
+bool ork_model_load_onnx(ork_model *model, const char *path, const ork_load_options *options)
+{
+    return load(model, &formats[ONNX], path, options);
 }
 
 bool ork_model_load_rknn(ork_model *model, const char *path)
 {
-    ork_diag_clear(model->diag);
-    unload(model);
-    model->built = ork_rknn_read(model->diag, path);
-    model->format = model->built ? "rknn" : "";
-    return model->built != NULL;
+    return load(model, &formats[RKNN], path, NULL);
 }
 
-bool ork_model_load(ork_model *model, const char *path, const ork_input_size *sizes, int count)
+bool ork_model_load(ork_model *model, const char *path, const ork_load_options *options)
 {
     ork_diag_clear(model->diag);
     ork_file file;
     if (!ork_file_map(model->diag, path, &file))
         return false;
-    ork_rknn_kind kind = ork_rknn_probe(file.bytes, NULL);
+    size_t i = 0;
+    while (!formats[i].fits(file.bytes, path))
+        i++;
     ork_file_unmap(&file);
-    /* What is no model at all is explained as what its name says it should be. */
-    if (kind <= ORK_RKNN_TRUNCATED || ork_ends_with(path, ".rknn"))
-        return ork_model_load_rknn(model, path);
-    return ork_model_load_pytorch(model, path, sizes, count);
+    return load(model, &formats[i], path, options);
 }
 
 /* ---- building ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Containers and notations of other people's files: zip, pickle, JSON. All readers take bytes that
-   may be hostile; they need time and memory linear in the input (zip: in what is inflated), and
-   their errors name the place inside the bytes, in `what`. The file's name is for the caller to
-   add with ork_where. */
+/* Containers and notations of other people's files: zip, pickle, JSON, protocol buffers. All
+   readers take bytes that may be hostile; they need time and memory linear in the input (zip: in
+   what is inflated), and their errors name the place inside the bytes, in `what`. The file's name
+   is for the caller to add with ork_where. */
 #ifndef ORK_CODEC_H
 #define ORK_CODEC_H
 
@@ -268,5 +268,53 @@ void ork_json_put_text_n(ork_json_writer *writer, const char *text, size_t lengt
 void ork_json_put(ork_json_writer *writer, const ork_json *value);
 /* Asserts that the document is complete. */
 void ork_json_finish(const ork_json_writer *writer);
+
+/* ---- protocol buffers ------------------------------------------------------------------ */
+
+/* The fields of a message in the order of its bytes. Nothing is copied. Readers of known messages
+   skip the numbers they do not know; a field whose wire is not the expected one counts as damage
+   (ORK_ERR_PROTOBUF is theirs to set). */
+typedef enum ork_wire {
+    ORK_WIRE_VARINT = 0,
+    ORK_WIRE_FIXED64 = 1,
+    ORK_WIRE_BYTES = 2, /* text, messages, packed numbers */
+    ORK_WIRE_FIXED32 = 5,
+} ork_wire;
+
+enum { ORK_PROTOBUF_MAX_NUMBER = (1 << 29) - 1 };
+
+typedef struct ork_protobuf_field {
+    uint32_t number;
+    ork_wire wire;
+    uint64_t value;  /* of numbers */
+    ork_bytes bytes; /* of BYTES, inside the message */
+} ork_protobuf_field;
+
+typedef struct ork_protobuf {
+    ork_reader reader;
+} ork_protobuf;
+
+ork_protobuf ork_protobuf_new(ork_bytes bytes);
+/* False at the end and at damage. */
+bool ork_protobuf_next(ork_protobuf *message, ork_protobuf_field *field);
+bool ork_protobuf_is_damaged(const ork_protobuf *message);
+
+float ork_protobuf_float(const ork_protobuf_field *field);
+double ork_protobuf_double(const ork_protobuf_field *field);
+/* A copy, terminated; NULL when the field is no text: not BYTES, not UTF-8, with a NUL inside. */
+char *ork_protobuf_text(ork_arena *arena, const ork_protobuf_field *field);
+
+/* A repeated number comes packed in one field, or one field each: both read alike. */
+typedef struct ork_protobuf_numbers {
+    ork_reader reader;
+    ork_wire item;
+    bool is_packed;
+    int left;
+    ork_protobuf_field single;
+} ork_protobuf_numbers;
+
+/* item: the wire of one number. reader.failed tells of damage once the last is read. */
+ork_protobuf_numbers ork_protobuf_numbers_of(const ork_protobuf_field *field, ork_wire item);
+bool ork_protobuf_number(ork_protobuf_numbers *numbers, ork_protobuf_field *number);
 
 #endif

@@ -166,7 +166,8 @@ ork_node *ork_value_single_user(const ork_graph *graph, const ork_value *value)
     return value->uses.items[0].node;
 }
 
-void ork_graph_replace(ork_graph *graph, ork_value *from, ork_value *to)
+/* True when `from` was an output of the graph. */
+static bool move_uses(ork_graph *graph, ork_value *from, ork_value *to)
 {
     for (size_t i = 0; i < from->uses.count; i++) {
         ork_use use = from->uses.items[i];
@@ -181,11 +182,26 @@ void ork_graph_replace(ork_graph *graph, ork_value *from, ork_value *to)
         graph->outputs.items[i] = to;
         was_output = true;
     }
-    if (was_output && to->kind == ORK_VALUE_COMPUTED) {
-        const char *name = from->name;
-        ork_value_rename(graph, from, "replaced");
-        ork_value_rename(graph, to, name);
-    }
+    return was_output;
+}
+
+static void move_name(ork_graph *graph, ork_value *from, ork_value *to)
+{
+    const char *name = from->name;
+    ork_value_rename(graph, from, "replaced");
+    ork_value_rename(graph, to, name);
+}
+
+void ork_graph_replace(ork_graph *graph, ork_value *from, ork_value *to)
+{
+    if (move_uses(graph, from, to) && to->kind == ORK_VALUE_COMPUTED)
+        move_name(graph, from, to);
+}
+
+void ork_graph_supersede(ork_graph *graph, ork_value *from, ork_value *to)
+{
+    move_uses(graph, from, to);
+    move_name(graph, from, to);
 }
 
 /* ---- nodes ---- */

@@ -38,19 +38,6 @@ typedef struct evaluation {
     void *data;           /* of the output */
 } evaluation;
 
-static bool is_integer(ork_dtype dtype)
-{
-    return !ork_dtype_table[dtype].is_float;
-}
-
-static void set_int(ork_dtype dtype, void *data, int64_t index, int64_t value)
-{
-    if (dtype == ORK_I64)
-        memcpy((char *)data + index * 8, &value, 8);
-    else
-        ork_element_set(dtype, data, index, (double)value);
-}
-
 /* Copies one element between tensors of the same type. */
 static void move(const evaluation *e, int64_t to, const void *from, int64_t at)
 {
@@ -60,194 +47,44 @@ static void move(const evaluation *e, int64_t to, const void *from, int64_t at)
 
 /* ---- element by element ---- */
 
-static double sign_of(double x)
+/* Row-major strides of each input along the output's axes, for the kernels' loops. */
+static ork_loop loop_of(const evaluation *e)
 {
-    return (x > 0) - (x < 0);
-}
-static double rsqrt_of(double x)
-{
-    return 1.0 / sqrt(x);
-}
-static double reciprocal_of(double x)
-{
-    return 1.0 / x;
-}
-static double negative_of(double x)
-{
-    return -x;
-}
-static double not_of(double x)
-{
-    return x == 0.0;
-}
-static double relu_of(double x)
-{
-    return x > 0 ? x : 0;
-}
-static double sigmoid_of(double x)
-{
-    return 1.0 / (1.0 + exp(-x));
-}
-static double same_of(double x)
-{
-    return x;
-}
-
-static double (*const unary_functions[ORK_OP_COUNT])(double) = {
-    [ORK_OP_EXP] = exp,
-    [ORK_OP_LOG] = log,
-    [ORK_OP_SQRT] = sqrt,
-    [ORK_OP_RSQRT] = rsqrt_of,
-    [ORK_OP_RECIPROCAL] = reciprocal_of,
-    [ORK_OP_ABS] = fabs,
-    [ORK_OP_NEG] = negative_of,
-    [ORK_OP_SIGN] = sign_of,
-    [ORK_OP_FLOOR] = floor,
-    [ORK_OP_CEIL] = ceil,
-    [ORK_OP_ROUND] = rint,
-    [ORK_OP_SIN] = sin,
-    [ORK_OP_COS] = cos,
-    [ORK_OP_ERF] = erf,
-    [ORK_OP_TANH] = tanh,
-    [ORK_OP_RELU] = relu_of,
-    [ORK_OP_SIGMOID] = sigmoid_of,
-    [ORK_OP_LOGICAL_NOT] = not_of,
-    [ORK_OP_CAST] = same_of,
-};
-
-static void evaluate_unary(const evaluation *e)
-{
-    const ork_value *x = e->node->inputs[0];
-    int64_t count = ork_shape_count(&e->type->shape);
-    for (int64_t i = 0; i < count; i++) {
-        if (e->node->op == ORK_OP_CAST && x->type.dtype == ORK_I64 && e->type->dtype == ORK_I64)
-            set_int(ORK_I64, e->data, i, ork_element_get_int(ORK_I64, x->data, i));
-        else
-            ork_element_set(
-                e->type->dtype, e->data, i,
-                unary_functions[e->node->op](ork_element_get(x->type.dtype, x->data, i)));
+    const ork_shape *out = &e->type->shape;
+    ork_loop loop = {.rank = out->rank ? out->rank : 1, .dim = {1}};
+    memcpy(loop.dim, out->dim, (size_t)out->rank * sizeof(*out->dim));
+    for (int k = 0; k <= e->node->input_count; k++) {
+        const ork_shape *shape = k ? &e->node->inputs[k - 1]->type.shape : out;
+        int64_t stride = 1;
+        for (int i = shape->rank - 1; i >= 0; i--) {
+            loop.stride[k][out->rank - shape->rank + i] = shape->dim[i] == 1 ? 0 : stride;
+            stride *= shape->dim[i];
+        }
     }
+    return loop;
 }
 
-static double remainder_of(double a, double b)
+/* Of one or two inputs. */
+static void evaluate_elements(const evaluation *e)
 {
-    return a - floor(a / b) * b;
-}
-
-double ork_op_apply(ork_op op, double a, double b)
-{
-    switch (op) {
-    case ORK_OP_ADD:
-        return a + b;
-    case ORK_OP_SUB:
-        return a - b;
-    case ORK_OP_MUL:
-        return a * b;
-    case ORK_OP_DIV:
-        return a / b;
-    case ORK_OP_FLOOR_DIV:
-        return floor(a / b);
-    case ORK_OP_REMAINDER:
-        return remainder_of(a, b);
-    case ORK_OP_POW:
-        return pow(a, b);
-    case ORK_OP_MAXIMUM:
-        return fmax(a, b);
-    case ORK_OP_MINIMUM:
-        return fmin(a, b);
-    case ORK_OP_PRELU:
-        return a < 0 ? a * b : a;
-    case ORK_OP_EQUAL:
-        return a == b;
-    case ORK_OP_NOT_EQUAL:
-        return a != b;
-    case ORK_OP_LESS:
-        return a < b;
-    case ORK_OP_LESS_EQUAL:
-        return a <= b;
-    case ORK_OP_GREATER:
-        return a > b;
-    case ORK_OP_GREATER_EQUAL:
-        return a >= b;
-    case ORK_OP_LOGICAL_AND:
-        return a != 0 && b != 0;
-    case ORK_OP_LOGICAL_OR:
-        return a != 0 || b != 0;
-    default:
-        return NAN;
-    }
-}
-
-/* Arithmetic that would lose bits in double; wraps like the frameworks do. *handled is false for
-   the rest. Division by zero gives 0. */
-static int64_t integer_of(ork_op op, int64_t a, int64_t b, bool *handled)
-{
-    *handled = true;
-    bool safe = b != 0 && !(a == INT64_MIN && b == -1);
-    int64_t quotient = safe ? a / b : 0, rest = safe ? a % b : 0;
-    bool lower = rest != 0 && (rest < 0) != (b < 0); /* truncation is not yet the floor */
-    switch (op) {
-    case ORK_OP_ADD:
-        return (int64_t)((uint64_t)a + (uint64_t)b);
-    case ORK_OP_SUB:
-        return (int64_t)((uint64_t)a - (uint64_t)b);
-    case ORK_OP_MUL:
-        return (int64_t)((uint64_t)a * (uint64_t)b);
-    case ORK_OP_DIV:
-        return quotient;
-    case ORK_OP_FLOOR_DIV:
-        return lower ? quotient - 1 : quotient;
-    case ORK_OP_REMAINDER:
-        return lower ? rest + b : rest;
-    case ORK_OP_MAXIMUM:
-        return a > b ? a : b;
-    case ORK_OP_MINIMUM:
-        return a < b ? a : b;
-    default:
-        *handled = false;
-        return 0;
-    }
-}
-
-static void evaluate_binary(const evaluation *e)
-{
-    const ork_value *a = e->node->inputs[0], *b = e->node->inputs[1];
-    bool integers = is_integer(a->type.dtype) && is_integer(b->type.dtype);
-    place at = {{0}};
-    int64_t i = 0;
-    if (ork_shape_count(&e->type->shape) == 0)
-        return;
-    do {
-        int64_t ia = broadcast_offset(&a->type.shape, e->type->shape.rank, &at);
-        int64_t ib = broadcast_offset(&b->type.shape, e->type->shape.rank, &at);
-        bool handled = false;
-        int64_t whole = 0;
-        if (integers)
-            whole = integer_of(e->node->op, ork_element_get_int(a->type.dtype, a->data, ia),
-                               ork_element_get_int(b->type.dtype, b->data, ib), &handled);
-        if (handled)
-            set_int(e->type->dtype, e->data, i, whole);
-        else
-            ork_element_set(e->type->dtype, e->data, i,
-                            ork_op_apply(e->node->op, ork_element_get(a->type.dtype, a->data, ia),
-                                         ork_element_get(b->type.dtype, b->data, ib)));
-        i++;
-    } while (next_place(&e->type->shape, &at));
+    const ork_node *node = e->node;
+    const ork_value *a = node->inputs[0], *b = node->input_count > 1 ? node->inputs[1] : NULL;
+    ork_elements elements = {.loop = loop_of(e),
+                             .out_dtype = e->type->dtype,
+                             .a_dtype = a->type.dtype,
+                             .b_dtype = b ? b->type.dtype : a->type.dtype,
+                             .op = (ork_binary_op)ork_op_table[node->op].function};
+    ork_node_function(node, &elements.function);
+    ork_elements_run(&elements, a->data, b ? b->data : NULL, e->data, 0,
+                     ork_loop_rows(&elements.loop));
 }
 
 static void evaluate_where(const evaluation *e)
 {
-    const ork_value *const *in = (const ork_value *const *)e->node->inputs;
-    place at = {{0}};
-    int64_t i = 0;
-    if (ork_shape_count(&e->type->shape) == 0)
-        return;
-    do {
-        int64_t ic = broadcast_offset(&in[0]->type.shape, e->type->shape.rank, &at);
-        bool first = ork_element_get(in[0]->type.dtype, in[0]->data, ic) != 0.0;
-        const ork_value *from = first ? in[1] : in[2];
-        move(e, i++, from->data, broadcast_offset(&from->type.shape, e->type->shape.rank, &at));
-    } while (next_place(&e->type->shape, &at));
+    ork_value *const *in = e->node->inputs;
+    ork_select select = {loop_of(e), ork_dtype_table[e->type->dtype].size, in[0]->type.dtype};
+    ork_select_run(&select, in[0]->data, in[1]->data, in[2]->data, e->data, 0,
+                   ork_loop_rows(&select.loop));
 }
 
 /* ---- data movement: where each output element comes from ---- */
@@ -278,26 +115,17 @@ static int64_t source_of_expand(const ork_node *node, const place *at)
     return broadcast_offset(&node->inputs[0]->type.shape, node->attrs.expand.shape.count, at);
 }
 
-static int64_t reflect(int64_t index, int64_t size)
-{
-    if (index < 0)
-        index = -index;
-    return index >= size ? 2 * (size - 1) - index : index;
-}
-
 /* -1 where the constant goes. */
 static int64_t source_of_pad(const ork_node *node, const place *at)
 {
     const ork_shape *shape = &node->inputs[0]->type.shape;
     place from;
     for (int i = 0; i < shape->rank; i++) {
-        int64_t index = at->index[i] - node->attrs.pad.before.v[i], size = shape->dim[i];
-        bool inside = index >= 0 && index < size;
-        if (!inside && node->attrs.pad.mode == 0)
+        from.index[i] =
+            ork_padding_source((ork_padding_mode)node->attrs.pad.mode,
+                               at->index[i] - node->attrs.pad.before.v[i], shape->dim[i]);
+        if (from.index[i] < 0)
             return -1;
-        if (!inside)
-            index = node->attrs.pad.mode == 1 ? reflect(index, size) : (index < 0 ? 0 : size - 1);
-        from.index[i] = index;
     }
     return flat_offset(shape, &from);
 }
@@ -351,20 +179,19 @@ static bool evaluate_gather(const evaluation *e, ork_diag *diag)
 {
     const ork_value *x = e->node->inputs[0], *index = e->node->inputs[1];
     int axis = (int)e->node->attrs.gather.axis;
-    int64_t outer = ork_shape_span(&x->type.shape, 0, axis), size = x->type.shape.dim[axis];
-    int64_t inner = ork_shape_span(&x->type.shape, axis + 1, x->type.shape.rank);
-    int64_t count = ork_shape_count(&index->type.shape), to = 0;
-    for (int64_t o = 0; o < outer; o++) {
-        for (int64_t k = 0; k < count; k++) {
-            int64_t at = ork_element_get_int(index->type.dtype, index->data, k);
-            at += at < 0 ? size : 0;
-            if (at < 0 || at >= size)
-                return ork_fail(diag, ORK_ERR_SHAPE, "gather index %lld is out of range 0..%lld",
-                                (long long)at, (long long)size - 1);
-            for (int64_t i = 0; i < inner; i++)
-                move(e, to++, x->data, (o * size + at) * inner + i);
-        }
+    ork_gather gather = {.size = x->type.shape.dim[axis],
+                         .inner = ork_shape_span(&x->type.shape, axis + 1, x->type.shape.rank),
+                         .count = ork_shape_count(&index->type.shape),
+                         .element_size = ork_dtype_table[x->type.dtype].size,
+                         .index = index->type.dtype};
+    for (int64_t k = 0; k < gather.count; k++) {
+        int64_t at = ork_element_get_int(index->type.dtype, index->data, k);
+        if (at < -gather.size || at >= gather.size)
+            return ork_fail(diag, ORK_ERR_SHAPE, "gather index %lld is out of range 0..%lld",
+                            (long long)at, (long long)gather.size - 1);
     }
+    ork_gather_run(&gather, x->data, index->data, e->data, 0,
+                   ork_shape_span(&x->type.shape, 0, axis) * gather.count);
     return true;
 }
 
@@ -406,10 +233,8 @@ static bool evaluate(const evaluation *e, ork_diag *diag, ork_arena *scratch, bo
     const ork_node *node = e->node;
     ork_op_class op_class = ork_op_table[node->op].op_class;
     *known = true;
-    if (unary_functions[node->op])
-        evaluate_unary(e);
-    else if (op_class == ORK_CLASS_BINARY)
-        evaluate_binary(e);
+    if (op_class == ORK_CLASS_UNARY || op_class == ORK_CLASS_BINARY || node->op == ORK_OP_CAST)
+        evaluate_elements(e);
     else if (op_class == ORK_CLASS_REDUCE)
         evaluate_reduce(e, scratch);
     else if (sources[node->op])

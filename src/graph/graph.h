@@ -15,12 +15,14 @@
 #define ORK_GRAPH_H
 
 #include "../base/base.h"
+#include "../kernels/kernels.h"
 #include "../tensor/tensor.h"
 
 /* ---- operators ------------------------------------------------------------------------- */
 
 typedef enum ork_op {
-#define ORK_OP(symbol, name, fewest, most, class, infer, inputs, doc, attrs) ORK_OP_##symbol,
+#define ORK_OP(symbol, name, fewest, most, class, numbers, infer, inputs, doc, attrs)              \
+    ORK_OP_##symbol,
 #include "ops.def"
 #undef ORK_OP
     ORK_OP_COUNT
@@ -46,7 +48,7 @@ typedef ork_dtype ork_attr_DTYPE;
 
 /* The attributes of a node: attrs.conv2d.stride.v[0]. */
 typedef union ork_attrs {
-#define ORK_OP(symbol, name, fewest, most, class, infer, inputs, doc, attrs)                       \
+#define ORK_OP(symbol, name, fewest, most, class, numbers, infer, inputs, doc, attrs)              \
     struct {                                                                                       \
         attrs char unused;                                                                         \
     } name;
@@ -82,9 +84,18 @@ typedef enum ork_op_class {
     ORK_CLASS_UNARY,
     ORK_CLASS_BINARY,
     ORK_CLASS_REDUCE,
+    ORK_CLASS_CAST,
     ORK_CLASS_SHAPE,
     ORK_CLASS_OTHER,
 } ork_op_class;
+
+/* How the quantizer treats the output. */
+typedef enum ork_op_numbers {
+    ORK_NUMBERS_OWN,   /* by its own range */
+    ORK_NUMBERS_KEPT,  /* as the first input: its elements are moved */
+    ORK_NUMBERS_UNIT,  /* 0 to 1 */
+    ORK_NUMBERS_FLOAT, /* computed in float */
+} ork_op_numbers;
 
 typedef struct ork_node ork_node;
 typedef struct ork_value ork_value;
@@ -99,6 +110,8 @@ typedef struct ork_op_info {
     const char *name;
     int min_inputs, max_inputs; /* max -1: any number */
     ork_op_class op_class;
+    int function; /* UNARY: ork_unary_op; BINARY: ork_binary_op; REDUCE: ork_reduce_op */
+    ork_op_numbers numbers;
     ork_infer_fn infer;
     const char *inputs, *doc;
     const ork_attr_info *attrs;
@@ -228,6 +241,9 @@ void ork_node_set_input(ork_graph *graph, ork_node *node, int port, ork_value *v
 /* All uses of `from`, graph outputs included, become uses of `to`. When `from` is a graph output
    its name moves to `to`. */
 void ork_graph_replace(ork_graph *graph, ork_value *from, ork_value *to);
+/* The same where `to` is what the user knows as `from`, computed in another way: the name always
+   moves. */
+void ork_graph_supersede(ork_graph *graph, ork_value *from, ork_value *to);
 void ork_graph_remove(ork_graph *graph, ork_node *node); /* its output must have no uses left */
 /* Removes nodes whose outputs nobody uses; returns how many. */
 size_t ork_graph_remove_dead(ork_graph *graph);
@@ -236,6 +252,8 @@ bool ork_graph_is_output(const ork_graph *graph, const ork_value *value);
 ork_node *ork_value_single_user(const ork_graph *graph, const ork_value *value);
 void ork_value_rename(ork_graph *graph, ork_value *value, const char *name); /* made unique */
 ork_value *ork_graph_find(const ork_graph *graph, const char *name);
+/* The function, with its parameters, of a node of class UNARY; false when it is none. */
+bool ork_node_function(const ork_node *node, ork_activation *function);
 
 /* ---- evaluation ------------------------------------------------------------------------ */
 
@@ -247,9 +265,6 @@ ork_value *ork_graph_evaluate(ork_graph *graph, ork_diag *diag, const ork_node *
    it so that arithmetic on shapes never enters the graph. */
 ork_value *ork_graph_add_folded(ork_graph *graph, ork_diag *diag, ork_op op, const ork_attrs *attrs,
                                 ork_value *const *inputs, int input_count, const char *name);
-
-/* A function of two elements (class BINARY) on two numbers; comparisons give 1 or 0. */
-double ork_op_apply(ork_op op, double a, double b);
 
 /* ---- verification and text ------------------------------------------------------------- */
 

@@ -130,25 +130,17 @@ bool ork_infer_matmul(const ork_node *node, ork_type *out, ork_diag *diag)
     return true;
 }
 
-/* The leading attributes of both pools are the same, so one rule serves them. */
 bool ork_infer_pool2d(const ork_node *node, ork_type *out, ork_diag *diag)
 {
     start(node, out);
-    bool is_max = node->op == ORK_OP_MAX_POOL2D;
-    const ork_attr_PAIR *kernel =
-        is_max ? &node->attrs.max_pool2d.kernel : &node->attrs.avg_pool2d.kernel;
-    const ork_attr_PAIR *stride =
-        is_max ? &node->attrs.max_pool2d.stride : &node->attrs.avg_pool2d.stride;
-    const ork_attr_PAIR *dilation =
-        is_max ? &node->attrs.max_pool2d.dilation : &node->attrs.avg_pool2d.dilation;
-    const ork_attr_QUAD *pad = is_max ? &node->attrs.max_pool2d.pad : &node->attrs.avg_pool2d.pad;
-    bool ceil_mode = is_max ? node->attrs.max_pool2d.ceil_mode : node->attrs.avg_pool2d.ceil_mode;
     if (out->shape.rank != 4)
         return misfit(diag, node, "pooling needs 4 axes");
     for (int i = 0; i < 2; i++) {
         int64_t *size = &out->shape.dim[2 + i];
-        *size = windows(*size, kernel->v[i], stride->v[i], dilation->v[i], pad->v[i], pad->v[2 + i],
-                        ceil_mode);
+        *size =
+            windows(*size, node->attrs.max_pool2d.kernel.v[i], node->attrs.max_pool2d.stride.v[i],
+                    node->attrs.max_pool2d.dilation.v[i], node->attrs.max_pool2d.pad.v[i],
+                    node->attrs.max_pool2d.pad.v[2 + i], node->attrs.max_pool2d.ceil_mode);
         if (*size < 1)
             return misfit(diag, node, "the window is larger than the padded input");
     }
@@ -202,7 +194,6 @@ bool ork_infer_where(const ork_node *node, ork_type *out, ork_diag *diag)
 bool ork_infer_reduce(const ork_node *node, ork_type *out, ork_diag *diag)
 {
     start(node, out);
-    /* The four reductions have the same attributes at the same places. */
     const ork_ints *axes = &node->attrs.reduce_mean.axes;
     bool keep = node->attrs.reduce_mean.keep_dims;
     bool reduced[ORK_MAX_RANK] = {false};

@@ -5,7 +5,7 @@
 
 #include "graph.h"
 
-#define ORK_OP(symbol, name, fewest, most, class, infer, inputs, doc, attrs)                       \
+#define ORK_OP(symbol, name, fewest, most, class, numbers, infer, inputs, doc, attrs)              \
     bool ork_infer_##infer(const ork_node *node, ork_type *out, ork_diag *diag);
 #include "ops.def"
 #undef ORK_OP

@@ -11,17 +11,23 @@ static bool broken(ork_diag *diag, const ork_node *node, const char *rule)
                 : false;
 }
 
-static bool has_use(const ork_value *value, const ork_node *node, int port)
+/* While a graph is checked, by value id. */
+typedef struct checks {
+    bool *ready;         /* available in execution order */
+    uint64_t *unmatched; /* a sum over uses less one over inputs: 0 when they are the same */
+    ork_diag *diag;
+} checks;
+
+/* Different for different uses, so that sums over them tell sets apart. */
+static uint64_t mark_of(const ork_node *node, int port)
 {
-    for (size_t i = 0; i < value->uses.count; i++)
-        if (value->uses.items[i].node == node && value->uses.items[i].port == port)
-            return true;
-    return false;
+    uint64_t mix = ((uint64_t)(uintptr_t)node + (uint64_t)port + 1) * 0x9e3779b97f4a7c15u;
+    return (mix ^ mix >> 29) * 0xbf58476d1ce4e5b9u;
 }
 
-/* ready[id] is set once the value is available in execution order. */
-static bool check_inputs(const ork_node *node, const bool *ready, ork_diag *diag)
+static bool check_inputs(const ork_node *node, const checks *c)
 {
+    ork_diag *diag = c->diag;
     const ork_op_info *info = &ork_op_table[node->op];
     if (node->input_count < info->min_inputs ||
         (info->max_inputs >= 0 && node->input_count > info->max_inputs))
@@ -33,10 +39,9 @@ static bool check_inputs(const ork_node *node, const bool *ready, ork_diag *diag
                 return broken(diag, node, "a required input is absent");
             continue;
         }
-        if (!ready[input->id])
+        if (!c->ready[input->id])
             return broken(diag, node, "an input is used before it is computed");
-        if (!has_use(input, node, i))
-            return broken(diag, node, "an input does not know its user");
+        c->unmatched[input->id] -= mark_of(node, i);
     }
     return true;
 }
@@ -76,20 +81,22 @@ static bool check_quantized(const ork_node *node, ork_diag *diag)
     return true;
 }
 
-static bool check_node(const ork_graph *graph, const ork_node *node, bool *ready, ork_diag *diag)
+static bool check_node(const ork_graph *graph, const ork_node *node, const checks *c)
 {
+    ork_diag *diag = c->diag;
     if (!node->output || node->output->producer != node || node->output->kind != ORK_VALUE_COMPUTED)
         return broken(diag, node, "the output does not know its producer");
-    if (!check_inputs(node, ready, diag) || !check_type(graph, node, diag))
+    if (!check_inputs(node, c) || !check_type(graph, node, diag))
         return false;
     if (graph->stage == ORK_STAGE_QUANT && !check_quantized(node, diag))
         return false;
-    ready[node->output->id] = true;
+    c->ready[node->output->id] = true;
     return true;
 }
 
-static bool check_values(const ork_graph *graph, bool *ready, ork_diag *diag)
+static bool check_values(const ork_graph *graph, const checks *c)
 {
+    ork_diag *diag = c->diag;
     for (size_t i = 0; i < graph->values.count; i++) {
         const ork_value *value = graph->values.items[i];
         size_t bytes;
@@ -99,7 +106,9 @@ static bool check_values(const ork_graph *graph, bool *ready, ork_diag *diag)
             return broken(diag, NULL, "a value is too large");
         if (value->kind == ORK_VALUE_CONSTANT && !value->data && bytes > 0)
             return broken(diag, NULL, "a constant has no data");
-        ready[i] = value->kind != ORK_VALUE_COMPUTED;
+        c->ready[i] = value->kind != ORK_VALUE_COMPUTED;
+        for (size_t k = 0; k < value->uses.count; k++)
+            c->unmatched[i] += mark_of(value->uses.items[k].node, value->uses.items[k].port);
     }
     return true;
 }
@@ -107,15 +116,20 @@ static bool check_values(const ork_graph *graph, bool *ready, ork_diag *diag)
 bool ork_graph_verify(const ork_graph *graph, ork_diag *diag)
 {
     ork_arena *scratch = ork_arena_new();
-    bool *ready = ORK_NEW_ARRAY(scratch, bool, graph->values.count + 1);
-    bool good = check_values(graph, ready, diag);
+    checks c = {ORK_NEW_ARRAY(scratch, bool, graph->values.count + 1),
+                ORK_NEW_ARRAY(scratch, uint64_t, graph->values.count + 1), diag};
+    bool good = check_values(graph, &c);
     size_t count = 0;
     for (const ork_node *node = graph->first; good && node; node = node->next, count++)
-        good = check_node(graph, node, ready, diag);
+        good = check_node(graph, node, &c);
     if (good && count != graph->node_count)
         good = broken(diag, NULL, "the number of nodes is wrong");
+    for (size_t i = 0; good && i < graph->values.count; i++)
+        if (c.unmatched[i] != 0)
+            good =
+                broken(diag, graph->values.items[i]->producer, "a value does not know its users");
     for (size_t i = 0; good && i < graph->outputs.count; i++)
-        if (!ready[graph->outputs.items[i]->id])
+        if (!c.ready[graph->outputs.items[i]->id])
             good = broken(diag, NULL, "an output is never computed");
     ork_arena_free(scratch);
     return good;

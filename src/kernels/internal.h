@@ -117,7 +117,7 @@ static inline float ork_activate(const ork_activation *activation, float value)
 bool ork_is_chip_sum(const ork_binary *binary);
 
 /* Element offsets of a row of a loop. */
-void ork_loop_offsets(const ork_loop *loop, int64_t row, int64_t offset[3]);
+void ork_loop_offsets(const ork_loop *loop, int64_t row, int64_t offset[ORK_LOOP_OPERANDS]);
 
 /* Sizes for packed_bytes: 0 once anything has overflowed. */
 size_t ork_size_product(size_t element, int64_t a, int64_t b, int64_t c);

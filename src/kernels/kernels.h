@@ -250,13 +250,14 @@ void ork_adaptive_pooling_run(const ork_adaptive_pooling *pooling, const void *i
 
 /* ---- loops over several dimensions ----------------------------------------------------- */
 
-/* Strides in elements, one set per operand: 0 is the output, 1 and 2 the inputs; a broadcast
+enum { ORK_LOOP_OPERANDS = 4 };
+/* Strides in elements, one set per operand: 0 is the output, the others the inputs; a broadcast
    dimension has stride 0. Unit of operators on a loop: ork_loop_rows, all dimensions but the last.
  */
 typedef struct ork_loop {
     int rank; /* 1 .. ORK_MAX_RANK */
     int64_t dim[ORK_MAX_RANK];
-    int64_t stride[3][ORK_MAX_RANK];
+    int64_t stride[ORK_LOOP_OPERANDS][ORK_MAX_RANK];
 } ork_loop;
 /* Drops dimensions of 1 and merges neighbours that are one run for every operand. */
 void ork_loop_simplify(ork_loop *loop);
@@ -266,12 +267,44 @@ int64_t ork_loop_rows(const ork_loop *loop);
 void ork_copy_run(const ork_loop *loop, size_t element_size, const void *in, void *out,
                   int64_t begin, int64_t end);
 
-/* Constant padding; `value` holds one element. Tensors without gaps. Negative `before` or a smaller
-   output crops. Unit: rows of the output (all dimensions but the last). */
-typedef struct ork_padding {
-    int rank;
+/* out = condition ? a : b; elements of 1, 2, 4 or 8 bytes. Operands of the loop: out, condition, a,
+   b. */
+typedef struct ork_select {
+    ork_loop loop;
     size_t element_size;
+    ork_dtype condition; /* any type; true is not 0 */
+} ork_select;
+void ork_select_run(const ork_select *select, const void *condition, const void *a, const void *b,
+                    void *out, int64_t begin, int64_t end);
+
+/* Entries of an axis of [outer][size][inner], plain, as a list of `count` whole numbers tells: out
+   is [outer][count][inner]. Indices below 0 count from the end; others outside of the axis are
+   moved to its nearest end. Unit: outer*count. */
+typedef struct ork_gather {
+    int64_t size, inner, count;
+    size_t element_size;
+    ork_dtype index; /* any type without quantization */
+} ork_gather;
+void ork_gather_run(const ork_gather *gather, const void *in, const void *index, void *out,
+                    int64_t begin, int64_t end);
+
+typedef enum ork_padding_mode {
+    ORK_PADDING_CONSTANT,
+    ORK_PADDING_REFLECT,   /* about the first and last element, which are not repeated */
+    ORK_PADDING_REPLICATE, /* of the first and last element */
+} ork_padding_mode;
+/* Place in an axis of `size` elements behind place `index`, which may lie outside; -1 where the
+   constant goes. REFLECT reaches at most size - 1 elements out. */
+int64_t ork_padding_source(ork_padding_mode mode, int64_t index, int64_t size);
+
+/* `value` holds one element. Negative `before` or a smaller output crops. Strides in elements.
+   Unit: rows of the output (all dimensions but the last). */
+typedef struct ork_padding {
+    int rank; /* at least 1 */
+    size_t element_size;
+    ork_padding_mode mode;
     int64_t in_dim[ORK_MAX_RANK], out_dim[ORK_MAX_RANK], before[ORK_MAX_RANK];
+    int64_t in_stride[ORK_MAX_RANK], out_stride[ORK_MAX_RANK];
     uint8_t value[8];
 } ork_padding;
 void ork_padding_run(const ork_padding *padding, const void *in, void *out, int64_t begin,
@@ -288,7 +321,6 @@ typedef struct ork_binary_info {
     double (*evaluate)(double a, double b);
 } ork_binary_info;
 extern const ork_binary_info ork_binary_table[ORK_BINARY_COUNT];
-bool ork_binary_from_name(const char *name, ork_binary_op *op);
 
 /* f32 followed by `activation`, or u8, i8, i16. Quantised add and sub follow the chips (an integer
    convolution), everything else is binary64 rounded half to even. Fill with ork_binary_make. */
@@ -307,6 +339,23 @@ ork_binary ork_binary_make(ork_family family, ork_binary_op op, ork_dtype dtype,
                            const ork_quant *b, const ork_quant *out);
 void ork_binary_run(const ork_binary *binary, const void *a, const void *b, void *out,
                     int64_t begin, int64_t end);
+
+/* A function of two whole numbers in 64 bits, wrapping; what divides by 0 gives 0. *known is false
+   for functions that need real numbers. */
+int64_t ork_binary_whole(ork_binary_op op, int64_t a, int64_t b, bool *known);
+
+/* Functions of numbers of any types without quantization: comparisons, logic, whole numbers,
+   casts. Computed in 64-bit integers where the inputs are whole numbers and the function has such
+   a form, and stored wrapped around; else in binary64, stored as ork_element_set does: cut toward
+   zero, saturated. Inputs may be unaligned. For f32 alone ork_unary and ork_binary are faster. */
+typedef struct ork_elements {
+    ork_loop loop;
+    ork_dtype out_dtype, a_dtype, b_dtype;
+    ork_activation function; /* of one number: where b is NULL */
+    ork_binary_op op;        /* of two */
+} ork_elements;
+void ork_elements_run(const ork_elements *elements, const void *a, const void *b, void *out,
+                      int64_t begin, int64_t end);
 
 /* ---- resize ---------------------------------------------------------------------------- */
 
@@ -360,15 +409,15 @@ void ork_softmax_int_run(const ork_softmax_int *softmax, const void *in, void *o
 void ork_argmax_run(const ork_axis *axis, const float *in, int64_t *out, int64_t begin,
                     int64_t end);
 
-/* out[r][c] = f(in[r][c] factor[c] + offset[c]), f32; batch normalization with inner == 1 images.
-   Unit: rows. */
-typedef struct ork_affine {
-    int64_t rows, channels, in_stride, out_stride;
-    const float *factor, *offset; /* each may be NULL: 1, 0 */
-    ork_activation activation;
-} ork_affine;
-void ork_affine_run(const ork_affine *affine, const float *in, float *out, int64_t begin,
-                    int64_t end);
+/* out[o][c][i] = (in[o][c][i] - mean[c]) / sqrt(variance[c] + epsilon) scale[c] + bias[c], f32
+   without gaps, rounded once. Unit: outer*channels. */
+typedef struct ork_batch_norm {
+    int64_t channels, inner;
+    double epsilon;
+    const float *scale, *bias, *mean, *variance;
+} ork_batch_norm;
+void ork_batch_norm_run(const ork_batch_norm *norm, const float *in, float *out, int64_t begin,
+                        int64_t end);
 
 /* Rows of `length` normalized to mean 0, variance 1, then factor and offset (may be NULL). */
 typedef struct ork_layer_norm {
@@ -388,7 +437,8 @@ typedef enum ork_reduce_op {
     ORK_REDUCE_L2
 } ork_reduce_op;
 /* Kept dimensions become the output, without gaps; `inner` are summed over. Strides of the input in
-   elements. f32, or u8, i8, i16 (binary64, half to even). Unit: output elements. */
+   elements. Any type without quantization, or quantized u8, i8, i16 (half to even), in binary64.
+   Unit: output elements. */
 typedef struct ork_reduce {
     ork_reduce_op op;
     ork_dtype dtype;

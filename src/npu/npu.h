@@ -4,7 +4,7 @@
 #define ORK_NPU_H
 
 #include "../base/base.h"
-#include <openrknn/types.h>
+#include "../graph/graph.h"
 
 typedef struct ork_soc {
     const char *name; /* "rk1808" */
@@ -20,5 +20,48 @@ const ork_soc *ork_soc_find(const char *name);
 /* A comma separated list of chips, as in target_platform: all must be known and of one family.
    False with ORK_ERR_TARGET. */
 bool ork_soc_family(ork_diag *diag, const char *targets, ork_family *family);
+
+/* ---- what a chip takes: check.c ---------------------------------------------------------- */
+
+bool ork_npu_has_op(ork_op op);
+
+typedef enum ork_severity {
+    ORK_SEVERITY_STOPS,    /* the vendor's driver refuses the network */
+    ORK_SEVERITY_HOST,     /* the layer runs on the host processor */
+    ORK_SEVERITY_ACCURACY, /* eight bits lose much here */
+    ORK_SEVERITY_SLOW,     /* it runs, but not well */
+    ORK_SEVERITY_COUNT
+} ork_severity;
+extern const char *const ork_severity_names[ORK_SEVERITY_COUNT]; /* "stops", "host", ... */
+
+typedef struct ork_check_rule {
+    const char *id; /* "kernel-size" */
+    ork_severity severity;
+    const char *reason, *instead;
+} ork_check_rule;
+
+size_t ork_check_rule_count(void);
+const ork_check_rule *ork_check_rule_at(size_t index);
+
+typedef struct ork_finding {
+    const ork_check_rule *rule;
+    const ork_node *node;
+} ork_finding;
+
+typedef struct ork_check {
+    const ork_soc *soc;
+    ORK_VEC(ork_finding) findings;  /* in the order of the layers */
+    ORK_VEC(const ork_value *) cut; /* where to end the network instead; empty: nowhere */
+    size_t npu_nodes, host_nodes;
+    int64_t macs, weights; /* multiplications of one inference; numbers in constants */
+    int64_t peak;          /* numbers that wait in memory at the worst moment */
+} ork_check;
+
+/* Multiplications with addition of one run; 0 for what only moves or compares. */
+int64_t ork_node_macs(const ork_node *node);
+
+/* Holds the network against the rules. The result is in the arena and points into the graph. */
+ork_check *ork_check_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
+                         bool is_quantized);
 
 #endif

@@ -45,7 +45,7 @@ bool ork_pass_fold_batch_norm(ork_graph *graph, ork_diag *diag, size_t *changes)
         if (axis != 1 || !affine_of(graph, diag, norm, channels, &factor, &offset) ||
             !ork_rewrite_scale_outputs(graph, diag, conv, factor, offset))
             continue;
-        ork_graph_replace(graph, norm->output, conv->output);
+        ork_graph_supersede(graph, norm->output, conv->output);
         ++*changes;
     }
     return true;
@@ -78,7 +78,7 @@ bool ork_pass_lower_batch_norm(ork_graph *graph, ork_diag *diag, size_t *changes
         if (!lowered)
             return false;
         lowered->producer->scope = norm->scope;
-        ork_graph_replace(graph, norm->output, lowered);
+        ork_graph_supersede(graph, norm->output, lowered);
         ++*changes;
     }
     return true;

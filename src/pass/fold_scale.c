@@ -64,7 +64,7 @@ static bool fold(ork_graph *graph, ork_diag *diag, ork_node *node)
         if (!constant || port == i || !affine_of(node, port, constant, channels, factor, offset) ||
             !ork_rewrite_scale_outputs(graph, diag, conv, factor, offset))
             continue;
-        ork_graph_replace(graph, node->output, conv->output);
+        ork_graph_supersede(graph, node->output, conv->output);
         ork_graph_remove(graph, node); /* at once: its use of the convolution would hide the next */
         return true;
     }

@@ -36,7 +36,19 @@ static bool is_identity(const ork_node *node)
     return is_movement(node->op) && (node->op != ORK_OP_CONCAT || node->input_count == 1);
 }
 
-/* reshape(reshape(x)) and transpose(transpose(x)) become one. */
+/* The part of a part, as a part of the whole. */
+static void merge_slices(const ork_node *before, ork_node *node)
+{
+    ork_attrs *outer = &node->attrs;
+    for (int i = 0; i < outer->slice.begin.count; i++) {
+        int64_t begin = before->attrs.slice.begin.v[i], step = before->attrs.slice.step.v[i];
+        outer->slice.begin.v[i] = begin + outer->slice.begin.v[i] * step;
+        outer->slice.end.v[i] = begin + (outer->slice.end.v[i] - 1) * step + 1;
+        outer->slice.step.v[i] *= step;
+    }
+}
+
+/* reshape(reshape(x)), transpose(transpose(x)) and slice(slice(x)) become one. */
 static bool merge_with_producer(ork_graph *graph, ork_node *node)
 {
     const ork_node *before = node->inputs[0]->producer;
@@ -46,6 +58,8 @@ static bool merge_with_producer(ork_graph *graph, ork_node *node)
         ork_ints perm = node->attrs.transpose.perm;
         for (int i = 0; i < perm.count; i++)
             node->attrs.transpose.perm.v[i] = before->attrs.transpose.perm.v[perm.v[i]];
+    } else if (node->op == ORK_OP_SLICE) {
+        merge_slices(before, node);
     } else if (node->op != ORK_OP_RESHAPE) {
         return false;
     }

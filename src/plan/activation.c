@@ -3,80 +3,6 @@
 
 #include <math.h>
 
-/* The graph's operators under the kernels' names; parameters are added below. */
-static const struct {
-    ork_op op;
-    ork_unary_op function;
-} functions[] = {
-    {ORK_OP_RELU, ORK_UNARY_RELU},
-    {ORK_OP_CLIP, ORK_UNARY_CLIP},
-    {ORK_OP_LEAKY_RELU, ORK_UNARY_LEAKY_RELU},
-    {ORK_OP_SIGMOID, ORK_UNARY_SIGMOID},
-    {ORK_OP_TANH, ORK_UNARY_TANH},
-    {ORK_OP_SILU, ORK_UNARY_SILU},
-    {ORK_OP_HARD_SIGMOID, ORK_UNARY_HARD_SIGMOID},
-    {ORK_OP_HARD_SWISH, ORK_UNARY_HARD_SWISH},
-    {ORK_OP_ELU, ORK_UNARY_ELU},
-    {ORK_OP_GELU, ORK_UNARY_GELU},
-    {ORK_OP_SOFTPLUS, ORK_UNARY_SOFTPLUS},
-    {ORK_OP_MISH, ORK_UNARY_MISH},
-    {ORK_OP_EXP, ORK_UNARY_EXP},
-    {ORK_OP_LOG, ORK_UNARY_LOG},
-    {ORK_OP_SQRT, ORK_UNARY_SQRT},
-    {ORK_OP_RSQRT, ORK_UNARY_RSQRT},
-    {ORK_OP_RECIPROCAL, ORK_UNARY_RECIPROCAL},
-    {ORK_OP_ABS, ORK_UNARY_ABS},
-    {ORK_OP_NEG, ORK_UNARY_NEG},
-    {ORK_OP_SIGN, ORK_UNARY_SIGN},
-    {ORK_OP_FLOOR, ORK_UNARY_FLOOR},
-    {ORK_OP_CEIL, ORK_UNARY_CEIL},
-    {ORK_OP_ROUND, ORK_UNARY_ROUND},
-    {ORK_OP_SIN, ORK_UNARY_SIN},
-    {ORK_OP_COS, ORK_UNARY_COS},
-    {ORK_OP_ERF, ORK_UNARY_ERF},
-};
-
-static void set_parameters(const ork_node *node, ork_activation *a)
-{
-    switch (node->op) {
-    case ORK_OP_CLIP:
-        a->alpha = (float)node->attrs.clip.low;
-        a->beta = (float)node->attrs.clip.high;
-        break;
-    case ORK_OP_LEAKY_RELU:
-        a->alpha = (float)node->attrs.leaky_relu.alpha;
-        break;
-    case ORK_OP_HARD_SIGMOID:
-        a->alpha = 1.0f / 6.0f;
-        a->beta = 0.5f;
-        break;
-    case ORK_OP_ELU:
-        a->alpha = (float)node->attrs.elu.alpha;
-        break;
-    case ORK_OP_GELU:
-        a->op = node->attrs.gelu.approximate ? ORK_UNARY_GELU_TANH : ORK_UNARY_GELU;
-        break;
-    case ORK_OP_SOFTPLUS:
-        a->alpha = (float)node->attrs.softplus.beta;
-        a->beta = (float)node->attrs.softplus.threshold;
-        break;
-    default:
-        break;
-    }
-}
-
-bool activation_of(const ork_node *node, ork_activation *activation)
-{
-    for (size_t i = 0; i < ORK_COUNT(functions); i++) {
-        if (functions[i].op != node->op)
-            continue;
-        *activation = (ork_activation){.op = functions[i].function};
-        set_parameters(node, activation);
-        return true;
-    }
-    return false;
-}
-
 /* As the chips fuse them: bounds in the quantized domain. */
 static void clamp_table(const ork_node *node, const ork_quant *quant, bool is_signed,
                         uint8_t table[256])
@@ -105,7 +31,7 @@ void function_table(const ork_node *node, uint8_t table[256])
         clamp_table(node, &in->quant, in->dtype == ORK_I8, table);
         return;
     }
-    activation_of(node, &activation);
+    ork_node_function(node, &activation);
     ork_unary_make_table8(&activation, in->dtype, &in->quant, &out->quant, table);
 }
 
@@ -113,7 +39,7 @@ const ork_node *fusable_function(planner *p, const ork_node *node)
 {
     const ork_node *user = ork_value_single_user(p->plan->graph, node->output);
     ork_activation activation;
-    if (p->plan->options.observable || !user || !activation_of(user, &activation))
+    if (p->plan->options.observable || !user || !ork_node_function(user, &activation))
         return NULL;
     ork_dtype dtype = node->output->type.dtype;
     if (user->output->type.dtype != dtype || dtype == ORK_I16)

@@ -5,10 +5,11 @@
 
 #include <string.h>
 
-static bool is_feed_type(ork_dtype dtype)
+/* Besides what pictures and arrays come as, an input of whole numbers takes its own type. */
+static bool is_feed_type(ork_dtype dtype, const ork_value *value)
 {
-    return dtype == ORK_U8 || dtype == ORK_I8 || dtype == ORK_I16 || dtype == ORK_F16 ||
-           dtype == ORK_F32 || dtype == ORK_F64;
+    return dtype == value->type.dtype || dtype == ORK_U8 || dtype == ORK_I8 || dtype == ORK_I16 ||
+           dtype == ORK_F16 || dtype == ORK_F32 || dtype == ORK_F64;
 }
 
 /* The shape of the input as the feed should have it. */
@@ -25,7 +26,7 @@ bool ork_runner_check_feed(const ork_runner *r, ork_diag *diag, size_t input, co
 {
     const ork_value *value = r->plan->graph->inputs.items[input].value;
     ork_shape wanted = expected_shape(value, feed->is_nhwc);
-    if (!is_feed_type(feed->dtype)) {
+    if (!is_feed_type(feed->dtype, value)) {
         ork_fail(diag, ORK_ERR_INPUT_TYPE, "input '%s' cannot be given as %s", value->name,
                  ork_dtype_table[feed->dtype].name);
         return ork_fix(diag, "give uint8, int8, int16, float16 or float32");
@@ -68,7 +69,7 @@ static void store(const feeding *f, void *target, int64_t at, int64_t channel, d
         x = (x - f->preprocess->mean[channel]) / f->preprocess->std[channel];
     if (f->type->dtype == ORK_F32)
         ((float *)target)[at] = x;
-    else if (f->raw)
+    else if (f->raw || f->type->quant.scheme == ORK_SCHEME_NONE)
         ork_element_set(f->type->dtype, target, at, value);
     else
         ork_element_set(f->type->dtype, target, at,
@@ -141,7 +142,8 @@ static void map_channel(const feeding *f, void *table, int64_t n, int64_t c)
 static void feed_pixels(const feeding *f)
 {
     uint32_t table[256];
-    bool small = ork_dtype_table[f->feed->dtype].size == 1;
+    bool small = ork_dtype_table[f->feed->dtype].size == 1 &&
+                 ork_dtype_table[f->type->dtype].size <= sizeof(*table);
     for (int64_t n = 0; n < f->type->shape.dim[0]; n++) {
         for (int64_t c = 0; c < f->type->shape.dim[1]; c++) {
             if (small)

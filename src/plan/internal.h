@@ -25,7 +25,7 @@ typedef struct slot {
     int first, last; /* the steps between which it is alive */
 } slot;
 
-enum { MOST_INPUTS = 2, WHOLE_RUN = 1 << 30 };
+enum { MOST_INPUTS = 5, WHOLE_RUN = 1 << 30 };
 
 typedef struct operand {
     slot *slot;
@@ -84,6 +84,36 @@ slot *slot_in(planner *p, const ork_value *value, layout wanted);
 void slot_strides(const slot *s, int64_t strides[ORK_MAX_RANK]);
 bool slot_is_dense(const slot *s); /* no gaps between pixels */
 size_t element_size(const ork_value *value);
+/* Memory for what a step makes besides values; it lies like the value given and holds `bytes`. */
+slot *new_temporary(planner *p, const ork_value *like, layout where, size_t bytes);
+/* Float or quantized, which most kernels compute; other types are whole numbers and truth. */
+bool is_number(const ork_value *value);
+bool same_quant(const ork_value *a, const ork_value *b);
+/* The value as the type given has it, by a step where it differs. Same layout. */
+slot *requantized(planner *p, const ork_node *node, slot *in, const ork_type *type);
+/* A quantized value as floats, any other as it is. */
+slot *without_quant(planner *p, const ork_node *node, slot *in);
+/* Orders axes, given as the graph has them, as the output lies in memory: the innermost loop is
+   contiguous. */
+void order_axes(ork_loop *loop, const slot *out);
+/* Dimensions of the output and strides of the operands along them, in the order in which the output
+   lies in memory. Inputs broadcast; NULL ends them. */
+ork_loop broadcast_loop(const slot *out, slot *const *inputs, int count);
+
+/* Rows of equal length that cover a value, for functions of one element. */
+typedef struct rows {
+    int64_t count, length, stride[2]; /* stride: of out, in */
+} rows;
+rows rows_of(const slot *out, const slot *in);
+/* Brings the rows of a value to the type and quantization of another. */
+step *emit_convert(planner *p, const ork_node *node, rows r, slot *out, slot *in);
+
+/* The sizes that all operators on pictures have, for the initializer of their parameters. */
+#define PICTURE_SIZES(node, in, out)                                                               \
+    .batch = (node)->output->type.shape.dim[0], .in_h = (node)->inputs[0]->type.shape.dim[2],      \
+    .in_w = (node)->inputs[0]->type.shape.dim[3], .out_h = (node)->output->type.shape.dim[2],      \
+    .out_w = (node)->output->type.shape.dim[3], .in_stride = (in)->pixel_stride,                   \
+    .out_stride = (out)->pixel_stride
 
 /* memory.c */
 void touch(slot *s, int at);
@@ -95,6 +125,7 @@ bool lower_convolution(planner *p, const ork_node *node);
 bool lower_pool(planner *p, const ork_node *node);
 bool lower_unary(planner *p, const ork_node *node);
 bool lower_convert(planner *p, const ork_node *node);
+bool lower_where(planner *p, const ork_node *node);
 bool lower_binary(planner *p, const ork_node *node);
 bool lower_resize(planner *p, const ork_node *node);
 bool lower_softmax(planner *p, const ork_node *node);
@@ -106,28 +137,23 @@ bool lower_concat(planner *p, const ork_node *node);
 bool lower_movement(planner *p, const ork_node *node);
 bool lower_reshape(planner *p, const ork_node *node);
 bool lower_pad(planner *p, const ork_node *node);
+bool lower_gather(planner *p, const ork_node *node);
 
 /* Adds a step; the operands' slots live from their first to their last step. */
 step *emit(planner *p, const ork_node *node, const char *kernel, step_fn run, const void *params,
            int64_t units, double work, slot *out, slot *a, slot *b);
+/* The step, which must be the newest, gets one more input. */
+void add_input(planner *p, step *s, slot *input);
 void emit_copy(planner *p, const char *layer, const ork_loop *loop, size_t size, operand out,
                operand in, const ork_value *value);
 void *plan_params(planner *p, const void *params, size_t size);
 bool not_yet(planner *p, const ork_node *node, const char *why);
 
 /* activation.c */
-/* The kernels' name for a function of one element; false when there is none. */
-bool activation_of(const ork_node *node, ork_activation *activation);
 /* The table of a quantized 8-bit function. After a convolution of the same scale, relu and clip
    are the convolution's clamp, as on the chips, whether they are fused or not. */
 void function_table(const ork_node *node, uint8_t table[256]);
 /* The function that can be computed in the step of `node`, or NULL. */
 const ork_node *fusable_function(planner *p, const ork_node *node);
-
-/* Rows of equal length that cover a value, for functions of one element. */
-typedef struct rows {
-    int64_t count, length, stride[2]; /* stride: of out, in */
-} rows;
-rows rows_of(const slot *out, const slot *in);
 
 #endif

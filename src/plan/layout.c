@@ -17,18 +17,30 @@ static bool wants_pixels(ork_op op)
            op == ORK_OP_AVG_POOL2D || op == ORK_OP_ADAPTIVE_AVG_POOL2D || op == ORK_OP_RESIZE;
 }
 
-/* Operators that work in either layout, so that their inputs and output should agree. */
-static bool follows(const ork_node *node)
+static bool is_element_wise(ork_op op)
 {
-    ork_op_class op_class = ork_op_table[node->op].op_class;
+    ork_op_class op_class = ork_op_table[op].op_class;
     return op_class == ORK_CLASS_UNARY || op_class == ORK_CLASS_BINARY ||
-           node->op == ORK_OP_CONCAT || node->op == ORK_OP_SLICE || node->op == ORK_OP_PAD;
+           op_class == ORK_CLASS_CAST || op == ORK_OP_WHERE;
+}
+
+/* Operators that work in either layout, so that their inputs and output should agree. */
+static bool follows(ork_op op)
+{
+    return is_element_wise(op) || op == ORK_OP_CONCAT || op == ORK_OP_SLICE || op == ORK_OP_PAD;
+}
+
+/* Movements write wherever the output lies; the kernels of the rest know plain memory only. */
+static bool writes_pixels(ork_op op)
+{
+    return wants_pixels(op) || follows(op) || ork_op_table[op].op_class == ORK_CLASS_SHAPE;
 }
 
 static bool mark(planner *p, const ork_value *value)
 {
     if (value->type.shape.rank != 4 || value->kind == ORK_VALUE_CONSTANT ||
-        p->layouts[value->id] == LAYOUT_PIXELS)
+        p->layouts[value->id] == LAYOUT_PIXELS ||
+        (value->producer && !writes_pixels(value->producer->op)))
         return false;
     p->layouts[value->id] = LAYOUT_PIXELS;
     return true;
@@ -60,24 +72,17 @@ void choose_layouts(planner *p)
     for (int sweep = 0; changed && sweep < 8; sweep++) {
         changed = false;
         for (const ork_node *node = graph->first; node; node = node->next)
-            changed = (follows(node) && spread(p, node)) || changed;
+            changed = (follows(node->op) && spread(p, node)) || changed;
         for (const ork_node *node = graph->last; node; node = node->previous)
-            changed = (follows(node) && spread(p, node)) || changed;
+            changed = (follows(node->op) && spread(p, node)) || changed;
     }
 }
 
 /* ---- concats written in place ---- */
 
-static bool writes_anywhere(const ork_node *node)
-{
-    ork_op_class op_class = ork_op_table[node->op].op_class;
-    return wants_pixels(node->op) || op_class == ORK_CLASS_UNARY || op_class == ORK_CLASS_BINARY ||
-           node->op == ORK_OP_CONCAT || node->op == ORK_OP_SLICE;
-}
-
 static bool can_live_in(const planner *p, const ork_value *value, const ork_value *concat)
 {
-    return value->producer && writes_anywhere(value->producer) && !p->homes[value->id] &&
+    return value->producer && writes_pixels(value->producer->op) && !p->homes[value->id] &&
            p->layouts[value->id] == LAYOUT_PIXELS && value->type.dtype == concat->type.dtype &&
            ork_quant_equal(&value->type.quant, &concat->type.quant, 0) &&
            !ork_graph_is_output(p->plan->graph, value);
@@ -124,6 +129,13 @@ static slot *new_root(planner *p, const ork_value *value, layout where)
     slot *s = new_slot(p, value, where);
     s->bytes = (size_t)ork_shape_count(&value->type.shape) * element_size(value);
     ork_vec_push(p->plan->arena, &p->plan->roots, s);
+    return s;
+}
+
+slot *new_temporary(planner *p, const ork_value *like, layout where, size_t bytes)
+{
+    slot *s = new_root(p, like, where);
+    s->bytes = bytes;
     return s;
 }
 

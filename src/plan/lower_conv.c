@@ -3,7 +3,7 @@
    step. */
 #include "internal.h"
 
-#include <string.h>
+#include <assert.h>
 
 typedef struct conv_params {
     ork_conv conv;
@@ -18,45 +18,25 @@ static void run_convolution(const void *params, const call *c, int64_t begin, in
     p->kernel->run(&p->conv, p->packed, c->in[0], c->out, begin, end, c->scratch);
 }
 
-static void set_geometry(ork_conv_shape *s, const ork_node *node)
-{
-    const ork_shape *w = &node->inputs[1]->type.shape;
-    bool transposed = node->op == ORK_OP_CONV_TRANSPOSE2D;
-    const int64_t *stride =
-        transposed ? node->attrs.conv_transpose2d.stride.v : node->attrs.conv2d.stride.v;
-    const int64_t *dilation =
-        transposed ? node->attrs.conv_transpose2d.dilation.v : node->attrs.conv2d.dilation.v;
-    const int64_t *pad = transposed ? node->attrs.conv_transpose2d.pad.v : node->attrs.conv2d.pad.v;
-    s->groups = transposed ? node->attrs.conv_transpose2d.groups : node->attrs.conv2d.groups;
-    s->kernel_h = w->dim[2];
-    s->kernel_w = w->dim[3];
-    s->stride_h = stride[0];
-    s->stride_w = stride[1];
-    s->dilation_h = dilation[0];
-    s->dilation_w = dilation[1];
-    s->pad_top = pad[0];
-    s->pad_left = pad[1];
-}
-
 static ork_conv_shape shape_of(const ork_node *node, const slot *in, const slot *out)
 {
     const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
-    if (node->op == ORK_OP_LINEAR) {
-        const ork_shape *w = &node->inputs[1]->type.shape;
-        int64_t count = ork_shape_count(&node->output->type.shape);
-        return ork_conv_shape_fully_connected(count / w->dim[0], w->dim[1], w->dim[0]);
-    }
-    ork_conv_shape s = {.batch = x[0],
-                        .in_c = x[1],
-                        .in_h = x[2],
-                        .in_w = x[3],
-                        .out_c = y[1],
-                        .out_h = y[2],
-                        .out_w = y[3],
-                        .in_stride = in->pixel_stride,
-                        .out_stride = out->pixel_stride};
-    set_geometry(&s, node);
-    return s;
+    const int64_t *w = node->inputs[1]->type.shape.dim;
+    if (node->op == ORK_OP_LINEAR)
+        return ork_conv_shape_fully_connected(ork_shape_count(&node->output->type.shape) / w[0],
+                                              w[1], w[0]);
+    return (ork_conv_shape){PICTURE_SIZES(node, in, out),
+                            .in_c = x[1],
+                            .out_c = y[1],
+                            .kernel_h = w[2],
+                            .kernel_w = w[3],
+                            .stride_h = node->attrs.conv2d.stride.v[0],
+                            .stride_w = node->attrs.conv2d.stride.v[1],
+                            .dilation_h = node->attrs.conv2d.dilation.v[0],
+                            .dilation_w = node->attrs.conv2d.dilation.v[1],
+                            .pad_top = node->attrs.conv2d.pad.v[0],
+                            .pad_left = node->attrs.conv2d.pad.v[1],
+                            .groups = node->attrs.conv2d.groups};
 }
 
 static int32_t fraction_of(const ork_value *value)
@@ -100,14 +80,50 @@ static bool set_requant(planner *p, const ork_node *node, ork_requant *requant)
     return x->quant.scheme == ORK_SCHEME_AFFINE && y->quant.scheme == ORK_SCHEME_AFFINE;
 }
 
-/* A constant at an address its type may be read from. */
-static const void *aligned_constant(planner *p, const ork_value *value)
+static ork_value *bias_of(const ork_node *node)
 {
-    return value ? slot_of(p, value)->constant : NULL;
+    return node->input_count > 2 ? node->inputs[2] : NULL;
+}
+
+static bool is_constant(const ork_value *value)
+{
+    return !value || value->kind == ORK_VALUE_CONSTANT;
+}
+
+static void run_pack(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    const conv_params *p = params;
+    ork_conv conv = p->conv;
+    conv.weights = c->in[0];
+    conv.bias = c->in[1];
+    for (int64_t i = begin; i < end; i++) /* the one unit there is */
+        p->kernel->pack(&conv, c->out);
+}
+
+static void run_packed(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    const conv_params *p = params;
+    p->kernel->run(&p->conv, c->in[1], c->in[0], c->out, begin, end, c->scratch);
+}
+
+/* Weights that the network computes are packed on each run. */
+static slot *emit_pack(planner *p, const ork_node *node, conv_params *params)
+{
+    ork_value *bias = bias_of(node);
+    size_t bytes = params->kernel->packed_bytes(&params->conv);
+    slot *weights = slot_in(p, node->inputs[1], LAYOUT_PLAIN);
+    slot *packed = new_temporary(p, node->inputs[1], LAYOUT_PLAIN, bytes ? bytes : 1);
+    step *s = emit(p, node, "pack", run_pack, params, 1, 0, packed, weights,
+                   bias ? slot_in(p, bias, LAYOUT_PLAIN) : NULL);
+    s->value = NULL;
+    return packed;
 }
 
 static bool pack(planner *p, const ork_node *node, conv_params *params)
 {
+    ork_value *bias = bias_of(node);
+    params->conv.weights = slot_of(p, node->inputs[1])->constant;
+    params->conv.bias = bias ? slot_of(p, bias)->constant : NULL;
     size_t bytes = params->kernel->packed_bytes(&params->conv);
     params->packed = ork_arena_alloc_data(p->plan->arena, bytes ? bytes : 1);
     if (!params->packed)
@@ -120,11 +136,9 @@ static bool pack(planner *p, const ork_node *node, conv_params *params)
 
 static bool check_operands(planner *p, const ork_node *node)
 {
-    const ork_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    const ork_value *bias = bias_of(node);
     ork_dtype wanted = node->inputs[0]->type.dtype;
     ork_dtype bias_type = wanted == ORK_F32 ? ORK_F32 : wanted == ORK_I16 ? ORK_I64 : ORK_I32;
-    if (node->inputs[1]->kind != ORK_VALUE_CONSTANT || (bias && bias->kind != ORK_VALUE_CONSTANT))
-        return not_yet(p, node, "its weights are computed by the network");
     if ((wanted == ORK_F32 || wanted == ORK_I16) && node->inputs[1]->type.dtype != wanted)
         return not_yet(p, node, "its weights are of another type than its input");
     if (bias && bias->type.dtype != bias_type)
@@ -134,43 +148,50 @@ static bool check_operands(planner *p, const ork_node *node)
     return true;
 }
 
+/* The function behind the convolution that its step computes too, or NULL. */
+static const ork_node *fuse_function(planner *p, const ork_node *node, conv_params *params)
+{
+    const ork_node *function = fusable_function(p, node);
+    if (!function || p->layouts[function->output->id] != p->layouts[node->output->id])
+        return NULL;
+    p->fused[function->output->id] = true;
+    if (params->conv.dtype == ORK_F32) {
+        ork_node_function(function, &params->conv.activation);
+    } else {
+        function_table(function, params->table);
+        params->conv.requant.table = params->table;
+    }
+    return function;
+}
+
 bool lower_convolution(planner *p, const ork_node *node)
 {
     if (!check_operands(p, node))
         return false;
-    layout wanted = node->op == ORK_OP_LINEAR ? LAYOUT_PLAIN : LAYOUT_PIXELS;
-    const ork_node *function = fusable_function(p, node);
-    const ork_value *result = function ? function->output : node->output;
-    slot *in = slot_in(p, node->inputs[0], wanted), *out = slot_of(p, result);
-    if (out->layout != wanted)
-        return not_yet(p, node, "its output lies in another layout");
     conv_params *params = ORK_NEW(p->plan->arena, conv_params);
     ork_conv *conv = &params->conv;
     conv->dtype = node->inputs[0]->type.dtype;
     conv->weight_dtype = node->inputs[1]->type.dtype;
+    if (conv->dtype != ORK_F32 && !set_requant(p, node, &conv->requant))
+        return not_yet(p, node, "input, weights and output are quantized in different ways");
+    layout wanted = node->op == ORK_OP_LINEAR ? LAYOUT_PLAIN : LAYOUT_PIXELS;
+    const ork_node *function = fuse_function(p, node, params);
+    slot *in = slot_in(p, node->inputs[0], wanted);
+    slot *out = slot_of(p, function ? function->output : node->output);
+    assert(out->layout == wanted);
     conv->shape = shape_of(node, in, out);
     conv->kind =
         node->op == ORK_OP_CONV_TRANSPOSE2D ? ORK_CONV_TRANSPOSED : ork_conv_kind_of(&conv->shape);
-    conv->weights = aligned_constant(p, node->inputs[1]);
-    conv->bias = aligned_constant(p, node->input_count > 2 ? node->inputs[2] : NULL);
-    if (conv->dtype != ORK_F32 && !set_requant(p, node, &conv->requant))
-        return not_yet(p, node, "input, weights and output are quantized in different ways");
-    if (function) {
-        p->fused[result->id] = true;
-        if (conv->dtype == ORK_F32)
-            activation_of(function, &conv->activation);
-        else
-            function_table(function, params->table);
-        conv->requant.table = conv->dtype == ORK_F32 ? NULL : params->table;
-    }
     params->kernel = ork_conv_select(conv);
-    if (!pack(p, node, params))
+    bool known = is_constant(node->inputs[1]) && is_constant(bias_of(node));
+    if (known && !pack(p, node, params))
         return false;
+    slot *packed = known ? NULL : emit_pack(p, node, params);
     double work =
-        (double)ork_shape_count(&result->type.shape) *
+        (double)ork_shape_count(&node->output->type.shape) *
         (double)ork_shape_span(&node->inputs[1]->type.shape, 1, node->inputs[1]->type.shape.rank);
-    step *s = emit(p, node, params->kernel->name, run_convolution, params,
-                   conv->shape.batch * conv->shape.out_h, work, out, in, NULL);
+    step *s = emit(p, node, params->kernel->name, known ? run_convolution : run_packed, params,
+                   conv->shape.batch * conv->shape.out_h, work, out, in, packed);
     s->scratch_bytes = params->kernel->scratch_bytes(conv);
     return true;
 }
@@ -202,26 +223,18 @@ static bool set_windows(const ork_node *node, ork_pooling *pool)
 {
     if (node->op == ORK_OP_ADAPTIVE_AVG_POOL2D)
         return set_adaptive(pool);
-    bool is_max = pool->is_max;
-    const int64_t *kernel =
-        is_max ? node->attrs.max_pool2d.kernel.v : node->attrs.avg_pool2d.kernel.v;
-    const int64_t *stride =
-        is_max ? node->attrs.max_pool2d.stride.v : node->attrs.avg_pool2d.stride.v;
-    const int64_t *dilation =
-        is_max ? node->attrs.max_pool2d.dilation.v : node->attrs.avg_pool2d.dilation.v;
-    const int64_t *pad = is_max ? node->attrs.max_pool2d.pad.v : node->attrs.avg_pool2d.pad.v;
-    pool->kernel_h = kernel[0];
-    pool->kernel_w = kernel[1];
-    pool->stride_h = stride[0];
-    pool->stride_w = stride[1];
-    pool->dilation_h = dilation[0];
-    pool->dilation_w = dilation[1];
-    pool->pad_top = pad[0];
-    pool->pad_left = pad[1];
-    pool->pad_bottom = pad[2];
-    pool->pad_right = pad[3];
-    pool->count_include_pad = !is_max && node->attrs.avg_pool2d.count_include_pad;
-    pool->divisor = is_max ? 0 : node->attrs.avg_pool2d.divisor;
+    pool->kernel_h = node->attrs.max_pool2d.kernel.v[0];
+    pool->kernel_w = node->attrs.max_pool2d.kernel.v[1];
+    pool->stride_h = node->attrs.max_pool2d.stride.v[0];
+    pool->stride_w = node->attrs.max_pool2d.stride.v[1];
+    pool->dilation_h = node->attrs.max_pool2d.dilation.v[0];
+    pool->dilation_w = node->attrs.max_pool2d.dilation.v[1];
+    pool->pad_top = node->attrs.max_pool2d.pad.v[0];
+    pool->pad_left = node->attrs.max_pool2d.pad.v[1];
+    pool->pad_bottom = node->attrs.max_pool2d.pad.v[2];
+    pool->pad_right = node->attrs.max_pool2d.pad.v[3];
+    pool->count_include_pad = !pool->is_max && node->attrs.avg_pool2d.count_include_pad;
+    pool->divisor = pool->is_max ? 0 : node->attrs.avg_pool2d.divisor;
     return true;
 }
 
@@ -251,45 +264,32 @@ static void run_uneven_pool(const void *params, const call *c, int64_t begin, in
 /* An adaptive pool whose windows differ in size. */
 static bool lower_uneven_pool(planner *p, const ork_node *node, slot *in, slot *out)
 {
-    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
     ork_adaptive_pooling pool = {.dtype = node->output->type.dtype,
-                                 .batch = x[0],
-                                 .channels = x[1],
-                                 .in_h = x[2],
-                                 .in_w = x[3],
-                                 .out_h = y[2],
-                                 .out_w = y[3],
-                                 .in_stride = in->pixel_stride,
-                                 .out_stride = out->pixel_stride,
+                                 PICTURE_SIZES(node, in, out),
+                                 .channels = node->output->type.shape.dim[1],
                                  .in_quant = node->inputs[0]->type.quant,
                                  .out_quant = node->output->type.quant};
     emit(p, node, "adaptive_avg_pool", run_uneven_pool, plan_params(p, &pool, sizeof(pool)),
-         y[0] * y[2], (double)ork_shape_count(&node->inputs[0]->type.shape) * 2, out, in, NULL);
+         pool.batch * pool.out_h, (double)ork_shape_count(&node->inputs[0]->type.shape) * 2, out,
+         in, NULL);
     return true;
 }
 
 bool lower_pool(planner *p, const ork_node *node)
 {
     slot *in = slot_in(p, node->inputs[0], LAYOUT_PIXELS), *out = slot_of(p, node->output);
-    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
     pool_params *params = ORK_NEW(p->plan->arena, pool_params);
     ork_pooling *pool = &params->pooling;
     *pool = (ork_pooling){.is_max = node->op == ORK_OP_MAX_POOL2D,
                           .dtype = node->output->type.dtype,
-                          .batch = x[0],
-                          .channels = x[1],
-                          .in_h = x[2],
-                          .in_w = x[3],
-                          .out_h = y[2],
-                          .out_w = y[3],
-                          .in_stride = in->pixel_stride,
-                          .out_stride = out->pixel_stride};
+                          PICTURE_SIZES(node, in, out),
+                          .channels = node->output->type.shape.dim[1]};
     if (!set_windows(node, pool))
         return lower_uneven_pool(p, node, in, out);
     set_pool_numbers(p, node, params);
     double work = (double)ork_shape_count(&node->output->type.shape) * (double)pool->kernel_h *
                   (double)pool->kernel_w;
-    emit(p, node, pool->is_max ? "max_pool" : "avg_pool", run_pool, params, y[0] * y[2], work, out,
-         in, NULL);
+    emit(p, node, pool->is_max ? "max_pool" : "avg_pool", run_pool, params,
+         pool->batch * pool->out_h, work, out, in, NULL);
     return true;
 }

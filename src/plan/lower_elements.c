@@ -36,73 +36,88 @@ static void run_convert(const void *params, const call *c, int64_t begin, int64_
     ork_convert_run(&((const unary_params *)params)->convert, c->in[0], c->out, begin, end);
 }
 
-static void emit_rows(planner *p, const ork_node *node, const char *kernel, step_fn run,
-                      unary_params *params, slot *out, slot *in)
+bool is_number(const ork_value *value)
 {
-    rows r = rows_of(out, in);
+    return value->type.dtype == ORK_F32 || value->type.quant.scheme != ORK_SCHEME_NONE;
+}
+
+static bool lower_any_types(planner *p, const ork_node *node);
+
+static step *emit_rows(planner *p, const ork_node *node, const char *kernel, step_fn run,
+                       unary_params *params, rows r, slot *out, slot *in)
+{
     params->map = (ork_table_map){r.count, r.length, r.stride[1], r.stride[0]};
-    params->unary.rows = r.count;
-    params->unary.length = r.length;
-    params->unary.in_stride = r.stride[1];
-    params->unary.out_stride = r.stride[0];
-    params->convert.rows = r.count;
-    params->convert.length = r.length;
-    params->convert.in_stride = r.stride[1];
-    params->convert.out_stride = r.stride[0];
-    emit(p, node, kernel, run, params, r.count, (double)r.count * (double)r.length * 4, out, in,
-         NULL);
+    params->unary.rows = params->convert.rows = r.count;
+    params->unary.length = params->convert.length = r.length;
+    params->unary.in_stride = params->convert.in_stride = r.stride[1];
+    params->unary.out_stride = params->convert.out_stride = r.stride[0];
+    return emit(p, node, kernel, run, params, r.count, (double)r.count * (double)r.length * 4, out,
+                in, NULL);
 }
 
 bool lower_unary(planner *p, const ork_node *node)
 {
-    slot *out = slot_of(p, node->output), *in = slot_in(p, node->inputs[0], out->layout);
     const ork_type *x = &node->inputs[0]->type, *y = &node->output->type;
+    if (x->dtype != y->dtype || !is_number(node->inputs[0]) || !is_number(node->output))
+        return lower_any_types(p, node);
+    slot *out = slot_of(p, node->output), *in = slot_in(p, node->inputs[0], out->layout);
     unary_params *params = ORK_NEW(p->plan->arena, unary_params);
-    if (x->dtype != y->dtype)
-        return not_yet(p, node, "its input and output are of different types");
-    activation_of(node, &params->unary.function);
+    ork_node_function(node, &params->unary.function);
     if (y->dtype == ORK_F32) {
-        emit_rows(p, node, "unary_f32", run_unary, params, out, in);
+        emit_rows(p, node, "unary_f32", run_unary, params, rows_of(out, in), out, in);
     } else if (y->dtype == ORK_I16) {
         params->table16 = ORK_NEW_ARRAY(p->plan->arena, int16_t, 65536);
         ork_unary_make_table16(&params->unary.function, &x->quant, &y->quant, params->table16);
-        emit_rows(p, node, "table16", run_table16, params, out, in);
+        emit_rows(p, node, "table16", run_table16, params, rows_of(out, in), out, in);
     } else {
         function_table(node, params->table8);
-        emit_rows(p, node, "table8", run_table8, params, out, in);
+        emit_rows(p, node, "table8", run_table8, params, rows_of(out, in), out, in);
     }
     return true;
 }
 
+step *emit_convert(planner *p, const ork_node *node, rows r, slot *out, slot *in)
+{
+    unary_params *params = ORK_NEW(p->plan->arena, unary_params);
+    const ork_type *x = &in->value->type, *y = &out->value->type;
+    if (x->dtype == y->dtype && element_size(in->value) == 1) { /* faster, equal bits */
+        ork_unary_make_table8(&params->unary.function, x->dtype, &x->quant, &y->quant,
+                              params->table8);
+        return emit_rows(p, node, "requantize", run_table8, params, r, out, in);
+    }
+    params->convert = (ork_convert){
+        .in_dtype = x->dtype, .out_dtype = y->dtype, .in_quant = x->quant, .out_quant = y->quant};
+    return emit_rows(p, node, "convert", run_convert, params, r, out, in);
+}
+
 bool lower_convert(planner *p, const ork_node *node)
 {
+    if (node->op == ORK_OP_CAST || !is_number(node->inputs[0]) || !is_number(node->output))
+        return lower_any_types(p, node);
     slot *out = slot_of(p, node->output), *in = slot_in(p, node->inputs[0], out->layout);
-    unary_params *params = ORK_NEW(p->plan->arena, unary_params);
-    params->convert = (ork_convert){.in_dtype = node->inputs[0]->type.dtype,
-                                    .out_dtype = node->output->type.dtype,
-                                    .in_quant = node->inputs[0]->type.quant,
-                                    .out_quant = node->output->type.quant};
-    emit_rows(p, node, "convert", run_convert, params, out, in);
+    emit_convert(p, node, rows_of(out, in), out, in);
     return true;
 }
 
-/* ---- two elements ---- */
+bool same_quant(const ork_value *a, const ork_value *b)
+{
+    return a->type.dtype == b->type.dtype && ork_quant_equal(&a->type.quant, &b->type.quant, 0);
+}
 
-static const struct {
-    ork_op op;
-    ork_binary_op kernel;
-} binaries[] = {
-    {ORK_OP_ADD, ORK_BINARY_ADD},
-    {ORK_OP_SUB, ORK_BINARY_SUB},
-    {ORK_OP_MUL, ORK_BINARY_MUL},
-    {ORK_OP_DIV, ORK_BINARY_DIV},
-    {ORK_OP_FLOOR_DIV, ORK_BINARY_FLOOR_DIV},
-    {ORK_OP_REMAINDER, ORK_BINARY_REMAINDER},
-    {ORK_OP_POW, ORK_BINARY_POW},
-    {ORK_OP_MAXIMUM, ORK_BINARY_MAX},
-    {ORK_OP_MINIMUM, ORK_BINARY_MIN},
-    {ORK_OP_PRELU, ORK_BINARY_PRELU},
-};
+slot *requantized(planner *p, const ork_node *node, slot *in, const ork_type *type)
+{
+    ork_value *value = plan_params(p, in->value, sizeof(*value));
+    value->type.dtype = type->dtype;
+    value->type.quant = type->quant;
+    if (same_quant(in->value, value))
+        return in;
+    slot *out = new_temporary(p, value, in->layout,
+                              (size_t)ork_shape_count(&value->type.shape) * element_size(value));
+    emit_convert(p, node, rows_of(out, in), out, in)->value = NULL;
+    return out;
+}
+
+/* ---- two elements ---- */
 
 static void run_binary(const void *params, const call *c, int64_t begin, int64_t end)
 {
@@ -121,60 +136,104 @@ static void broadcast_strides(const slot *s, const ork_shape *out, int64_t strid
     }
 }
 
-/* Orders the axes as the output lies in memory, so that the innermost loop is contiguous. */
-static void order_axes(ork_loop *loop, const slot *out)
+ork_loop broadcast_loop(const slot *out, slot *const *inputs, int count)
 {
-    if (out->layout != LAYOUT_PIXELS)
-        return;
-    static const int order[4] = {0, 2, 3, 1};
-    ork_loop from = *loop;
-    for (int i = 0; i < 4; i++) {
-        loop->dim[i] = from.dim[order[i]];
-        for (int k = 0; k < 3; k++)
-            loop->stride[k][i] = from.stride[k][order[i]];
-    }
-}
-
-static bool is_number(const ork_value *value)
-{
-    return value->type.dtype == ORK_F32 || value->type.quant.scheme != ORK_SCHEME_NONE;
+    const ork_shape *shape = &out->value->type.shape;
+    ork_loop loop = {.rank = shape->rank};
+    memcpy(loop.dim, shape->dim, sizeof(loop.dim));
+    slot_strides(out, loop.stride[0]);
+    for (int k = 0; k < count; k++)
+        broadcast_strides(inputs[k], shape, loop.stride[1 + k]);
+    if (shape->rank == 0)
+        return (ork_loop){.rank = 1, .dim = {1}};
+    order_axes(&loop, out);
+    ork_loop_simplify(&loop);
+    return loop;
 }
 
 bool lower_binary(planner *p, const ork_node *node)
 {
-    ork_binary_op kernel = ORK_BINARY_COUNT;
-    for (size_t i = 0; i < ORK_COUNT(binaries); i++)
-        if (binaries[i].op == node->op)
-            kernel = binaries[i].kernel;
+    ork_binary_op kernel = (ork_binary_op)ork_op_table[node->op].function;
     ork_dtype dtype = node->output->type.dtype;
-    if (kernel == ORK_BINARY_COUNT || !is_number(node->inputs[0]) || !is_number(node->inputs[1]))
-        return not_yet(p, node, "it does not compute numbers");
-    if (node->inputs[0]->type.dtype != dtype || node->inputs[1]->type.dtype != dtype)
-        return not_yet(p, node, "its inputs and output are of different types");
+    const ork_value *x = node->inputs[0], *y = node->inputs[1];
+    if (!is_number(x) || x->type.dtype != dtype || y->type.dtype != dtype ||
+        !is_number(node->output))
+        return lower_any_types(p, node);
     const ork_node *function = dtype == ORK_F32 ? fusable_function(p, node) : NULL;
     slot *out = slot_of(p, function ? function->output : node->output);
-    slot *a = slot_of(p, node->inputs[0]), *b = slot_of(p, node->inputs[1]);
-    ork_binary binary =
-        ork_binary_make(p->plan->options.family, kernel, dtype, &a->value->type.quant,
-                        &b->value->type.quant, &out->value->type.quant);
+    slot *inputs[] = {slot_of(p, x), slot_of(p, y)};
+    ork_binary binary = ork_binary_make(p->plan->options.family, kernel, dtype, &x->type.quant,
+                                        &y->type.quant, &out->value->type.quant);
     if (function) {
         p->fused[function->output->id] = true;
-        activation_of(function, &binary.activation);
+        ork_node_function(function, &binary.activation);
     }
-    const ork_shape *shape = &node->output->type.shape;
-    binary.loop = (ork_loop){.rank = shape->rank};
-    for (int i = 0; i < shape->rank; i++)
-        binary.loop.dim[i] = shape->dim[i];
-    slot_strides(out, binary.loop.stride[0]);
-    broadcast_strides(a, shape, binary.loop.stride[1]);
-    broadcast_strides(b, shape, binary.loop.stride[2]);
-    order_axes(&binary.loop, out);
-    if (shape->rank == 0)
-        binary.loop = (ork_loop){.rank = 1, .dim = {1}};
-    ork_loop_simplify(&binary.loop);
+    binary.loop = broadcast_loop(out, inputs, 2);
     emit(p, node, ork_binary_table[kernel].name, run_binary,
          plan_params(p, &binary, sizeof(binary)), ork_loop_rows(&binary.loop),
-         (double)ork_shape_count(shape) * 2, out, a, b);
+         (double)ork_shape_count(&node->output->type.shape) * 2, out, inputs[0], inputs[1]);
+    return true;
+}
+
+/* ---- elements of any type ---- */
+
+static void run_elements(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    ork_elements_run(params, c->in[0], c->in[1], c->out, begin, end);
+}
+
+slot *without_quant(planner *p, const ork_node *node, slot *in)
+{
+    bool is_quantized = in->value->type.quant.scheme != ORK_SCHEME_NONE;
+    return is_quantized ? requantized(p, node, in, &(ork_type){.dtype = ORK_F32}) : in;
+}
+
+/* Functions of one or two inputs that are not all floats, and casts. */
+static bool lower_any_types(planner *p, const ork_node *node)
+{
+    slot *inputs[2] = {NULL};
+    if (node->output->type.quant.scheme != ORK_SCHEME_NONE)
+        return not_yet(p, node, "its output is quantized in another way than its inputs");
+    for (int i = 0; i < node->input_count; i++)
+        inputs[i] = without_quant(p, node, slot_of(p, node->inputs[i]));
+    slot *out = slot_of(p, node->output);
+    ork_elements elements = {.loop = broadcast_loop(out, inputs, node->input_count),
+                             .out_dtype = node->output->type.dtype,
+                             .a_dtype = inputs[0]->value->type.dtype,
+                             .op = (ork_binary_op)ork_op_table[node->op].function};
+    if (inputs[1])
+        elements.b_dtype = inputs[1]->value->type.dtype;
+    ork_node_function(node, &elements.function);
+    emit(p, node, ork_op_table[node->op].name, run_elements,
+         plan_params(p, &elements, sizeof(elements)), ork_loop_rows(&elements.loop),
+         (double)ork_shape_count(&node->output->type.shape) * 8, out, inputs[0], inputs[1]);
+    return true;
+}
+
+static void run_select(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    ork_select_run(params, c->in[0], c->in[1], c->in[2], c->out, begin, end);
+}
+
+bool lower_where(planner *p, const ork_node *node)
+{
+    slot *out = slot_of(p, node->output), *inputs[3];
+    inputs[0] = without_quant(p, node, slot_of(p, node->inputs[0]));
+    for (int i = 1; i < 3; i++) {
+        const ork_value *value = node->inputs[i];
+        if (value->type.dtype != node->output->type.dtype &&
+            !(is_number(value) && is_number(node->output)))
+            return not_yet(p, node, "it chooses between values of different types");
+        inputs[i] = requantized(p, node, slot_of(p, value), &node->output->type);
+    }
+    ork_select select = {.loop = broadcast_loop(out, inputs, 3),
+                         .element_size = element_size(node->output),
+                         .condition = inputs[0]->value->type.dtype};
+    step *s =
+        emit(p, node, "where", run_select, plan_params(p, &select, sizeof(select)),
+             ork_loop_rows(&select.loop), (double)ork_shape_count(&node->output->type.shape) * 8,
+             out, inputs[0], inputs[1]);
+    add_input(p, s, inputs[2]);
     return true;
 }
 
@@ -189,18 +248,9 @@ static void run_softmax(const void *params, const call *c, int64_t begin, int64_
         ork_softmax_int_run(s, c->in[0], c->out, begin, end, c->scratch);
 }
 
-/* Puts the result of a kernel that writes plain memory where its value lies. */
-static slot *plain_output(planner *p, const ork_node *node)
-{
-    slot *out = slot_of(p, node->output);
-    return out->layout == LAYOUT_PLAIN ? out : NULL;
-}
-
 bool lower_softmax(planner *p, const ork_node *node)
 {
-    slot *out = plain_output(p, node);
-    if (!out)
-        return not_yet(p, node, "its output lies in pixels");
+    slot *out = slot_of(p, node->output);
     int axis = (int)node->attrs.softmax.axis;
     const ork_shape *shape = &node->output->type.shape;
     if (axis < 0 || axis >= shape->rank)
@@ -223,26 +273,16 @@ static void run_reduce(const void *params, const call *c, int64_t begin, int64_t
     ork_reduce_run(params, c->in[0], c->out, begin, end);
 }
 
-static ork_reduce_op reduction_of(ork_op op)
-{
-    return op == ORK_OP_REDUCE_MEAN  ? ORK_REDUCE_MEAN
-           : op == ORK_OP_REDUCE_MAX ? ORK_REDUCE_MAX
-           : op == ORK_OP_REDUCE_MIN ? ORK_REDUCE_MIN
-                                     : ORK_REDUCE_SUM;
-}
-
 bool lower_reduce(planner *p, const ork_node *node)
 {
-    slot *in = slot_of(p, node->inputs[0]), *out = plain_output(p, node);
-    if (!out)
-        return not_yet(p, node, "its output lies in pixels");
+    slot *in = slot_of(p, node->inputs[0]), *out = slot_of(p, node->output);
     int64_t strides[ORK_MAX_RANK];
     bool reduced[ORK_MAX_RANK] = {false};
     slot_strides(in, strides);
     const ork_ints *axes = &node->attrs.reduce_mean.axes;
     for (int i = 0; i < axes->count; i++)
         reduced[axes->v[i]] = true;
-    ork_reduce r = {.op = reduction_of(node->op),
+    ork_reduce r = {.op = (ork_reduce_op)ork_op_table[node->op].function,
                     .dtype = node->output->type.dtype,
                     .in_quant = node->inputs[0]->type.quant,
                     .out_quant = node->output->type.quant};
@@ -258,68 +298,85 @@ bool lower_reduce(planner *p, const ork_node *node)
     return true;
 }
 
-static void run_layer_norm(const void *params, const call *c, int64_t begin, int64_t end)
+static bool all_floats(const ork_node *node)
 {
-    ork_layer_norm_run(params, c->in[0], c->out, begin, end);
+    bool floats = node->output->type.dtype == ORK_F32;
+    for (int i = 0; i < node->input_count; i++)
+        floats = floats && (!node->inputs[i] || node->inputs[i]->type.dtype == ORK_F32);
+    return floats;
 }
 
-static const float *floats_of(planner *p, const ork_node *node, int port)
+/* Factor and offset come with the call: they may be computed. */
+typedef struct layer_norm_params {
+    ork_layer_norm norm;
+    int factor, offset; /* which input of the step; 0: there is none */
+} layer_norm_params;
+
+static void run_layer_norm(const void *params, const call *c, int64_t begin, int64_t end)
 {
-    const ork_value *value = port < node->input_count ? node->inputs[port] : NULL;
-    return value && value->type.dtype == ORK_F32 ? slot_of(p, value)->constant : NULL;
+    const layer_norm_params *p = params;
+    ork_layer_norm norm = p->norm;
+    norm.factor = p->factor ? c->in[p->factor] : NULL;
+    norm.offset = p->offset ? c->in[p->offset] : NULL;
+    ork_layer_norm_run(&norm, c->in[0], c->out, begin, end);
 }
 
 bool lower_layer_norm(planner *p, const ork_node *node)
 {
-    slot *out = plain_output(p, node);
-    if (!out || node->output->type.dtype != ORK_F32)
-        return not_yet(p, node, "it runs on plain floats only");
     const ork_shape *shape = &node->output->type.shape;
-    int first = shape->rank - (int)node->attrs.layer_norm.axes;
+    int first = shape->rank - (int)node->attrs.layer_norm.axes, used = 0;
     if (first < 0 || first > shape->rank)
         return not_yet(p, node, "it has more axes than its input");
-    ork_layer_norm norm = {.rows = ork_shape_span(shape, 0, first),
-                           .length = ork_shape_span(shape, first, shape->rank),
-                           .epsilon = (float)node->attrs.layer_norm.epsilon,
-                           .factor = floats_of(p, node, 1),
-                           .offset = floats_of(p, node, 2)};
-    emit(p, node, "layer_norm", run_layer_norm, plan_params(p, &norm, sizeof(norm)), norm.rows,
-         (double)ork_shape_count(shape) * 4, out, slot_in(p, node->inputs[0], LAYOUT_PLAIN), NULL);
+    slot *inputs[3] = {slot_in(p, node->inputs[0], LAYOUT_PLAIN)};
+    layer_norm_params params = {.norm = {.rows = ork_shape_span(shape, 0, first),
+                                         .length = ork_shape_span(shape, first, shape->rank),
+                                         .epsilon = (float)node->attrs.layer_norm.epsilon}};
+    for (int i = 1; i < node->input_count; i++) {
+        if (!node->inputs[i])
+            continue;
+        inputs[++used] = slot_in(p, node->inputs[i], LAYOUT_PLAIN);
+        *(i == 1 ? &params.factor : &params.offset) = used;
+    }
+    if (!all_floats(node))
+        return not_yet(p, node, "it computes floats only");
+    step *s = emit(p, node, "layer_norm", run_layer_norm, plan_params(p, &params, sizeof(params)),
+                   params.norm.rows, (double)ork_shape_count(shape) * 4, slot_of(p, node->output),
+                   inputs[0], inputs[1]);
+    if (inputs[2])
+        add_input(p, s, inputs[2]);
     return true;
 }
 
-static void run_affine(const void *params, const call *c, int64_t begin, int64_t end)
+static void run_batch_norm(const void *params, const call *c, int64_t begin, int64_t end)
 {
-    ork_affine_run(params, c->in[0], c->out, begin, end);
+    ork_batch_norm norm = *(const ork_batch_norm *)params;
+    norm.scale = c->in[1];
+    norm.bias = c->in[2];
+    norm.mean = c->in[3];
+    norm.variance = c->in[4];
+    ork_batch_norm_run(&norm, c->in[0], c->out, begin, end);
 }
 
-/* Norms that the pass could not turn into convolutions: of 2 axes. */
+/* Norms that the passes could not turn into convolutions. */
 bool lower_batch_norm(planner *p, const ork_node *node)
 {
     const ork_shape *shape = &node->output->type.shape;
-    const float *scale = floats_of(p, node, 1), *bias = floats_of(p, node, 2);
-    const float *mean = floats_of(p, node, 3), *variance = floats_of(p, node, 4);
-    if (shape->rank != 2 || node->output->type.dtype != ORK_F32 || !scale || !bias || !mean ||
-        !variance)
-        return not_yet(p, node, "it is neither of 2 nor of 4 axes, or not constant");
-    size_t channels = (size_t)shape->dim[1];
-    float *factor = ORK_NEW_ARRAY(p->plan->arena, float, channels);
-    float *offset = ORK_NEW_ARRAY(p->plan->arena, float, channels);
-    for (size_t c = 0; c < channels; c++) {
-        double f =
-            (double)scale[c] / __builtin_sqrt((double)variance[c] + node->attrs.batch_norm.epsilon);
-        factor[c] = (float)f;
-        offset[c] = (float)((double)bias[c] - (double)mean[c] * f);
-    }
-    ork_affine affine = {.rows = shape->dim[0],
-                         .channels = shape->dim[1],
-                         .in_stride = shape->dim[1],
-                         .out_stride = shape->dim[1],
-                         .factor = factor,
-                         .offset = offset};
-    emit(p, node, "affine", run_affine, plan_params(p, &affine, sizeof(affine)), shape->dim[0],
-         (double)ork_shape_count(shape), slot_of(p, node->output),
-         slot_in(p, node->inputs[0], LAYOUT_PLAIN), NULL);
+    if (!all_floats(node))
+        return not_yet(p, node, "it computes floats only");
+    for (int i = 1; i < 5; i++)
+        if (shape->rank < 2 || ork_shape_count(&node->inputs[i]->type.shape) != shape->dim[1])
+            return not_yet(p, node, "its parameters do not have a number for each channel");
+    ork_batch_norm norm = {.channels = shape->dim[1],
+                           .inner = ork_shape_span(shape, 2, shape->rank),
+                           .epsilon = node->attrs.batch_norm.epsilon};
+    slot *in[5];
+    for (int i = 0; i < 5; i++)
+        in[i] = slot_in(p, node->inputs[i], LAYOUT_PLAIN);
+    step *s = emit(p, node, "batch_norm", run_batch_norm, plan_params(p, &norm, sizeof(norm)),
+                   shape->dim[0] * shape->dim[1], (double)ork_shape_count(shape) * 2,
+                   slot_of(p, node->output), in[0], in[1]);
+    for (int i = 2; i < 5; i++)
+        add_input(p, s, in[i]);
     return true;
 }
 
@@ -332,10 +389,9 @@ static void run_matmul(const void *params, const call *c, int64_t begin, int64_t
 
 bool lower_matmul(planner *p, const ork_node *node)
 {
-    slot *out = plain_output(p, node);
-    if (!out || node->output->type.dtype != ORK_F32 || node->inputs[0]->type.dtype != ORK_F32 ||
-        node->inputs[1]->type.dtype != ORK_F32)
-        return not_yet(p, node, "it runs on plain floats only");
+    slot *out = slot_of(p, node->output);
+    if (!all_floats(node))
+        return not_yet(p, node, "it computes floats only");
     const ork_shape *y = &node->output->type.shape;
     slot *a = slot_in(p, node->inputs[0], LAYOUT_PLAIN),
          *b = slot_in(p, node->inputs[1], LAYOUT_PLAIN);

@@ -4,11 +4,6 @@
 
 #include <string.h>
 
-static bool same_quant(const ork_value *a, const ork_value *b)
-{
-    return a->type.dtype == b->type.dtype && ork_quant_equal(&a->type.quant, &b->type.quant, 0);
-}
-
 static void set_dims(ork_loop *loop, const ork_shape *shape)
 {
     loop->rank = shape->rank ? shape->rank : 1;
@@ -17,30 +12,34 @@ static void set_dims(ork_loop *loop, const ork_shape *shape)
         loop->dim[i] = shape->dim[i];
 }
 
+void order_axes(ork_loop *loop, const slot *out)
+{
+    static const int order[4] = {0, 2, 3, 1};
+    if (out->layout != LAYOUT_PIXELS)
+        return;
+    ork_loop from = *loop;
+    for (int i = 0; i < 4; i++) {
+        loop->dim[i] = from.dim[order[i]];
+        for (int k = 0; k < ORK_LOOP_OPERANDS; k++)
+            loop->stride[k][i] = from.stride[k][order[i]];
+    }
+}
+
 /* Copies a loop whose strides are given along the output's axes in the graph's order; walks pixels
    in their order in memory. */
 static void copy(planner *p, const ork_node *node, ork_loop *loop, operand out, operand in,
                  const ork_value *value)
 {
-    if (out.slot->layout == LAYOUT_PIXELS && loop->rank == 4) {
-        static const int order[4] = {0, 2, 3, 1};
-        ork_loop from = *loop;
-        for (int i = 0; i < 4; i++) {
-            loop->dim[i] = from.dim[order[i]];
-            loop->stride[0][i] = from.stride[0][order[i]];
-            loop->stride[1][i] = from.stride[1][order[i]];
-        }
-    }
+    order_axes(loop, out.slot);
     emit_copy(p, node->name, loop, element_size(out.slot->value), out, in, value);
 }
 
 /* slice, transpose, expand: the output's axes walk through the input with other strides. */
 bool lower_movement(planner *p, const ork_node *node)
 {
-    slot *in = slot_of(p, node->inputs[0]), *out = slot_of(p, node->output);
+    slot *in = requantized(p, node, slot_of(p, node->inputs[0]), &node->output->type);
+    slot *out = slot_of(p, node->output);
     const ork_shape *x = &node->inputs[0]->type.shape, *y = &node->output->type.shape;
-    if (!same_quant(node->inputs[0], node->output))
-        return not_yet(p, node, "its input and output are quantized differently");
     ork_loop loop = {0};
     int64_t own[ORK_MAX_RANK], begin = 0;
     set_dims(&loop, y);
@@ -69,10 +68,9 @@ bool lower_movement(planner *p, const ork_node *node)
 /* Reshapes only keep the order of plain memory, so one side at least must be plain. */
 bool lower_reshape(planner *p, const ork_node *node)
 {
-    if (!same_quant(node->inputs[0], node->output))
-        return not_yet(p, node, "its input and output are quantized differently");
     slot *out = slot_of(p, node->output);
     slot *in = slot_in(p, node->inputs[0], LAYOUT_PLAIN);
+    in = requantized(p, node, in, &node->output->type);
     bool plain = out->layout == LAYOUT_PLAIN;
     bool alias = plain && !p->plan->options.observable && !out->parent && in->constant == NULL;
     if (alias) { /* the same memory under another shape: take back the root that slot_of made */
@@ -97,83 +95,41 @@ bool lower_reshape(planner *p, const ork_node *node)
 
 /* ---- concat ---- */
 
-typedef struct join_params {
-    ork_convert convert;
-    ork_table_map map; /* the same for 8-bit types, through a table: faster, equal bits */
-    uint8_t table[256];
-} join_params;
-
-static void run_join(const void *params, const call *c, int64_t begin, int64_t end)
-{
-    ork_convert_run(&((const join_params *)params)->convert, c->in[0], c->out, begin, end);
-}
-
-static void run_join_table(const void *params, const call *c, int64_t begin, int64_t end)
-{
-    const join_params *p = params;
-    ork_table8_run(&p->map, p->table, c->in[0], c->out, begin, end);
-}
-
-/* Rows of the input and where they stand in the output; false where they are no rows. */
-static bool set_join_rows(const slot *in, const slot *out, int axis, ork_convert *c)
+/* Rows of the input and where they stand in the output. */
+static rows join_rows(const slot *in, const slot *out, int axis)
 {
     const ork_shape *x = &in->value->type.shape, *y = &out->value->type.shape;
-    if (out->layout == LAYOUT_PIXELS && axis != 1)
-        return false;
-    if (out->layout == LAYOUT_PIXELS) {
-        c->rows = x->dim[0] * x->dim[2] * x->dim[3];
-        c->length = x->dim[1];
-        c->in_stride = in->pixel_stride;
-        c->out_stride = out->pixel_stride;
-        return true;
-    }
-    c->rows = ork_shape_span(x, 0, axis);
-    c->length = c->in_stride = ork_shape_span(x, axis, x->rank);
-    c->out_stride = ork_shape_span(y, axis, y->rank);
-    return true;
+    if (out->layout == LAYOUT_PIXELS)
+        return (rows){
+            x->dim[0] * x->dim[2] * x->dim[3], x->dim[1], {out->pixel_stride, in->pixel_stride}};
+    int64_t length = ork_shape_span(x, axis, x->rank);
+    return (rows){ork_shape_span(x, 0, axis), length, {ork_shape_span(y, axis, y->rank), length}};
 }
 
-static bool join_requantized(planner *p, const ork_node *node, slot *in, slot *out, size_t offset)
-{
-    join_params *params = ORK_NEW(p->plan->arena, join_params);
-    ork_convert *c = &params->convert;
-    c->in_dtype = in->value->type.dtype;
-    c->out_dtype = out->value->type.dtype;
-    c->in_quant = in->value->type.quant;
-    c->out_quant = out->value->type.quant;
-    if (!set_join_rows(in, out, (int)node->attrs.concat.axis, c))
-        return not_yet(p, node, "it joins differently quantized pixels along H or W");
-    bool small = c->in_dtype == c->out_dtype && element_size(in->value) == 1;
-    if (small) {
-        ork_activation same = {.op = ORK_UNARY_IDENTITY};
-        ork_unary_make_table8(&same, c->in_dtype, &c->in_quant, &c->out_quant, params->table);
-        params->map = (ork_table_map){c->rows, c->length, c->in_stride, c->out_stride};
-    }
-    step *s = emit(p, node, "requantize", small ? run_join_table : run_join, params, c->rows,
-                   (double)ork_shape_count(&in->value->type.shape) * 4, out, in, NULL);
-    s->out.offset = offset;
-    s->value = NULL;
-    return true;
-}
-
-static bool join(planner *p, const ork_node *node, const ork_value *value, slot *out, int64_t at)
+static void join(planner *p, const ork_node *node, const ork_value *value, slot *out, int64_t at)
 {
     int axis = (int)node->attrs.concat.axis;
     slot *in = slot_of(p, value);
-    if (in->parent == out && p->homes[value->id] == node->output)
-        return true; /* written there by its producer */
+    if (in->parent == out && p->homes[value->id] == node->output &&
+        p->home_channels[value->id] == at)
+        return; /* written there by its producer; a value joined twice is so only once */
     in = slot_in(p, value, out->layout);
     int64_t strides[ORK_MAX_RANK];
     slot_strides(out, strides);
     size_t offset = (size_t)(at * strides[axis]) * element_size(node->output);
-    if (!same_quant(value, node->output))
-        return join_requantized(p, node, in, out, offset);
+    bool are_rows = out->layout == LAYOUT_PLAIN || axis == 1;
+    if (are_rows && !same_quant(value, node->output)) {
+        step *s = emit_convert(p, node, join_rows(in, out, axis), out, in);
+        s->out.offset = offset;
+        s->value = NULL;
+        return;
+    }
+    in = requantized(p, node, in, &node->output->type);
     ork_loop loop = {0};
     set_dims(&loop, &value->type.shape);
     memcpy(loop.stride[0], strides, sizeof(strides));
     slot_strides(in, loop.stride[1]);
     copy(p, node, &loop, (operand){out, offset}, (operand){in, 0}, NULL);
-    return true;
 }
 
 bool lower_concat(planner *p, const ork_node *node)
@@ -181,8 +137,7 @@ bool lower_concat(planner *p, const ork_node *node)
     slot *out = slot_of(p, node->output);
     int64_t at = 0;
     for (int i = 0; i < node->input_count; i++) {
-        if (!join(p, node, node->inputs[i], out, at))
-            return false;
+        join(p, node, node->inputs[i], out, at);
         at += node->inputs[i]->type.shape.dim[node->attrs.concat.axis];
     }
     if (p->plan->steps.count > 0 && p->plan->options.observable)
@@ -210,29 +165,57 @@ static void set_pad_value(const ork_node *node, ork_padding *pad)
 
 bool lower_pad(planner *p, const ork_node *node)
 {
-    if (node->attrs.pad.mode != 0)
-        return not_yet(p, node, "only padding with a constant runs");
-    if (!same_quant(node->inputs[0], node->output))
-        return not_yet(p, node, "its input and output are quantized differently");
-    slot *out = slot_of(p, node->output), *in = slot_in(p, node->inputs[0], out->layout);
-    if (!slot_is_dense(in) || !slot_is_dense(out)) {
-        out = slot_of(p, node->output);
-        return not_yet(p, node, "it works on dense tensors only");
-    }
-    static const int pixels[] = {0, 2, 3, 1}, plain[] = {0, 1, 2, 3, 4, 5, 6, 7};
-    const int *order = out->layout == LAYOUT_PIXELS ? pixels : plain;
-    ork_padding pad = {.rank = out->value->type.shape.rank,
-                       .element_size = element_size(out->value)};
-    for (int i = 0; i < pad.rank; i++) {
-        pad.in_dim[i] = in->value->type.shape.dim[order[i]];
-        pad.out_dim[i] = out->value->type.shape.dim[order[i]];
-        pad.before[i] = node->attrs.pad.before.v[order[i]];
-    }
+    slot *out = slot_of(p, node->output);
+    slot *in = requantized(p, node, slot_of(p, node->inputs[0]), &node->output->type);
+    const ork_shape *x = &node->inputs[0]->type.shape;
+    /* As a loop over the output, whose other operands hold what padding has for each axis. */
+    ork_loop loop = {0};
+    set_dims(&loop, &node->output->type.shape);
+    slot_strides(out, loop.stride[0]);
+    slot_strides(in, loop.stride[1]);
+    memcpy(loop.stride[2], node->attrs.pad.before.v, sizeof(loop.stride[2]));
+    memcpy(loop.stride[3], x->dim, sizeof(x->dim));
+    loop.stride[3][0] = x->rank ? x->dim[0] : 1;
+    order_axes(&loop, out);
+    ork_padding pad = {.rank = loop.rank,
+                       .element_size = element_size(node->output),
+                       .mode = (ork_padding_mode)node->attrs.pad.mode};
+    memcpy(pad.out_dim, loop.dim, sizeof(pad.out_dim));
+    memcpy(pad.out_stride, loop.stride[0], sizeof(pad.out_stride));
+    memcpy(pad.in_stride, loop.stride[1], sizeof(pad.in_stride));
+    memcpy(pad.before, loop.stride[2], sizeof(pad.before));
+    memcpy(pad.in_dim, loop.stride[3], sizeof(pad.in_dim));
     set_pad_value(node, &pad);
-    int64_t count = ork_shape_count(&out->value->type.shape);
-    int64_t length = pad.out_dim[pad.rank - 1];
-    emit(p, node, "pad", run_pad, plan_params(p, &pad, sizeof(pad)), length ? count / length : 0,
-         (double)count, out, in, NULL);
+    emit(p, node, "pad", run_pad, plan_params(p, &pad, sizeof(pad)), ork_loop_rows(&loop),
+         (double)ork_shape_count(&node->output->type.shape), out, in, NULL);
+    return true;
+}
+
+/* ---- gather ---- */
+
+static void run_gather(const void *params, const call *c, int64_t begin, int64_t end)
+{
+    ork_gather_run(params, c->in[0], c->in[1], c->out, begin, end);
+}
+
+bool lower_gather(planner *p, const ork_node *node)
+{
+    const ork_shape *x = &node->inputs[0]->type.shape;
+    int axis = (int)node->attrs.gather.axis;
+    if (x->dim[axis] == 0 && ork_shape_count(&node->output->type.shape) > 0)
+        return not_yet(p, node, "there is nothing to take");
+    slot *out = slot_of(p, node->output), *in = slot_in(p, node->inputs[0], LAYOUT_PLAIN);
+    slot *index = slot_in(p, node->inputs[1], LAYOUT_PLAIN);
+    in = requantized(p, node, in, &node->output->type);
+    index = without_quant(p, node, index);
+    ork_gather gather = {.size = x->dim[axis],
+                         .inner = ork_shape_span(x, axis + 1, x->rank),
+                         .count = ork_shape_count(&index->value->type.shape),
+                         .element_size = element_size(node->output),
+                         .index = index->value->type.dtype};
+    emit(p, node, "gather", run_gather, plan_params(p, &gather, sizeof(gather)),
+         ork_shape_span(x, 0, axis) * gather.count,
+         (double)ork_shape_count(&node->output->type.shape), out, in, index);
     return true;
 }
 
@@ -248,27 +231,20 @@ bool lower_resize(planner *p, const ork_node *node)
     static const ork_resize_coordinates coordinates[] = {
         ORK_RESIZE_ASYMMETRIC, ORK_RESIZE_HALF_PIXEL, ORK_RESIZE_ALIGN_CORNERS};
     slot *in = slot_in(p, node->inputs[0], LAYOUT_PIXELS), *out = slot_of(p, node->output);
-    const int64_t *x = node->inputs[0]->type.shape.dim, *y = node->output->type.shape.dim;
+    if (node->attrs.resize.mode == 0)
+        in = requantized(p, node, in, &node->output->type);
     ork_resize r = {.is_linear = node->attrs.resize.mode == 1,
                     .dtype = node->output->type.dtype,
                     .coordinates = coordinates[node->attrs.resize.coordinates],
                     .rounding = ORK_RESIZE_FLOOR,
-                    .batch = x[0],
-                    .channels = x[1],
-                    .in_h = x[2],
-                    .in_w = x[3],
-                    .out_h = y[2],
-                    .out_w = y[3],
-                    .in_stride = in->pixel_stride,
-                    .out_stride = out->pixel_stride,
+                    PICTURE_SIZES(node, in, out),
+                    .channels = node->output->type.shape.dim[1],
                     .step_h = (float)node->attrs.resize.scale_h,
                     .step_w = (float)node->attrs.resize.scale_w,
                     .in_quant = node->inputs[0]->type.quant,
                     .out_quant = node->output->type.quant};
-    if (!r.is_linear && !same_quant(node->inputs[0], node->output))
-        return not_yet(p, node, "its input and output are quantized differently");
     emit(p, node, r.is_linear ? "resize_bilinear" : "resize_nearest", run_resize,
-         plan_params(p, &r, sizeof(r)), y[0] * y[2],
+         plan_params(p, &r, sizeof(r)), r.batch * r.out_h,
          (double)ork_shape_count(&node->output->type.shape) * 4, out, in, NULL);
     return true;
 }

@@ -5,6 +5,7 @@
 #include "internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { ALIGNMENT = 64 };
 
@@ -26,37 +27,111 @@ static int by_size(const void *a, const void *b)
     return x->value->id < y->value->id ? -1 : x->value->id > y->value->id;
 }
 
-static bool alive_together(const slot *a, const slot *b)
+/* ---- what is placed ---- */
+
+/* Roots that live within SPAN steps are looked for among their neighbours in time alone, so that
+   the work does not grow with the square of the network's length. */
+enum { SPAN = 64 };
+
+typedef struct place {
+    size_t offset, end;
+    int first, last;
+} place;
+
+typedef ORK_VEC(place) places; /* ordered by offset */
+
+typedef struct placing {
+    ork_plan *plan;
+    places *near; /* those that live within each SPAN of steps */
+    places far;   /* the others */
+    places found; /* while looking */
+} placing;
+
+static int span_of(const placing *p, int at)
 {
-    return a->first <= b->last && b->first <= a->last;
+    int last = (int)p->plan->steps.count;
+    return ((at < last ? at : last) + 1) / SPAN; /* inputs are stored at step -1 */
 }
 
-/* placed is ordered by offset. */
-static size_t lowest_place(slot *const *placed, size_t count, const slot *s)
+static int compare_places(const void *a, const void *b)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-        const slot *other = placed[i];
-        if (!alive_together(s, other))
+    const place *x = a, *y = b;
+    return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static void insert(placing *p, places *list, place added)
+{
+    size_t low = 0, high = list->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (list->items[middle].offset <= added.offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    ork_vec_push(p->plan->arena, list, added);
+    memmove(list->items + low + 1, list->items + low,
+            (list->count - 1 - low) * sizeof(*list->items));
+    list->items[low] = added;
+}
+
+/* The lowest offset at which nothing of either list is in the way. */
+static size_t lowest_place(const places *a, const places *b, const slot *s)
+{
+    size_t at = 0, i = 0, k = 0;
+    while (i < a->count || k < b->count) {
+        bool from_a = k == b->count || (i < a->count && a->items[i].offset <= b->items[k].offset);
+        const place *other = from_a ? &a->items[i++] : &b->items[k++];
+        if (s->first > other->last || other->first > s->last)
             continue;
         if (at + s->bytes <= other->offset)
             break;
-        at = ork_max_size(at, other->offset + other->bytes);
+        at = ork_max_size(at, other->end);
     }
     return at;
 }
 
+/* The short-lived of several spans. */
+static const places *gather(placing *p, const slot *s, int begin, int end)
+{
+    p->found.count = 0;
+    for (int span = begin; span <= end; span++)
+        for (size_t i = 0; i < p->near[span].count; i++)
+            if (p->near[span].items[i].first <= s->last && s->first <= p->near[span].items[i].last)
+                ork_vec_push(p->plan->arena, &p->found, p->near[span].items[i]);
+    if (p->found.count > 1)
+        qsort(p->found.items, p->found.count, sizeof(*p->found.items), compare_places);
+    return &p->found;
+}
+
+static void place_root(placing *p, slot *s)
+{
+    int begin = span_of(p, s->first), end = span_of(p, s->last);
+    const places *others = begin == end ? &p->near[begin] : gather(p, s, begin, end);
+    s->offset = lowest_place(&p->far, others, s);
+    insert(p, begin == end ? &p->near[begin] : &p->far,
+           (place){s->offset, s->offset + s->bytes, s->first, s->last});
+    p->plan->arena_bytes = ork_max_size(p->plan->arena_bytes, s->offset + s->bytes);
+}
+
+/* ---- the plan ---- */
+
 static size_t most_alive(const ork_plan *plan)
 {
-    size_t most = 0;
+    size_t steps = plan->steps.count + 2, most = 0, alive = 0; /* from -1 to behind the last */
+    size_t *born = ORK_NEW_ARRAY(plan->arena, size_t, steps);
+    size_t *gone = ORK_NEW_ARRAY(plan->arena, size_t, steps);
     for (size_t i = 0; i < plan->roots.count; i++) {
-        size_t sum = 0; /* the maximum is reached where some life begins */
-        for (size_t k = 0; k < plan->roots.count; k++) {
-            const slot *s = plan->roots.items[k];
-            int at = plan->roots.items[i]->first;
-            sum += s->first <= at && at <= s->last ? s->bytes : 0;
-        }
-        most = ork_max_size(most, sum);
+        const slot *s = plan->roots.items[i];
+        if (s->last < s->first)
+            continue;
+        born[s->first + 1] += s->bytes;
+        gone[ork_min_size((size_t)(s->last + 1), steps - 1)] += s->bytes;
+    }
+    for (size_t i = 0; i < steps; i++) {
+        alive += born[i];
+        most = ork_max_size(most, alive);
+        alive -= gone[i];
     }
     return most;
 }
@@ -65,20 +140,15 @@ void place_roots(ork_plan *plan)
 {
     size_t count = plan->roots.count;
     slot **order = ORK_NEW_ARRAY(plan->arena, slot *, count);
-    slot **placed = ORK_NEW_ARRAY(plan->arena, slot *, count);
+    placing p = {.plan = plan,
+                 .near = ORK_NEW_ARRAY(plan->arena, places, plan->steps.count / SPAN + 2)};
     for (size_t i = 0; i < count; i++) {
         order[i] = plan->roots.items[i];
         order[i]->bytes = (order[i]->bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     qsort(order, count, sizeof(*order), by_size);
-    for (size_t i = 0; i < count; i++) {
-        slot *s = order[i];
-        s->offset = lowest_place(placed, i, s);
-        plan->arena_bytes = ork_max_size(plan->arena_bytes, s->offset + s->bytes);
-        size_t at = i;
-        for (; at > 0 && placed[at - 1]->offset > s->offset; at--)
-            placed[at] = placed[at - 1];
-        placed[at] = s;
-    }
+    for (size_t i = 0; i < count; i++)
+        if (order[i]->first <= order[i]->last) /* one that no step uses needs no place */
+            place_root(&p, order[i]);
     plan->live_bytes = most_alive(plan);
 }

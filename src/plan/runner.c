@@ -95,6 +95,24 @@ static void run_step(ork_runner *r, const step *s)
     ork_pool_run(r->pool, run_task, &w, w.tasks);
 }
 
+/* ---- real numbers of other types ---- */
+
+static void to_floats(const ork_value *value, const void *data, float *floats)
+{
+    const ork_type *type = &value->type;
+    int64_t count = ork_shape_count(&type->shape);
+    ork_convert convert = {.in_dtype = type->dtype,
+                           .out_dtype = ORK_F32,
+                           .in_quant = type->quant,
+                           .rows = 1,
+                           .length = count};
+    if (is_number(value))
+        ork_convert_run(&convert, data, floats, 0, 1);
+    else
+        for (int64_t i = 0; i < count; i++)
+            floats[i] = (float)ork_element_get(type->dtype, data, i);
+}
+
 /* ---- observation ---- */
 
 void ork_runner_observe(ork_runner *runner, ork_observe_fn observe, void *user)
@@ -117,12 +135,7 @@ void runner_observe_value(ork_runner *r, const slot *s)
         }
         if (!r->observed)
             return;
-        ork_convert convert = {.in_dtype = type->dtype,
-                               .out_dtype = ORK_F32,
-                               .in_quant = type->quant,
-                               .rows = 1,
-                               .length = count};
-        ork_convert_run(&convert, data, r->observed, 0, 1);
+        to_floats(s->value, data, r->observed);
         data = r->observed;
     }
     r->observe(r->observe_user, s->value, data, count);
@@ -133,15 +146,8 @@ void runner_observe_value(ork_runner *r, const slot *s)
 static void convert_outputs(ork_runner *r)
 {
     for (size_t i = 0; i < r->plan->graph->outputs.count; i++) {
-        const ork_type *type = &r->plan->graph->outputs.items[i]->type;
-        if (type->dtype == ORK_F32)
-            continue;
-        ork_convert convert = {.in_dtype = type->dtype,
-                               .out_dtype = ORK_F32,
-                               .in_quant = type->quant,
-                               .rows = 1,
-                               .length = ork_shape_count(&type->shape)};
-        ork_convert_run(&convert, ork_runner_output_raw(r, i), r->floats[i], 0, 1);
+        if (r->floats[i])
+            to_floats(r->plan->graph->outputs.items[i], ork_runner_output_raw(r, i), r->floats[i]);
     }
 }
 

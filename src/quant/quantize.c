@@ -18,55 +18,48 @@ typedef struct quantizer {
 
 /* ---- which operators, and with which numbers ---- */
 
-/* The simulator, and the chips, have no integer form of these. */
+/* The simulator, and the chips, have no integer form of these, nor of weights that are computed. */
 static bool stays_float(const ork_node *node)
 {
-    switch (node->op) {
-    case ORK_OP_MATMUL:
-    case ORK_OP_LAYER_NORM:
-    case ORK_OP_BATCH_NORM:
-    case ORK_OP_WHERE:
-    case ORK_OP_GATHER:
-    case ORK_OP_CAST:
-    case ORK_OP_CONVERT:
-        return true;
-    default:
-        return node->output->type.dtype != ORK_F32;
-    }
+    const ork_op_info *info = &ork_op_table[node->op];
+    if (info->op_class == ORK_CLASS_CONV)
+        for (int i = 1; i < node->input_count; i++)
+            if (node->inputs[i] && node->inputs[i]->kind != ORK_VALUE_CONSTANT)
+                return true;
+    return info->numbers == ORK_NUMBERS_FLOAT || node->output->type.dtype != ORK_F32;
 }
 
-/* Operators whose output is made of elements of their input keep its numbers. */
 static bool keeps_numbers(const ork_node *node)
 {
-    switch (node->op) {
-    case ORK_OP_SLICE:
-    case ORK_OP_RESHAPE:
-    case ORK_OP_TRANSPOSE:
-    case ORK_OP_EXPAND:
-    case ORK_OP_PAD:
-    case ORK_OP_MAX_POOL2D:
-        return true;
-    case ORK_OP_RESIZE:
-        return node->attrs.resize.mode == 0;
-    default:
-        return false;
-    }
+    bool blends = node->op == ORK_OP_RESIZE && node->attrs.resize.mode != 0;
+    return ork_op_table[node->op].numbers == ORK_NUMBERS_KEPT && !blends &&
+           node->inputs[0]->kind != ORK_VALUE_CONSTANT;
 }
 
-/* Functions with values in 0..1 get exactly that range, as the vendor's toolkit gives them. */
-static bool has_unit_range(ork_op op)
+/* Where only sigmoids look: beyond 6.3 they are 0 or 1 to within half a step of eight bits. The
+   vendor's quantizer gives such values no codes either. */
+static ork_range useful_range(const quantizer *q, const ork_value *value)
 {
-    return op == ORK_OP_SIGMOID || op == ORK_OP_SOFTMAX;
+    const float limit = 6.3f;
+    ork_range range = q->ranges[value->id];
+    for (size_t i = 0; i < value->uses.count; i++)
+        if (value->uses.items[i].node->op != ORK_OP_SIGMOID)
+            return range;
+    if (value->uses.count == 0 || q->dtype == ORK_I16 || ork_graph_is_output(q->graph, value))
+        return range;
+    range.min = fmaxf(range.min, -limit);
+    range.max = fminf(range.max, limit);
+    return range;
 }
 
 static ork_quant quant_of(const quantizer *q, const ork_value *value)
 {
     const ork_node *node = value->producer;
-    if (node && keeps_numbers(node) && node->inputs[0]->kind != ORK_VALUE_CONSTANT)
+    if (node && keeps_numbers(node))
         return q->quants[node->inputs[0]->id];
-    if (node && has_unit_range(node->op))
+    if (node && ork_op_table[node->op].numbers == ORK_NUMBERS_UNIT)
         return ork_quant_of_range(q->dtype, (ork_range){0, 1, true});
-    return ork_quant_of_range(q->dtype, q->ranges[value->id]);
+    return ork_quant_of_range(q->dtype, useful_range(q, value));
 }
 
 /* A relu or clip after a convolution or sum is its clamp: both use the range behind it, and no code
@@ -153,12 +146,6 @@ static ork_value *quantized_bias(const quantizer *q, const ork_value *bias, cons
 
 static bool quantize_convolution(const quantizer *q, ork_node *node)
 {
-    if (node->inputs[1]->kind != ORK_VALUE_CONSTANT) {
-        ork_fail(q->diag, ORK_ERR_NOT_YET, "the weights of '%s' are computed by the network",
-                 node->name);
-        ork_node_where(node, q->diag);
-        return ork_why(q->diag, "only constant weights can be quantized");
-    }
     ork_value *weight = quantized_constant(q, node->inputs[1]);
     if (!weight)
         return false;
@@ -177,7 +164,8 @@ static bool quantize_constants(const quantizer *q, ork_node *node)
     if (ork_op_table[node->op].op_class == ORK_CLASS_CONV)
         return quantize_convolution(q, node);
     for (int i = 0; i < node->input_count; i++) {
-        if (!node->inputs[i] || node->inputs[i]->kind != ORK_VALUE_CONSTANT)
+        if (!node->inputs[i] || node->inputs[i]->kind != ORK_VALUE_CONSTANT ||
+            node->inputs[i]->type.dtype != ORK_F32)
             continue;
         ork_value *constant = quantized_constant(q, node->inputs[i]);
         if (!constant)

@@ -12,6 +12,8 @@
 #define EYES ORK_TEST_DATA "/../../examples/eyes/eyes.pt"
 
 static const ork_input_size eyes_size = {3, {3, 416, 416}};
+static const ork_load_options eyes_load = {
+    .size = sizeof(ork_load_options), .input_sizes = &eyes_size, .input_size_count = 1};
 
 /* The call failed with this id, and its texts hold this part. */
 static void expect(const ork_model *model, const char *id, const char *part)
@@ -74,7 +76,7 @@ static void test_order_of_calls(void **state)
     expect(model, "E0005", "build()");
     assert_null(ork_session_new(model, NULL));
     expect(model, "E0005", "build()");
-    assert_false(ork_model_load(model, "/nowhere.pt", NULL, 0));
+    assert_false(ork_model_load(model, "/nowhere.pt", NULL));
     expect(model, "E0101", "nowhere.pt");
     assert_null(ork_model_text(model, false));
     ork_model_free(model);
@@ -85,13 +87,13 @@ static void test_what_does_not_fit_the_network(void **state)
     (void)state;
     ork_model *model = ork_model_new();
     assert_true(ork_model_config(model, "mean_values", "1 2"));
-    assert_false(ork_model_load_pytorch(model, EYES, &eyes_size, 1));
+    assert_false(ork_model_load_pytorch(model, EYES, &eyes_load));
     expect(model, "E0303", "3 channels, but mean_values[0] has 2");
     assert_true(ork_model_config(model, "mean_values", "1 2 3#4 5 6"));
-    assert_false(ork_model_load_pytorch(model, EYES, &eyes_size, 1));
+    assert_false(ork_model_load_pytorch(model, EYES, &eyes_load));
     expect(model, "E0303", "2 lists, but the network has 1 input");
     assert_true(ork_model_config(model, "mean_values", "5"));
-    assert_true(ork_model_load_pytorch(model, EYES, &eyes_size, 1));
+    assert_true(ork_model_load_pytorch(model, EYES, &eyes_load));
 
     ork_build_options build = ORK_OPTIONS_INIT(ork_build_options);
     build.do_quantization = true;

@@ -35,6 +35,9 @@ static void fail_if(const ork_model *model, bool failed)
 static void build(fixture *f)
 {
     static const ork_input_size size = {3, {3, SIDE, SIDE}};
+    ork_load_options load = ORK_OPTIONS_INIT(ork_load_options);
+    load.input_sizes = &size;
+    load.input_size_count = 1;
     FILE *list = fopen(f->list, "w");
     assert_non_null(list);
     fprintf(list, EYES "test/00000.jpg\n" EYES "test/00001.jpg\n");
@@ -44,7 +47,7 @@ static void build(fixture *f)
     options.dataset = f->list;
     assert_true(ork_model_config(f->model, "mean_values", "123.675 116.28 103.53"));
     assert_true(ork_model_config(f->model, "std_values", "58.395 57.12 57.375"));
-    fail_if(f->model, !ork_model_load(f->model, EYES "eyes.pt", &size, 1));
+    fail_if(f->model, !ork_model_load(f->model, EYES "eyes.pt", &load));
     fail_if(f->model, !ork_model_build(f->model, &options));
 }
 
@@ -131,7 +134,7 @@ static void test_same_bits_everywhere(void **state)
         expect_same(f, f->model, threads, expected, size);
     fail_if(f->model, !ork_model_export(f->model, f->file));
     ork_model *again = ork_model_new();
-    fail_if(again, !ork_model_load(again, f->file, NULL, 0));
+    fail_if(again, !ork_model_load(again, f->file, NULL));
     expect_same(f, again, 2, expected, size);
     ork_model_free(again);
     free(expected);

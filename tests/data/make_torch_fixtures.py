@@ -163,6 +163,62 @@ class Pools(nn.Module):
         return a, d, e, nn.functional.pad(x, (1, 0, 2, 0))
 
 
+class Edges(nn.Module):
+    """Padding by reflection and repetition, of pixels and of rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect")
+        self.row = nn.Conv1d(3, 2, 3, padding=2, padding_mode="replicate")
+
+    def forward(self, x):
+        y = self.conv(x)
+        return nn.functional.pad(y, (2, 1, 0, 3), mode="replicate"), self.row(y.mean(2))
+
+
+class Picking(nn.Module):
+    """Comparisons, where, masks, indices that only a run can tell."""
+
+    def forward(self, x):
+        y = torch.where(x > 0.5, x, -x)
+        z = y.masked_fill((x < 0.25) | (x > 0.75), 7.0)
+        near = (x * 3).to(torch.int64)
+        table = torch.arange(8.0).reshape(4, 2) * 0.5
+        return (z, table[near[0, 0, 0]], torch.gather(x, 3, near), x.flip(2),
+                (near % 2 == 0).float().sum(), nn.functional.threshold(x, 0.5, 2.0),
+                torch.cross(x[0].reshape(-1, 3), y[0].reshape(-1, 3)),
+                (near << 2 | 3) - (near & 5) + (near ^ 6))
+
+
+class Computed(nn.Module):
+    """Weights that the network makes itself, and a norm behind a mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(3, 2, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(3))
+        self.norm = nn.BatchNorm1d(3)
+        self.squeeze = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        scale = x.mean()
+        y = nn.functional.conv2d(x, self.weight * scale, self.bias + scale, padding=1)
+        y = y * torch.sigmoid(self.squeeze(y.mean((2, 3), keepdim=True)))
+        up = nn.functional.conv_transpose2d(y, self.weight + scale, stride=2)
+        flat = self.norm(y.flatten(2))
+        return y.softmax(1), up, nn.functional.linear(flat[:, 0], flat[:, 1:2, :].sum(1))
+
+
+class Sizes(nn.Module):
+    """Cubic resizing, and maxima of windows that differ in size."""
+
+    def forward(self, x):
+        cubic = nn.functional.interpolate(x, size=(7, 5), mode="bicubic", align_corners=True)
+        return (cubic, nn.functional.interpolate(x, scale_factor=1.5, mode="bicubic"),
+                nn.functional.interpolate(x, scale_factor=(0.5, 2), mode="bicubic"),
+                nn.functional.adaptive_max_pool2d(x, (3, 5)))
+
+
 class Uneven(nn.Module):
     def forward(self, x):
         return nn.functional.adaptive_avg_pool2d(x, 3)
@@ -242,3 +298,8 @@ torch.save(small.state_dict(), path("weights.pth"))
 torch.save({"epoch": 3, "model": small.state_dict()}, path("checkpoint.pth"))
 torch.save(small, path("module.pth"))
 torch.save(small.state_dict(), path("weights_legacy.pth"), _use_new_zipfile_serialization=False)
+
+trace("edges.pt", Edges(), picture(2, 4, 5))
+trace("picking.pt", Picking(), picture(2, 3, 4))
+trace("computed.pt", Computed(), picture(2, 4, 5))
+trace("sizes.pt", Sizes(), picture(2, 4, 6))

@@ -34,6 +34,29 @@ static void test_replace_moves_uses_and_output_names(void **state)
     ork_diag_free(diag);
 }
 
+/* A list of users that is one short, names one twice, or names a wrong place is found. */
+static void test_wrong_users_are_found(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = ork_graph_new("g");
+    ork_type type = ork_type_of(ORK_F32, 1, (int64_t[]){3});
+    ork_value *x = ork_graph_add_input(graph, "x", &type);
+    ork_graph_add_output(graph, ork_graph_add2(graph, diag, ORK_OP_ADD, NULL, x, x, "y"));
+    assert_true(ork_graph_verify(graph, diag));
+    x->uses.count = 1;
+    assert_false(ork_graph_verify(graph, diag));
+    x->uses.count = 2;
+    x->uses.items[1].port = x->uses.items[0].port;
+    assert_false(ork_graph_verify(graph, diag));
+    x->uses.items[1].port = 2;
+    assert_false(ork_graph_verify(graph, diag));
+    x->uses.items[1].port = 1 - x->uses.items[0].port;
+    assert_true(ork_graph_verify(graph, diag));
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
 static void test_names_are_made_unique(void **state)
 {
     (void)state;
@@ -111,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replace_moves_uses_and_output_names),
+        cmocka_unit_test(test_wrong_users_are_found),
         cmocka_unit_test(test_names_are_made_unique),
         cmocka_unit_test(test_folding),
     };

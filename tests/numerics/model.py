@@ -463,6 +463,83 @@ def add_convert_cases():
                      [converted((source, target), a, out, v) for v in values])
 
 
+# ---- movements, whole numbers --------------------------------------------------------------------
+
+def padded_place(mode, index, size):
+    """mode 0: None where the constant goes; 1 reflects, 2 repeats the ends."""
+    if 0 <= index < size:
+        return index
+    if mode == 0:
+        return None
+    if mode == 2:
+        return 0 if index < 0 else size - 1
+    there_and_back = list(range(size)) + list(range(size - 2, 0, -1))
+    return there_and_back[index % len(there_and_back)]
+
+
+def add_padding_cases():
+    for i in range(90):
+        mode, value = i % 3, rng.randint(0, 255)
+        sizes = [rng.randint(1, 5) for _ in range(3)]
+        widths = [[rng.randint(0, size - 1 if mode == 1 else 3) for _ in range(2)] for size in sizes]
+        x = [rng.randint(0, 255) for _ in range(sizes[0] * sizes[1] * sizes[2])]
+        axes = [[padded_place(mode, at, size) for at in range(-before, size + after)]
+                for size, (before, after) in zip(sizes, widths)]
+        want = [value if None in (a, b, c) else x[(a * sizes[1] + b) * sizes[2] + c]
+                for a in axes[0] for b in axes[1] for c in axes[2]]
+        words = ['padding', mode, value]
+        for size, (before, _), axis in zip(sizes, widths, axes):
+            words += [size, before, len(axis)]
+        case('padding mode %d' % mode, words + x, want)
+
+
+def add_gather_cases():
+    for _ in range(40):
+        outer, size, inner, count = (rng.randint(1, 5) for _ in range(4))
+        x = [rng.randint(*RANGE[I16]) for _ in range(outer * size * inner)]
+        index = [rng.randint(-size - 2, size + 2) for _ in range(count)]
+        places = [max(0, min(size - 1, i + size if i < 0 else i)) for i in index]
+        want = [x[(o * size + at) * inner + k]
+                for o in range(outer) for at in places for k in range(inner)]
+        case('gather', ['gather', outer, size, inner, count] + x + index, want)
+
+
+def wrap64(x):
+    return (x + 2**63) % 2**64 - 2**63
+
+
+def cut(a, b):
+    """a / b, cut toward zero."""
+    return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
+
+
+WHOLE = {
+    'add': lambda a, b: a + b,
+    'sub': lambda a, b: a - b,
+    'mul': lambda a, b: a * b,
+    'div': lambda a, b: cut(a, b) if b and (a, b) != (-2**63, -1) else 0,
+    'floor_div': lambda a, b: a // b if b and (a, b) != (-2**63, -1) else 0,
+    'remainder': lambda a, b: a % b if b else 0,
+    'pow': lambda a, b: pow(a, b, 2**64) if b >= 0 else int(F(a) ** b) if a else 0,
+    'maximum': max,
+    'minimum': min,
+    'less': lambda a, b: a < b,
+    'equal': lambda a, b: a == b,
+}
+
+
+def add_whole_cases():
+    edges = [-2**63, 2**63 - 1, -1, 0, 1, 2, -2, 2**53 + 1]
+    for name, function in WHOLE.items():
+        a = edges + [rng.randint(-2**63, 2**63 - 1) for _ in range(40)]
+        a += [rng.randint(-20, 20) for _ in range(60)]
+        b = [rng.choice(edges) if i % 3 else rng.randint(-9, 9) for i in range(len(a))]
+        if name == 'pow':
+            b = [rng.randint(-3, 9) for _ in a]
+        case('whole ' + name, ['whole', name, len(a)] + a + b,
+             [wrap64(int(function(p, q))) for p, q in zip(a, b)])
+
+
 # ---- running -----------------------------------------------------------------------------------
 
 def run(program, lines, processor):
@@ -485,6 +562,9 @@ def main(program):
     add_binary_cases()
     add_activation_cases({name: number[0] for name, number in zip(names, found)})
     add_convert_cases()
+    add_padding_cases()
+    add_gather_cases()
+    add_whole_cases()
     wrong = 0
     for processor in ('c', None):
         results = run(program, [words for words, _, _ in cases], processor)

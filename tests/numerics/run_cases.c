@@ -173,8 +173,8 @@ static void run_pooling(void)
 static void run_binary(void)
 {
     ork_family family = (ork_family)next();
-    static const ork_binary_op ops[] = {ORK_BINARY_ADD, ORK_BINARY_SUB, ORK_BINARY_MUL,
-                                        ORK_BINARY_DIV, ORK_BINARY_MAX, ORK_BINARY_MIN};
+    static const ork_binary_op ops[] = {ORK_BINARY_ADD, ORK_BINARY_SUB,     ORK_BINARY_MUL,
+                                        ORK_BINARY_DIV, ORK_BINARY_MAXIMUM, ORK_BINARY_MINIMUM};
     ork_binary_op op = ops[(size_t)next() % ORK_COUNT(ops)];
     ork_dtype dtype = next_dtype();
     ork_quant a = next_quant(), b = next_quant(), out = next_quant();
@@ -226,6 +226,71 @@ static void run_convert(void)
     ork_data_free(in);
 }
 
+/* Axes of 8-bit elements: size, before, size of the output. */
+static void run_padding(void)
+{
+    ork_padding p = {.rank = 3, .element_size = 1, .mode = (ork_padding_mode)next()};
+    p.value[0] = (uint8_t)next();
+    for (int i = 0; i < p.rank; i++) {
+        p.in_dim[i] = next();
+        p.before[i] = next();
+        p.out_dim[i] = next();
+    }
+    p.in_stride[2] = p.out_stride[2] = 1;
+    for (int i = 1; i >= 0; i--) {
+        p.in_stride[i] = p.in_stride[i + 1] * p.in_dim[i + 1];
+        p.out_stride[i] = p.out_stride[i + 1] * p.out_dim[i + 1];
+    }
+    void *in = next_data(ORK_U8, p.in_stride[0] * p.in_dim[0]);
+    int64_t count = p.out_stride[0] * p.out_dim[0];
+    void *out = ork_data_alloc((size_t)count);
+    ork_padding_run(&p, in, out, 0, p.out_dim[0] * p.out_dim[1]);
+    print_data(ORK_U8, out, count);
+    ork_data_free(in);
+}
+
+static void run_gather(void)
+{
+    int64_t outer = next();
+    ork_gather g = {.size = next(), .element_size = 2, .index = ORK_I64};
+    g.inner = next();
+    g.count = next();
+    void *in = next_data(ORK_I16, outer * g.size * g.inner);
+    void *index = next_data(ORK_I64, g.count);
+    int64_t count = outer * g.count * g.inner;
+    void *out = ork_data_alloc((size_t)count * 2);
+    ork_gather_run(&g, in, index, out, 0, outer * g.count);
+    print_data(ORK_I16, out, count);
+    ork_data_free(in);
+    ork_data_free(index);
+}
+
+/* A function of pairs of whole numbers, by name. */
+static void run_whole(void)
+{
+    char name[32];
+    if (scanf("%31s", name) != 1)
+        exit(2);
+    ork_elements e = {.out_dtype = ORK_I64, .a_dtype = ORK_I64, .b_dtype = ORK_I64};
+    while (e.op < ORK_BINARY_COUNT - 1 && strcmp(ork_binary_table[e.op].name, name) != 0)
+        e.op++;
+    int64_t count = next();
+    int64_t *a = ork_data_alloc((size_t)count * 8), *b = ork_data_alloc((size_t)count * 8);
+    int64_t *out = ork_data_alloc((size_t)count * 8);
+    for (int64_t i = 0; i < count; i++)
+        a[i] = next();
+    for (int64_t i = 0; i < count; i++)
+        b[i] = next();
+    e.loop = (ork_loop){.rank = 1, .dim = {count}, .stride = {{1}, {1}, {1}}};
+    ork_elements_run(&e, a, b, out, 0, 1);
+    for (int64_t i = 0; i < count; i++)
+        printf("%" PRId64 " ", out[i]);
+    printf("\n");
+    ork_data_free(a);
+    ork_data_free(b);
+    ork_data_free(out);
+}
+
 static void run_op(void)
 {
     char name[32];
@@ -245,6 +310,8 @@ int main(void)
         {"conv", run_conv},       {"pooling", run_pooling},
         {"binary", run_binary},   {"table", run_table},
         {"convert", run_convert}, {"op", run_op},
+        {"padding", run_padding}, {"gather", run_gather},
+        {"whole", run_whole},
     };
     char name[32];
     while (scanf("%31s", name) == 1) {

@@ -59,15 +59,116 @@ static void test_remove_identities(void **state)
                "reshape relu");
 }
 
-static void test_fuse_activations(void **state)
+static void test_merge_slices(void **state)
 {
     (void)state;
-    check_pass("fuse_activations",
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph =
+        parse(diag, "graph \"g\" imported { input %0 \"x\" f32[2x9]\n"
+                    "%1 \"a\" f32[2x4] = slice(%0) begin [0 1] end [2 9] step [1 2]\n"
+                    "%2 \"y\" f32[1x2] = slice(%1) begin [1 1] end [2 4] step [1 2]\n"
+                    "output %2 }");
+    size_t changes;
+    assert_true(ork_pass_run(graph, diag, "remove_identities", &changes));
+    assert_int_equal(graph->node_count, 1);
+    const ork_attrs *attrs = &graph->first->attrs;
+    assert_int_equal(attrs->slice.begin.v[0], 1);
+    assert_int_equal(attrs->slice.end.v[0], 2);
+    assert_int_equal(attrs->slice.begin.v[1], 3);
+    assert_int_equal(attrs->slice.end.v[1], 8);
+    assert_int_equal(attrs->slice.step.v[1], 4);
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
+static void test_spell_attributes(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = parse(
+        diag, "graph \"g\" imported { input %0 \"x\" f32[1x2x4x9]\n"
+              "%1 \"a\" f32[1x2x4x3] = slice(%0) begin [0 0 0 1] end [1 2 4 9] step [1 1 1 3]\n"
+              "%2 \"y\" f32[1x2x8x9] = resize(%1) size [8 9] scale_h 0.5 scale_w 0.3\n"
+              "output %2 }");
+    size_t changes;
+    assert_true(ork_pass_run(graph, diag, "spell_attributes", &changes));
+    assert_int_equal(changes, 2);
+    assert_int_equal(graph->first->attrs.slice.end.v[3], 8);
+    assert_true(graph->last->attrs.resize.scale_h == 0.0);
+    assert_true(graph->last->attrs.resize.scale_w == 0.3); /* not what the sizes say */
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
+static void test_recognise(void **state)
+{
+    (void)state;
+    check_pass("recognise",
                "graph \"g\" imported { input %0 \"x\" f32[2x3]\n"
                "%1 \"s\" f32[2x3] = sigmoid(%0) %2 \"m\" f32[2x3] = mul(%0, %1)\n"
                "%3 \"h\" f32[2x3] = hard_sigmoid(%2) %4 \"n\" f32[2x3] = mul(%3, %2)\n"
                "%5 \"o\" f32[2x3] = mul(%4, %2) output %5 }",
                "silu hard_swish mul");
+}
+
+/* Constants may stand on either side; numbers that are not the layer's leave it as it is. */
+static void test_recognise_gelu(void **state)
+{
+    (void)state;
+    check_pass("recognise",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3] const %1 \"r\" f32[] [1.41421354]\n"
+               "const %2 \"one\" f32[1] [1] const %3 \"half\" f32[] [0.5]\n"
+               "%4 \"d\" f32[2x3] = div(%0, %1) %5 \"e\" f32[2x3] = erf(%4)\n"
+               "%6 \"a\" f32[2x3] = add(%2, %5) %7 \"m\" f32[2x3] = mul(%6, %0)\n"
+               "%8 \"y\" f32[2x3] = mul(%3, %7) output %8 }",
+               "gelu");
+    check_pass("recognise",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3] const %1 \"r\" f32[] [1.5]\n"
+               "const %2 \"one\" f32[1] [1] const %3 \"half\" f32[] [0.5]\n"
+               "%4 \"d\" f32[2x3] = div(%0, %1) %5 \"e\" f32[2x3] = erf(%4)\n"
+               "%6 \"a\" f32[2x3] = add(%2, %5) %7 \"m\" f32[2x3] = mul(%6, %0)\n"
+               "%8 \"y\" f32[2x3] = mul(%3, %7) output %8 }",
+               "div erf add mul mul");
+}
+
+static void test_recognise_hard_swish(void **state)
+{
+    (void)state;
+    check_pass("recognise",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3] const %1 \"three\" f32[] [3]\n"
+               "const %2 \"six\" f32[] [6] %3 \"a\" f32[2x3] = add(%0, %1)\n"
+               "%4 \"b\" f32[2x3] = clip(%3) high 6 %5 \"c\" f32[2x3] = mul(%0, %4)\n"
+               "%6 \"y\" f32[2x3] = div(%5, %2) output %6 }",
+               "hard_swish");
+    check_pass("recognise", /* relu6 scaled, not of x + 3 */
+               "graph \"g\" imported { input %0 \"x\" f32[2x3]\n"
+               "const %2 \"six\" f32[] [6]\n"
+               "%4 \"b\" f32[2x3] = clip(%0) high 6 %5 \"c\" f32[2x3] = mul(%0, %4)\n"
+               "%6 \"y\" f32[2x3] = div(%5, %2) output %6 }",
+               "clip mul div");
+}
+
+/* The two means must be over the same axes. */
+static void check_layer_norm(const char *axes, const char *mean_shape, const char *operators)
+{
+    char text[1024];
+    snprintf(text, sizeof(text),
+             "graph \"g\" imported { input %%0 \"x\" f32[2x3x4] const %%1 \"e\" f32[] [1e-05]\n"
+             "const %%2 \"two\" f32[] [2]\n"
+             "%%3 \"m\" f32[2x3x1] = reduce_mean(%%0) axes [2] keep_dims true\n"
+             "%%4 \"s\" f32[2x3x4] = sub(%%0, %%3) %%5 \"p\" f32[2x3x4] = pow(%%4, %%2)\n"
+             "%%6 \"v\" f32[%s] = reduce_mean(%%5) axes [%s] keep_dims true\n"
+             "%%7 \"a\" f32[%s] = add(%%6, %%1) %%8 \"r\" f32[%s] = sqrt(%%7)\n"
+             "%%9 \"y\" f32[2x3x4] = div(%%4, %%8) output %%9 }",
+             mean_shape, axes, mean_shape, mean_shape);
+    check_pass("recognise", text, operators);
+}
+
+static void test_recognise_layer_norm(void **state)
+{
+    (void)state;
+    check_layer_norm("2", "2x3x1", "layer_norm");
+    check_layer_norm("1 2", "2x1x1", "reduce_mean sub pow reduce_mean add sqrt div");
 }
 
 static const char norm_after_conv[] =
@@ -118,9 +219,17 @@ static void test_fold_scale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fold_constants),   cmocka_unit_test(test_remove_identities),
-        cmocka_unit_test(test_fuse_activations), cmocka_unit_test(test_fold_batch_norm),
-        cmocka_unit_test(test_lower_batch_norm), cmocka_unit_test(test_fold_scale),
+        cmocka_unit_test(test_fold_constants),
+        cmocka_unit_test(test_remove_identities),
+        cmocka_unit_test(test_merge_slices),
+        cmocka_unit_test(test_spell_attributes),
+        cmocka_unit_test(test_recognise),
+        cmocka_unit_test(test_recognise_gelu),
+        cmocka_unit_test(test_recognise_hard_swish),
+        cmocka_unit_test(test_recognise_layer_norm),
+        cmocka_unit_test(test_fold_batch_norm),
+        cmocka_unit_test(test_lower_batch_norm),
+        cmocka_unit_test(test_fold_scale),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan computes the same whatever it fuses and wherever it puts things; feeds are checked and
    preprocessed; memory is shared only by values that do not live together. */
+#include "../every_operator.h"
 #include "plan/plan.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -192,19 +194,261 @@ static void test_wrong_feeds_are_explained(void **state)
     stop(&r);
 }
 
+/* ---- every operator ---- */
+
+/* Each node is an output; where it is a picture, a pool that changes nothing wants it as pixels. */
+static ork_str every_operator_as_output(void)
+{
+    ork_str text = {0};
+    int end = add_every_operator(&text), id = end;
+    ork_diag *diag = ork_diag_new();
+    ork_str head = {0};
+    ork_str_printf(&head, "%s }", text.text);
+    ork_graph *graph = ork_graph_parse(diag, head.text, head.length);
+    assert_non_null(graph);
+    for (int i = FIRST_NODE; i < end; i++) {
+        const ork_type *type = &graph->values.items[i]->type;
+        const long long d[] = {type->shape.dim[0], type->shape.dim[1], type->shape.dim[2],
+                               type->shape.dim[3]};
+        if (type->shape.rank == 4 && type->dtype == ORK_F32)
+            ork_str_printf(&text,
+                           "  %%%d \"p%d\" f32[%lldx%lldx%lldx%lld] = max_pool2d(%%%d) kernel [1 "
+                           "1] stride [1 1] "
+                           "dilation [1 1]\n  output %%%d\n",
+                           id, id, d[0], d[1], d[2], d[3], i, id);
+        id += type->shape.rank == 4 && type->dtype == ORK_F32;
+        ork_str_printf(&text, "  output %%%d\n", i);
+    }
+    ork_str_printf(&text, "}\n");
+    ork_str_free(&head);
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+    return text;
+}
+
+static void feed_all(run *r)
+{
+    float data[256];
+    for (size_t i = 0; i < r->graph->inputs.count; i++) {
+        const ork_type *type = &r->graph->inputs.items[i].value->type;
+        for (int k = 0; k < 256; k++)
+            data[k] = type->dtype == ORK_BOOL ? (float)(k % 3 == 0)
+                                              : 0.25f + (float)((k * 37 + (int)i * 11) % 64) / 16;
+        ork_feed feed = {.data = data, .dtype = ORK_F32, .shape = type->shape};
+        assert_true(ork_runner_check_feed(r->runner, r->diag, i, &feed));
+        ork_runner_set_input(r->runner, i, &feed);
+    }
+    ork_runner_run(r->runner);
+}
+
+static void ignore_observation(void *user, const ork_value *value, const float *data, int64_t count)
+{
+    (void)data;
+    ((int64_t *)user)[value->id] += count;
+}
+
+static void test_every_operator_runs(void **state)
+{
+    (void)state;
+    ork_str text = every_operator_as_output();
+    run fused = start(text.text, false, 3), plain = start(text.text, true, 1);
+    int64_t *observed = calloc(plain.graph->values.count, sizeof(*observed));
+    ork_runner_observe(plain.runner, ignore_observation, observed);
+    feed_all(&fused);
+    feed_all(&plain);
+    for (const ork_node *node = plain.graph->first; node; node = node->next)
+        assert_int_equal(observed[node->output->id], ork_shape_count(&node->output->type.shape));
+    for (size_t o = 0; o < fused.graph->outputs.count; o++) {
+        const ork_value *value = fused.graph->outputs.items[o];
+        int64_t count = ork_shape_count(&value->type.shape);
+        const float *a = ork_runner_output(fused.runner, o);
+        const float *b = ork_runner_output(plain.runner, o);
+        for (int64_t i = 0; i < count; i++)
+            if (a[i] != b[i] && !(isnan(a[i]) && isnan(b[i])) &&
+                !(fabsf(a[i] - b[i]) <= 1e-5f * fmaxf(1.0f, fabsf(b[i]))))
+                fail_msg("%s: element %lld is %g fused and %g observable", value->name,
+                         (long long)i, (double)a[i], (double)b[i]);
+    }
+    free(observed);
+    ork_str_free(&text);
+    stop(&fused);
+    stop(&plain);
+}
+
+/* ---- results known beforehand ---- */
+
+static void check_outputs(const char *text, const float *in, int64_t in_count,
+                          const float *const *expected)
+{
+    for (int observable = 0; observable < 2; observable++) {
+        run r = start(text, observable, 1);
+        ork_feed feed = {
+            .data = in, .dtype = ORK_F32, .shape = r.graph->inputs.items[0].value->type.shape};
+        assert_int_equal(ork_shape_count(&feed.shape), in_count);
+        ork_runner_set_input(r.runner, 0, &feed);
+        ork_runner_run(r.runner);
+        for (size_t o = 0; o < r.graph->outputs.count; o++) {
+            const ork_value *value = r.graph->outputs.items[o];
+            const float *got = ork_runner_output(r.runner, o);
+            for (int64_t i = 0; i < ork_shape_count(&value->type.shape); i++)
+                if (got[i] != expected[o][i])
+                    fail_msg("%s: element %lld is %g, not %g", value->name, (long long)i,
+                             (double)got[i], (double)expected[o][i]);
+        }
+        stop(&r);
+    }
+}
+
+static void test_whole_numbers_and_truth(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "graph \"g\" canon { input %0 \"x\" f32[4] const %1 \"c\" f32[1] [1.5]\n"
+        "%2 \"gt\" bool[4] = greater(%0, %1) %3 \"w\" f32[4] = where(%2, %0, %1)\n"
+        "%4 \"i\" i64[4] = cast(%0) dtype i64 const %5 \"two\" i64[] [2]\n"
+        "%6 \"h\" i64[4] = floor_div(%4, %5) %7 \"r\" i64[4] = remainder(%4, %5)\n"
+        "%8 \"not\" bool[4] = logical_not(%2) %9 \"b\" f32[4] = cast(%8) dtype f32\n"
+        "%10 \"sum\" i64[] = reduce_sum(%4) axes [0]\n"
+        "const %11 \"t\" f32[3x2] [10 11 20 21 30 31] %12 \"rows\" f32[4x2] = gather(%11, %4)\n"
+        "%13 \"or\" bool[4] = logical_or(%2, %4)\n"
+        "output %3 output %6 output %7 output %9 output %10 output %12 output %13 output %2 }";
+    static const float in[] = {-1.7f, 0.5f, 1.9f, 7.0f};
+    const float *const expected[] = {
+        (const float[]){1.5f, 1.5f, 1.9f, 7.0f},
+        (const float[]){-1, 0, 0, 3},
+        (const float[]){1, 0, 1, 1},
+        (const float[]){1, 1, 0, 0},
+        (const float[]){7},
+        (const float[]){30, 31, 10, 11, 20, 21, 30, 31}, /* -1 is the last, 7 is moved to it */
+        (const float[]){1, 0, 1, 1},
+        (const float[]){0, 0, 1, 1},
+    };
+    check_outputs(text, in, 4, expected);
+}
+
+/* The pool makes pixels of its neighbours, two channels apart from each other in memory. */
+static void test_padding_of_pixels(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "graph \"g\" canon { input %0 \"x\" f32[1x2x2x3]\n"
+        "%1 \"p\" f32[1x2x2x3] = max_pool2d(%0) kernel [1 1] stride [1 1] dilation [1 1]\n"
+        "%2 \"both\" f32[1x4x2x3] = concat(%1, %1) axis 1\n"
+        "%3 \"reflect\" f32[1x2x3x5] = pad(%1) before [0 0 1 2] after [0 0 0 0] mode reflect\n"
+        "%4 \"edge\" f32[1x2x2x6] = pad(%1) before [0 0 0 1] after [0 0 0 2] mode replicate\n"
+        "%5 \"seven\" f32[1x3x2x4] = pad(%1) before [0 1 0 0] after [0 0 0 1] value 7\n"
+        "output %3 output %4 output %5 output %2 }";
+    static const float in[] = {1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6};
+    const float *const expected[] = {
+        (const float[]){6,  5,  4,  5,  6,  3,  2,  1,  2,  3,  6,  5,  4,  5,  6,
+                        -6, -5, -4, -5, -6, -3, -2, -1, -2, -3, -6, -5, -4, -5, -6},
+        (const float[]){1,  1,  2,  3,  3,  3,  4,  4,  5,  6,  6,  6,
+                        -1, -1, -2, -3, -3, -3, -4, -4, -5, -6, -6, -6},
+        (const float[]){7, 7, 7, 7, 7,  7,  7,  7, 1,  2,  3,  7,
+                        4, 5, 6, 7, -1, -2, -3, 7, -4, -5, -6, 7},
+        (const float[]){1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6,
+                        1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6},
+    };
+    check_outputs(text, in, 12, expected);
+}
+
+/* The same convolution with constant weights and with weights that only a run can tell. */
+static void test_computed_weights(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "graph \"g\" canon { input %0 \"x\" f32[1x3x5x5] const %1 \"w\" f32[7x3x3x3] random 1\n"
+        "const %2 \"b\" f32[7] random 2 const %3 \"f\" f32[4x5] random 3\n"
+        "const %4 \"t\" f32[3x2x2x2] random 4\n"
+        "%5 \"zero\" f32[1x3x5x5] = sub(%0, %0) %6 \"none\" f32[] = reduce_sum(%5) axes [0 1 2 3]\n"
+        "%7 \"w2\" f32[7x3x3x3] = add(%1, %6) %8 \"b2\" f32[7] = add(%2, %6)\n"
+        "%9 \"f2\" f32[4x5] = add(%3, %6) %10 \"t2\" f32[3x2x2x2] = add(%4, %6)\n"
+        "%11 \"c\" f32[1x7x5x5] = conv2d(%0, %1, %2) stride [1 1] dilation [1 1] pad [1 1 1 1] "
+        "groups 1\n%12 \"a\" f32[1x7x5x5] = relu(%11)\n"
+        "%13 \"c2\" f32[1x7x5x5] = conv2d(%0, %7, %8) stride [1 1] dilation [1 1] pad [1 1 1 1] "
+        "groups 1\n%14 \"a2\" f32[1x7x5x5] = relu(%13)\n"
+        "%15 \"l\" f32[1x3x5x4] = linear(%0, %3) %16 \"l2\" f32[1x3x5x4] = linear(%0, %9)\n"
+        "%17 \"u\" f32[1x2x6x6] = conv_transpose2d(%0, %4) stride [1 1] dilation [1 1] groups 1\n"
+        "%18 \"u2\" f32[1x2x6x6] = conv_transpose2d(%0, %10) stride [1 1] dilation [1 1] groups 1\n"
+        "output %12 output %14 output %15 output %16 output %17 output %18 }";
+    for (int observable = 0; observable < 2; observable++) {
+        run r = start(text, observable, 2);
+        feed_all(&r);
+        feed_all(&r); /* packed anew on each run */
+        for (size_t o = 0; o < 6; o += 2) {
+            const float *a = ork_runner_output(r.runner, o),
+                        *b = ork_runner_output(r.runner, o + 1);
+            int64_t count = ork_shape_count(&r.graph->outputs.items[o]->type.shape);
+            assert_memory_equal(a, b, (size_t)count * sizeof(float));
+            assert_true(a[0] != a[1]);
+        }
+        stop(&r);
+    }
+}
+
+/* Movements of numbers that are quantized anew: the same as a conversion in front. */
+static void test_movements_requantize(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "graph \"q\" quant { input %0 \"x\" u8[1x3x8x8]{0.0078125 128}\n"
+        "%1 \"p\" u8[1x3x8x8]{0.0078125 128} = max_pool2d(%0) kernel [1 1] stride [1 1] dilation "
+        "[1 "
+        "1]\n%2 \"d\" u8[1x3x8x8]{0.02 60} = convert(%1)\n"
+        "%3 \"s\" u8[1x3x4x8]{0.02 60} = slice(%1) begin [0 0 0 0] end [1 3 8 8] step [1 1 2 1]\n"
+        "%4 \"s2\" u8[1x3x4x8]{0.02 60} = slice(%2) begin [0 0 0 0] end [1 3 8 8] step [1 1 2 1]\n"
+        "%5 \"r\" u8[192]{0.02 60} = reshape(%1) shape [192]\n"
+        "%6 \"r2\" u8[192]{0.02 60} = reshape(%2) shape [192]\n"
+        "%7 \"e\" u8[1x3x9x8]{0.02 60} = pad(%1) before [0 0 1 0] after [0 0 0 0] value 0.4\n"
+        "%8 \"e2\" u8[1x3x9x8]{0.02 60} = pad(%2) before [0 0 1 0] after [0 0 0 0] value 0.4\n"
+        "%9 \"z\" u8[1x3x4x4]{0.02 60} = resize(%1) size [4 4]\n"
+        "%10 \"z2\" u8[1x3x4x4]{0.02 60} = resize(%2) size [4 4]\n"
+        "%11 \"j\" u8[1x3x16x8]{0.02 60} = concat(%1, %2) axis 2\n"
+        "%12 \"j2\" u8[1x3x16x8]{0.02 60} = concat(%2, %2) axis 2\n"
+        "const %13 \"i\" i64[2] [2 0] %14 \"g\" u8[1x2x8x8]{0.02 60} = gather(%1, %13) axis 1\n"
+        "%15 \"g2\" u8[1x2x8x8]{0.02 60} = gather(%2, %13) axis 1\n"
+        "const %16 \"m\" bool[8] [1 0 1 0 0 1 1 1] %17 \"w\" u8[1x3x8x8]{0.02 60} = where(%16, %1, "
+        "%2)\n%18 \"w2\" u8[1x3x8x8]{0.02 60} = where(%16, %2, %2)\n"
+        "output %3 output %4 output %5 output %6 output %7 output %8 output %9 output %10\n"
+        "output %11 output %12 output %14 output %15 output %17 output %18 }";
+    for (int observable = 0; observable < 2; observable++) {
+        run r = start(text, observable, 1);
+        feed_ramp(&r, true);
+        for (size_t o = 0; o < r.graph->outputs.count; o += 2) {
+            int64_t count = ork_shape_count(&r.graph->outputs.items[o]->type.shape);
+            assert_memory_equal(ork_runner_output_raw(r.runner, o),
+                                ork_runner_output_raw(r.runner, o + 1), (size_t)count);
+        }
+        assert_true(*(const uint8_t *)ork_runner_output_raw(r.runner, 4) ==
+                    80); /* 0.4 / 0.02 + 60 */
+        stop(&r);
+    }
+}
+
+/* What has no integer form is refused when a graph asks for it all the same. */
 static void test_what_cannot_run_says_so(void **state)
 {
     (void)state;
-    static const char text[] = "graph \"g\" canon { input %0 \"x\" f32[1x1x4x4]\n"
-                               "%1 \"p\" f32[1x1x6x4] = pad(%0) before [0 0 1 0] after [0 0 1 0] "
-                               "mode reflect scope \"net.py:3\" output %1 }";
-    ork_diag *diag = ork_diag_new();
-    ork_graph *graph = ork_graph_parse(diag, text, strlen(text));
-    assert_null(ork_plan_new(diag, graph, &(ork_plan_options){0}));
-    assert_string_equal(ork_diag_error(diag)->id, "E0003");
-    assert_non_null(strstr(ork_diag_error(diag)->where, "net.py:3"));
-    ork_graph_free(graph);
-    ork_diag_free(diag);
+    static const char *const texts[] = {
+        "%1 \"p\" u8[2x2]{0.5 0} = matmul(%0, %0) scope \"net.py:3\"",
+        "%1 \"p\" u8[2x2]{0.5 0} = layer_norm(%0) axes 1 scope \"net.py:3\"",
+        "%1 \"p\" i8[2x2]{fl 3} = neg(%0) scope \"net.py:3\"",
+        "const %9 \"c\" u8[2x2] random 1 %1 \"p\" u8[2x2] = softmax(%9) axis 1 scope \"net.py:3\"",
+    };
+    for (size_t i = 0; i < ORK_COUNT(texts); i++) {
+        ork_str text = {0};
+        ork_str_printf(&text, "graph \"g\" quant { input %%0 \"x\" u8[2x2]{0.5 0}\n%s output %%1 }",
+                       texts[i]);
+        ork_diag *diag = ork_diag_new();
+        ork_graph *graph = ork_graph_parse(diag, text.text, text.length);
+        assert_non_null(graph);
+        assert_null(ork_plan_new(diag, graph, &(ork_plan_options){0}));
+        assert_string_equal(ork_diag_error(diag)->id, "E0003");
+        assert_non_null(strstr(ork_diag_error(diag)->where, "net.py:3"));
+        ork_graph_free(graph);
+        ork_diag_free(diag);
+        ork_str_free(&text);
+    }
 }
 
 static void test_arena_is_shared(void **state)
@@ -219,6 +463,42 @@ static void test_arena_is_shared(void **state)
     stop(&r);
 }
 
+/* A long network whose values are needed again after any time: what lies in their memory by then
+   would show. */
+static void test_long_lives(void **state)
+{
+    (void)state;
+    enum { NODES = 700, LENGTH = 16 };
+    static float expected[NODES][LENGTH];
+    ork_str text = {0};
+    uint32_t random = 1;
+    ork_str_printf(&text, "graph \"long\" canon { input %%0 \"v0\" f32[16]\n");
+    for (int k = 0; k < LENGTH; k++)
+        expected[0][k] = (float)(k + 1);
+    for (int i = 1; i < NODES; i++) {
+        random = random * 1664525u + 1013904223u;
+        int back = (int)(random >> 8) % (i % 7 ? 3 : i) + 1, other = i >= back ? i - back : 0;
+        bool less = expected[i - 1][0] > 0;
+        ork_str_printf(&text, "%%%d \"v%d\" f32[16] = %s(%%%d, %%%d)\n", i, i, less ? "sub" : "add",
+                       other, i - 1);
+        for (int k = 0; k < LENGTH; k++)
+            expected[i][k] = expected[other][k] + (less ? -1.0f : 1.0f) * expected[i - 1][k];
+    }
+    ork_str_printf(&text, "output %%%d output %%1 output %%350 }", NODES - 1);
+    run r = start(text.text, false, 1);
+    ork_feed feed = {
+        .data = expected[0], .dtype = ORK_F32, .shape = ork_shape_of(1, (int64_t[]){LENGTH})};
+    ork_runner_set_input(r.runner, 0, &feed);
+    ork_runner_run(r.runner);
+    assert_memory_equal(ork_runner_output(r.runner, 0), expected[NODES - 1], sizeof(expected[0]));
+    assert_memory_equal(ork_runner_output(r.runner, 1), expected[1], sizeof(expected[0]));
+    assert_memory_equal(ork_runner_output(r.runner, 2), expected[350], sizeof(expected[0]));
+    assert_true(ork_plan_arena_bytes(r.plan) < NODES * 64 / 4);
+    assert_true(ork_plan_live_bytes(r.plan) <= ork_plan_arena_bytes(r.plan));
+    ork_str_free(&text);
+    stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,8 +506,14 @@ int main(void)
         cmocka_unit_test(test_integer_plans_agree_exactly),
         cmocka_unit_test(test_preprocessing),
         cmocka_unit_test(test_wrong_feeds_are_explained),
+        cmocka_unit_test(test_every_operator_runs),
+        cmocka_unit_test(test_whole_numbers_and_truth),
+        cmocka_unit_test(test_padding_of_pixels),
+        cmocka_unit_test(test_computed_weights),
+        cmocka_unit_test(test_movements_requantize),
         cmocka_unit_test(test_what_cannot_run_says_so),
         cmocka_unit_test(test_arena_is_shared),
+        cmocka_unit_test(test_long_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,6 @@ NOT_YET = {
     'load_darknet': (('a.cfg', 'a.weights'), -1),
     'load_keras': (('a.h5',), -1),
     'load_mxnet': (('a.json', 'a.params'), -1),
-    'load_onnx': (('a.onnx',), -1),
     'load_tensorflow': (('a.pb', ['x'], [[8, 8, 3]], ['y']), -1),
     'load_tflite': (('a.tflite',), -1),
     'register_op': (('a.rknnop',), None),
@@ -224,7 +223,7 @@ class Report(support.InEmptyFolder):
         rknn = RKNN(raise_on_error=True)
         with support.capture() as printed:
             with self.assertRaises(RKNNError) as raised:
-                rknn.load_onnx('a.onnx')
+                rknn.load_tflite('a.tflite')
         error, report = raised.exception, rknn.last_error
         for field in ('id', 'name', 'what', 'where', 'why', 'fix', 'hint', 'text', 'exit_code'):
             self.assertEqual(getattr(error, field), getattr(report, field))
@@ -237,7 +236,7 @@ class Report(support.InEmptyFolder):
         rknn = RKNN()
         self.assertIsNone(rknn.last_error)
         with support.capture():
-            rknn.load_onnx('a.onnx')
+            rknn.load_tflite('a.tflite')
         self.assertIsNotNone(rknn.last_error)
         self.assertIsNone(rknn.config())
         self.assertIsNone(rknn.last_error)

@@ -26,7 +26,7 @@ before = (dict(logging._nameToLevel), list(logging.root.handlers), logging.root.
           sorted(logging.root.manager.loggerDict), logging.getLoggerClass())
 from rknn.api import RKNN
 rknn = RKNN(verbose=True)
-rknn.load_onnx('a.onnx')
+rknn.load_tflite('a.tflite')
 rknn.release()
 after = (dict(logging._nameToLevel), list(logging.root.handlers), logging.root.level,
          sorted(logging.root.manager.loggerDict), logging.getLoggerClass())
@@ -72,7 +72,7 @@ print([name for name in ('numpy', 'logging', 'torch', 'onnx', 'cv2', 'tensorflow
 class Logs(support.InEmptyFolder):
     def test_verbose_file(self):
         with support.capture() as printed, RKNN(verbose=True, verbose_file='log.txt') as rknn:
-            rknn.load_onnx('a.onnx')
+            rknn.load_tflite('a.tflite')
             text = rknn.last_error.text
         expected = ['E ' + line for line in text.split('\n')]
         lines = pathlib.Path('log.txt').read_text().splitlines()
@@ -99,7 +99,7 @@ class Logs(support.InEmptyFolder):
 import sys
 sys.stderr = None
 from rknn.api import RKNN
-print(RKNN().load_onnx('a.onnx'))
+print(RKNN().load_tflite('a.tflite'))
 ''')
         self.assertEqual((done.returncode, done.stdout), (0, '-1\n'))
         self.assertIn('E error[E0003]: ', done.stderr)
@@ -114,7 +114,7 @@ class Lifetime(unittest.TestCase):
             rknn = RKNN(raise_on_error=raise_on_error)
             with support.capture():
                 try:
-                    rknn.load_onnx('a.onnx')
+                    rknn.load_tflite('a.tflite')
                 except Exception:
                     pass
             gone.append(weakref.ref(rknn))
@@ -132,7 +132,7 @@ class Lifetime(unittest.TestCase):
                     with RKNN() as rknn:
                         rknn.config(mean_values=[[1, 2, 3]], reorder_channel='2 1 0')
                         rknn.config(mean_value=1)
-                        rknn.load_onnx('a.onnx')
+                        rknn.load_tflite('a.tflite')
             return resident_bytes()
 
         first = make(200)

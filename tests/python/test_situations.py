@@ -190,9 +190,45 @@ situation('E06', 'E0207', what='2 sizes, the network takes 1', where='focus.pt',
 situation('E06', 'E0207', what='1 size, the network takes 2 or more', where='lists.pt',
           why='forward(first: Tensor, others: ', name='too few')(load('lists.pt', [2]))
 
-situation('E07', 'E0003', what='ONNX models cannot be loaded yet', where='load_onnx',
-          fix='torch.jit.trace', name='load_onnx')(
-    lambda t: lambda: t.rknn.load_onnx('net.onnx'))
+def field(number, content):
+    """A field of a protocol buffer: text, message or number."""
+    if isinstance(content, int):
+        return bytes([number << 3, content])
+    content = content.encode() if isinstance(content, str) else content
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def onnx_model(height, op='Relu'):
+    """x [1, 3, height, 8] -> op -> y; height None: not fixed."""
+    sizes = [field(1, 1), field(1, 3), field(2, 'height') if height is None else field(1, height),
+             field(1, 8)]
+    shape = b''.join(field(1, size) for size in sizes)
+    tensor = field(2, field(1, field(1, 1) + field(2, shape)))
+    node = field(1, 'x') + field(2, 'y') + field(3, 'first') + field(4, op)
+    graph = field(1, node) + field(11, field(1, 'x') + tensor) + field(12, field(1, 'y') + tensor)
+    return field(1, 8) + field(7, graph) + field(8, field(2, 13))
+
+
+def onnx(content, *arguments, **keywords):
+    def make(t):
+        t.write('net.onnx', content)
+        return lambda: t.rknn.load_onnx('net.onnx', *arguments, **keywords)
+    return make
+
+
+situation('E07', 'E0207', what="input 'x': its size [1, 3, height, 8] is not fixed",
+          where='net.onnx', fix='input_size_list', name='sizes that are not fixed')(
+              onnx(onnx_model(None)))
+situation('E07', 'E0207', what='2 sizes were given for [1, 3, 8, 8]', where='net.onnx',
+          fix='one size for each axis', name='other axes')(
+              onnx(onnx_model(8), input_size_list=[[8, 8]]))
+situation('E07', 'E0211', what="no tensor of the model is called 'yy'", where='net.onnx',
+          fix="did you mean 'y'?", name='outputs that are not there')(
+              onnx(onnx_model(8), outputs=['yy']))
+situation('E07', 'E0205', what='1 operator is not known', where='net.onnx', fix='outputs=[...]',
+          name='unknown operators')(onnx(onnx_model(8, op='Einsam')))
+situation('E07', 'E0109', what='damaged', where='net.onnx', fix='copy or export the file again',
+          name='cut short')(onnx(onnx_model(8)[:-3]))
 
 
 @situation('E07', 'E0201', what='this is an ONNX model', where='net.pt', fix='load_onnx')

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ranges become the vendor's numbers; the rewrite puts types and conversions where they belong. */
+#include "../every_operator.h"
 #include "quant/quant.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -122,13 +124,145 @@ static void test_fixed_point_rewrite(void **state)
     ork_diag_free(diag);
 }
 
+/* Only sigmoids look at these numbers: codes beyond +-6.3 would be of no use. */
+static void check_sigmoid_range(const char *rest, ork_dtype dtype, ork_range range, double step)
+{
+    static const char head[] =
+        "graph \"n\" canon { input %0 \"x\" f32[1x2x4x4]\n"
+        "const %1 \"w\" f32[2x2x1x1] [-1 2 0.5 0.25]\n"
+        "%2 \"conv\" f32[1x2x4x4] = conv2d(%0, %1) stride [1 1] dilation [1 1] groups 1\n"
+        "%3 \"s\" f32[1x2x4x4] = sigmoid(%2)\n";
+    ork_diag *diag = ork_diag_new();
+    ork_str text = {0};
+    ork_str_printf(&text, "%s%s", head, rest);
+    ork_graph *graph = ork_graph_parse(diag, text.text, text.length);
+    assert_non_null(graph);
+    ork_range ranges[8];
+    for (size_t i = 0; i < ORK_COUNT(ranges); i++)
+        ranges[i] = (ork_range){-1, 1, true};
+    ranges[2] = range;
+    assert_true(ork_quantize(diag, graph, dtype, ranges));
+    assert_float_equal(ork_quant_step(&type_of(graph, "conv")->quant), step, 1e-9);
+    ork_graph_free(graph);
+    ork_str_free(&text);
+    ork_diag_free(diag);
+}
+
+static void test_sigmoid_range(void **state)
+{
+    (void)state;
+    const ork_range wide = {-100, 20, true}, narrow = {-2, 100, true};
+    check_sigmoid_range("output %3 }", ORK_U8, wide, 12.6 / 255);
+    check_sigmoid_range("output %3 }", ORK_U8, narrow, 8.3 / 255);
+    check_sigmoid_range("output %3 }", ORK_I8, wide, 1.0 / 16);
+    check_sigmoid_range("output %3 }", ORK_I16, wide, 1.0 / 256); /* finer than 6.3 shows */
+    check_sigmoid_range("output %3 output %2 }", ORK_U8, wide, 120.0 / 255); /* seen by the user */
+    check_sigmoid_range("%4 \"r\" f32[1x2x4x4] = tanh(%2) output %3 output %4 }", ORK_U8, wide,
+                        120.0 / 255);
+}
+
+/* ---- every operator ---- */
+
+static ork_graph *every_operator(ork_diag *diag)
+{
+    ork_str text = {0};
+    int end = add_every_operator(&text);
+    for (int i = FIRST_NODE; i < end; i++)
+        ork_str_printf(&text, "  output %%%d\n", i);
+    ork_str_printf(&text, "}\n");
+    ork_graph *graph = ork_graph_parse(diag, text.text, text.length);
+    assert_non_null(graph);
+    ork_str_free(&text);
+    return graph;
+}
+
+static void widen(void *user, const ork_value *value, const float *data, int64_t count)
+{
+    ork_range *range = &((ork_range *)user)[value->id];
+    *range = (ork_range){0, 0, true};
+    for (int64_t i = 0; i < count; i++) {
+        range->min = data[i] < range->min && isfinite(data[i]) ? data[i] : range->min;
+        range->max = data[i] > range->max && isfinite(data[i]) ? data[i] : range->max;
+    }
+}
+
+/* Inputs that i16 holds exactly, so that steps and corners of functions are no trouble. */
+static ork_runner *run_graph(ork_diag *diag, const ork_plan *plan, ork_range *ranges)
+{
+    assert_non_null(plan);
+    ork_runner *runner = ork_runner_new(diag, plan, NULL);
+    assert_non_null(runner);
+    if (ranges)
+        ork_runner_observe(runner, widen, ranges);
+    const ork_graph *graph = ork_plan_graph(plan);
+    for (size_t i = 0; i < graph->inputs.count; i++) {
+        const ork_type *type = &graph->inputs.items[i].value->type;
+        float data[144];
+        for (int k = 0; k < 144; k++)
+            data[k] = type->dtype == ORK_BOOL ? (float)(k % 3 == 0)
+                                              : 0.25f + (float)((k * 37 + (int)i * 11) % 64) / 16;
+        ork_feed feed = {
+            .data = data, .dtype = ORK_F32, .shape = type->shape, .pass_through = true};
+        ork_runner_set_input(runner, i, &feed);
+    }
+    ork_runner_run(runner);
+    return runner;
+}
+
+static void compare_runs(const ork_graph *graph, const ork_range *ranges, const ork_runner *real,
+                         const ork_runner *integer)
+{
+    for (size_t o = 0; o < graph->outputs.count; o++) {
+        const ork_value *value = graph->outputs.items[o];
+        const float *a = ork_runner_output(real, o), *b = ork_runner_output(integer, o);
+        ork_range range = ranges[value->id];
+        if (value->producer->op == ORK_OP_AVG_POOL2D) /* the chips divide by the kernel's area */
+            continue;
+        float size = fmaxf(-range.min, range.max);
+        for (int64_t i = 0; i < ork_shape_count(&value->type.shape); i++)
+            if (isfinite(a[i]) && !(fabsf(a[i] - b[i]) <= 0.01f * size))
+                fail_msg("%s: element %lld is %g in float and %g in i16", value->name, (long long)i,
+                         (double)a[i], (double)b[i]);
+    }
+}
+
+static void test_every_operator_quantizes(void **state)
+{
+    (void)state;
+    static const ork_dtype dtypes[] = {ORK_U8, ORK_I8, ORK_I16};
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = every_operator(diag);
+    ork_range *ranges = calloc(graph->values.count, sizeof(*ranges));
+    ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){.observable = true});
+    ork_runner *runner = run_graph(diag, plan, ranges);
+    for (size_t i = 0; i < 2 * ORK_COUNT(dtypes); i++) {
+        ork_graph *integers = every_operator(diag);
+        if (!ork_quantize(diag, integers, dtypes[i / 2], ranges))
+            fail_msg("%s: %s", ork_diag_error(diag)->where, ork_diag_error(diag)->what);
+        ork_plan *whole = ork_plan_new(
+            diag, integers, &(ork_plan_options){i % 2 ? ORK_FAMILY_PUMA : ORK_FAMILY_LION, false});
+        if (!whole)
+            fail_msg("%s: %s", ork_diag_error(diag)->where, ork_diag_error(diag)->why);
+        ork_runner *second = run_graph(diag, whole, NULL);
+        if (dtypes[i / 2] == ORK_I16)
+            compare_runs(integers, ranges, runner, second);
+        ork_runner_free(second);
+        ork_plan_free(whole);
+        ork_graph_free(integers);
+    }
+    ork_runner_free(runner);
+    ork_plan_free(plan);
+    free(ranges);
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_affine_ranges),
-        cmocka_unit_test(test_fixed_point_ranges),
-        cmocka_unit_test(test_u8_rewrite),
-        cmocka_unit_test(test_fixed_point_rewrite),
+        cmocka_unit_test(test_affine_ranges),       cmocka_unit_test(test_fixed_point_ranges),
+        cmocka_unit_test(test_u8_rewrite),          cmocka_unit_test(test_sigmoid_range),
+        cmocka_unit_test(test_fixed_point_rewrite), cmocka_unit_test(test_every_operator_quantizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,8 +85,9 @@ class RKNN:
         """Loads a TorchScript file from torch.jit.trace.
 
         input_size_list: [[channels, height, width], ...], one for each input; may be left out when
-        the file records the sizes. inputs, outputs and convert_engine are taken for the sake of old
-        scripts; names and outputs are those of the traced network. Returns 0 or -1.
+        the file records the sizes. outputs: names of tensors to end the network with, as `ork check`
+        and `ork info --graph` show them. inputs and convert_engine are taken for the sake of old
+        scripts. Returns 0 or -1.
         """
         return self._call(0, -1, self._model.load_pytorch, model, input_size_list, outputs)
 
@@ -113,8 +114,13 @@ class RKNN:
         return self._not_yet(-1, 'load_mxnet')
 
     def load_onnx(self, model, inputs=None, input_size_list=None, outputs=None):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'load_onnx')
+        """Loads an ONNX file.
+
+        inputs, outputs: names of tensors between which the network is taken; the file's own when
+        they are None. input_size_list: [[channels, height, width], ...], one for each input; may be
+        left out when the file fixes the sizes. Returns 0 or -1.
+        """
+        return self._call(0, -1, self._model.load_onnx, model, inputs, input_size_list, outputs)
 
     def load_tensorflow(self, tf_pb, inputs, input_size_list, outputs, predef_file=None,
                         mean_values=None, std_values=None, size_with_batch=None):

@@ -28,8 +28,8 @@ ORK_TS_HANDLER(divide_rounding)
     if (!ork_ts_promote(ts, arg[0], arg[1], false, &a, &b))
         return NULL;
     if (ork_dtype_table[a->type.dtype].is_float)
-        return ork_ts_unsupported(ts, "division of floats that rounds toward zero");
-    return ork_ts_tensor(ts, ork_ts_add2(ts, ORK_OP_DIV, a, b));
+        return ork_build_unsupported(ts->build, "division of floats that rounds toward zero");
+    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_DIV, a, b));
 }
 
 static ork_ts_value *scaled(ork_ts *ts, ork_ts_value *x, ork_ts_value *alpha)
@@ -61,32 +61,10 @@ ORK_TS_HANDLER(addc)
     return y ? ork_ts_binary(ts, ORK_OP_ADD, arg[0], y, false) : NULL;
 }
 
-static bool is_bool(const ork_ts_value *value)
-{
-    return value->kind == ORK_TS_BOOL ||
-           (value->kind == ORK_TS_TENSOR && value->tensor.value->type.dtype == ORK_BOOL);
-}
-
-/* On truth values, "and" and "or" bit by bit are the logical ones; xor is "differs". */
-ORK_TS_HANDLER(bitwise)
-{
-    if (!is_bool(arg[0]) || !is_bool(arg[1]))
-        return ork_ts_unsupported(ts, "bits of integers");
-    return ork_ts_binary(ts, (ork_op)param, arg[0], arg[1], false);
-}
-
-ORK_TS_HANDLER(bitwise_not)
-{
-    if (!is_bool(arg[0]))
-        return ork_ts_unsupported(ts, "bits of integers");
-    ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    return x ? ork_ts_tensor(ts, ork_ts_add1(ts, ORK_OP_LOGICAL_NOT, NULL, x)) : NULL;
-}
-
 static ork_ts_value *unary(ork_ts *ts, ork_op op, ork_ts_value *x)
 {
     ork_value *value = x ? ork_ts_arg_float(ts, x) : NULL;
-    return value ? ork_ts_tensor(ts, ork_ts_add1(ts, op, NULL, value)) : NULL;
+    return value ? ork_ts_tensor(ts, ork_build_add1(ts->build, op, NULL, value)) : NULL;
 }
 
 /* What is left of |a| / |b|, with the sign of a. */

@@ -75,16 +75,17 @@ static ork_ts_value *add_conv(ork_ts *ts, const conv *c)
         return NULL;
     int spatial = weight->type.shape.rank - 2, rank = x->type.shape.rank;
     if (spatial != 1 && spatial != 2)
-        return ork_ts_unsupported(ts, "a convolution over %d axes", spatial);
-    x = ork_ts_to_picture(ts, x, spatial);
-    weight = ork_ts_to_picture(ts, weight, spatial);
+        return ork_build_unsupported(ts->build, "a convolution over %d axes", spatial);
+    x = ork_build_to_picture(ts->build, x, spatial);
+    weight = ork_build_to_picture(ts->build, weight, spatial);
     ork_attrs attrs;
     if (!x || !weight || !conv_attrs(ts, c, weight, spatial, &attrs))
         return NULL;
     ork_value *inputs[] = {x, weight, bias};
-    ork_value *y = ork_ts_add(ts, c->is_transposed ? ORK_OP_CONV_TRANSPOSE2D : ORK_OP_CONV2D,
-                              &attrs, inputs, bias ? 3 : 2);
-    return ork_ts_tensor(ts, ork_ts_from_picture(ts, y, spatial, rank));
+    ork_value *y =
+        ork_build_add(ts->build, c->is_transposed ? ORK_OP_CONV_TRANSPOSE2D : ORK_OP_CONV2D, &attrs,
+                      inputs, bias ? 3 : 2);
+    return ork_ts_tensor(ts, ork_build_from_picture(ts->build, y, spatial, rank));
 }
 
 ORK_TS_HANDLER(convolution)
@@ -134,13 +135,13 @@ static ork_value *swap_last_axes(ork_ts *ts, ork_value *x)
     int perm[ORK_MAX_RANK], rank = x->type.shape.rank;
     for (int i = 0; i < rank; i++)
         perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
-    return ork_ts_transpose_value(ts, x, perm);
+    return ork_build_transpose(ts->build, x, perm);
 }
 
 static ork_value *add_linear(ork_ts *ts, ork_value *x, ork_value *weight, ork_value *bias)
 {
     ork_value *inputs[] = {x, weight, bias};
-    return ork_ts_add(ts, ORK_OP_LINEAR, NULL, inputs, bias ? 3 : 2);
+    return ork_build_add(ts->build, ORK_OP_LINEAR, NULL, inputs, bias ? 3 : 2);
 }
 
 ORK_TS_HANDLER(linear)
@@ -159,7 +160,7 @@ static ork_value *product(ork_ts *ts, ork_value *a, ork_value *b)
         ork_value *weight = swap_last_axes(ts, b);
         return weight ? add_linear(ts, a, weight, NULL) : NULL;
     }
-    return ork_ts_add2(ts, ORK_OP_MATMUL, a, b);
+    return ork_build_add2(ts->build, ORK_OP_MATMUL, a, b);
 }
 
 /* Vectors become matrices for the product, and their axis is taken away again. */
@@ -170,11 +171,11 @@ ORK_TS_HANDLER(matmul)
         return NULL;
     ork_shape sa = a->type.shape, sb = b->type.shape;
     if (sa.rank < 1 || sb.rank < 1)
-        return ork_ts_bad_shape(ts, "a product with a number");
+        return ork_build_bad_shape(ts->build, "a product with a number");
     if (sa.rank == 1)
-        a = ork_ts_reshape_to(ts, a, 2, (int64_t[]){1, sa.dim[0]});
+        a = ork_build_reshape_to(ts->build, a, 2, (int64_t[]){1, sa.dim[0]});
     if (sb.rank == 1)
-        b = ork_ts_reshape_to(ts, b, 2, (int64_t[]){sb.dim[0], 1});
+        b = ork_build_reshape_to(ts->build, b, 2, (int64_t[]){sb.dim[0], 1});
     ork_value *y = a && b ? product(ts, a, b) : NULL;
     if (!y || (sa.rank > 1 && sb.rank > 1))
         return ork_ts_tensor(ts, y);
@@ -185,7 +186,7 @@ ORK_TS_HANDLER(matmul)
         out.dim[out.rank - 1 - (sb.rank > 1)] = out.dim[out.rank - 1];
         out.rank--;
     }
-    return ork_ts_tensor(ts, ork_ts_reshape_value(ts, y, &out));
+    return ork_ts_tensor(ts, ork_build_reshape(ts->build, y, &out));
 }
 
 /* self * beta + mat1 mat2 * alpha */
@@ -217,24 +218,25 @@ ORK_TS_HANDLER(attention)
         return NULL;
     int rank = q->type.shape.rank;
     if (arg[5]->boolean || rank < 2 || k->type.shape.rank < 2)
-        return ork_ts_unsupported(ts, "a causal mask, or vectors");
+        return ork_build_unsupported(ts->build, "a causal mask, or vectors");
     double scale = arg[6]->kind == ORK_TS_NONE ? 1.0 / sqrt((double)q->type.shape.dim[rank - 1])
                                                : ork_ts_as_double(arg[6]);
     k = swap_last_axes(ts, k);
-    ork_ts_value *scores = ork_ts_tensor(ts, k ? ork_ts_add2(ts, ORK_OP_MATMUL, q, k) : NULL);
+    ork_ts_value *scores =
+        ork_ts_tensor(ts, k ? ork_build_add2(ts->build, ORK_OP_MATMUL, q, k) : NULL);
     ork_ts_value *factor = ork_ts_float(ts, scale, false);
     scores = scores ? ork_ts_binary(ts, ORK_OP_MUL, scores, factor, false) : NULL;
     if (scores && arg[3]->kind == ORK_TS_TENSOR) {
         if (arg[3]->tensor.value->type.dtype == ORK_BOOL)
-            return ork_ts_unsupported(ts, "a mask of truth values");
+            return ork_build_unsupported(ts->build, "a mask of truth values");
         scores = ork_ts_binary(ts, ORK_OP_ADD, scores, arg[3], false);
     }
     ork_value *weights = scores ? ork_ts_graph_value(ts, scores) : NULL;
     if (!weights)
         return NULL;
     ork_attrs attrs = {.softmax.axis = weights->type.shape.rank - 1};
-    weights = ork_ts_add1(ts, ORK_OP_SOFTMAX, &attrs, weights);
-    return ork_ts_tensor(ts, ork_ts_add2(ts, ORK_OP_MATMUL, weights, v));
+    weights = ork_build_add1(ts->build, ORK_OP_SOFTMAX, &attrs, weights);
+    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_MATMUL, weights, v));
 }
 
 /* v g / |v|, lengths over all axes but one: Salimans and Kingma 2016. (v, g, axis) */
@@ -250,8 +252,9 @@ ORK_TS_HANDLER(weight_norm)
             axes.v[axes.count++] = i;
     ork_ts_value *square = ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[0], false);
     ork_value *sum = square ? ork_ts_graph_value(ts, square) : NULL;
-    sum = sum ? ork_ts_reduce(ts, ORK_OP_REDUCE_SUM, sum, &axes, true) : NULL;
-    ork_ts_value *length = ork_ts_tensor(ts, sum ? ork_ts_add1(ts, ORK_OP_SQRT, NULL, sum) : NULL);
+    sum = sum ? ork_build_reduce(ts->build, ORK_OP_REDUCE_SUM, sum, &axes, true) : NULL;
+    ork_ts_value *length =
+        ork_ts_tensor(ts, sum ? ork_build_add1(ts->build, ORK_OP_SQRT, NULL, sum) : NULL);
     ork_ts_value *factor = length ? ork_ts_binary(ts, ORK_OP_DIV, arg[1], length, true) : NULL;
     return factor ? ork_ts_binary(ts, ORK_OP_MUL, arg[0], factor, false) : NULL;
 }

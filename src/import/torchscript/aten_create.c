@@ -18,7 +18,7 @@ ORK_TS_HANDLER(filled)
     ork_dtype dtype;
     if (!ork_ts_arg_shape(ts, arg[0], &shape) || !ork_ts_arg_dtype(ts, arg[1], ORK_F32, &dtype))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_filled(ts, dtype, &shape, param));
+    return ork_ts_tensor(ts, ork_build_filled(ts->build, dtype, &shape, param));
 }
 
 /* (size, number, dtype) */
@@ -29,7 +29,7 @@ ORK_TS_HANDLER(full)
     if (!ork_ts_arg_shape(ts, arg[0], &shape) ||
         !ork_ts_arg_dtype(ts, arg[2], natural_dtype(arg[1]), &dtype))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_filled(ts, dtype, &shape, ork_ts_as_double(arg[1])));
+    return ork_ts_tensor(ts, ork_build_filled(ts->build, dtype, &shape, ork_ts_as_double(arg[1])));
 }
 
 static ork_dtype dtype_of(const ork_ts_value *x)
@@ -44,7 +44,7 @@ ORK_TS_HANDLER(filled_like)
     ork_dtype dtype;
     if (!ork_ts_arg_dtype(ts, arg[1], dtype_of(arg[0]), &dtype))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_filled(ts, dtype, &shape, param));
+    return ork_ts_tensor(ts, ork_build_filled(ts->build, dtype, &shape, param));
 }
 
 /* (x, number, dtype) */
@@ -54,7 +54,7 @@ ORK_TS_HANDLER(full_like)
     ork_dtype dtype;
     if (!ork_ts_arg_dtype(ts, arg[2], dtype_of(arg[0]), &dtype))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_filled(ts, dtype, &shape, ork_ts_as_double(arg[1])));
+    return ork_ts_tensor(ts, ork_build_filled(ts->build, dtype, &shape, ork_ts_as_double(arg[1])));
 }
 
 /* (x, size, dtype); param is the number. */
@@ -65,7 +65,7 @@ ORK_TS_HANDLER(new_filled)
     if (!ork_ts_arg_shape(ts, arg[1], &shape) ||
         !ork_ts_arg_dtype(ts, arg[2], dtype_of(arg[0]), &dtype))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_filled(ts, dtype, &shape, param));
+    return ork_ts_tensor(ts, ork_build_filled(ts->build, dtype, &shape, param));
 }
 
 /* (x, size, number, dtype) */
@@ -76,7 +76,7 @@ ORK_TS_HANDLER(new_full)
     if (!ork_ts_arg_shape(ts, arg[1], &shape) ||
         !ork_ts_arg_dtype(ts, arg[3], dtype_of(arg[0]), &dtype))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_filled(ts, dtype, &shape, ork_ts_as_double(arg[2])));
+    return ork_ts_tensor(ts, ork_build_filled(ts->build, dtype, &shape, ork_ts_as_double(arg[2])));
 }
 
 /* (number, dtype) */
@@ -85,16 +85,16 @@ ORK_TS_HANDLER(scalar)
     ork_dtype dtype;
     if (!ork_ts_arg_dtype(ts, arg[1], ORK_F32, &dtype))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_scalar(ts, dtype, ork_ts_as_double(arg[0])));
+    return ork_ts_tensor(ts, ork_build_scalar(ts->build, dtype, ork_ts_as_double(arg[0])));
 }
 
 static ork_ts_value *sequence(ork_ts *ts, double begin, double step, double count, ork_dtype dtype)
 {
     if (!(count >= 0 && count <= INT32_MAX))
-        return ork_ts_bad_shape(ts, "a sequence of %g numbers", count);
+        return ork_build_bad_shape(ts->build, "a sequence of %g numbers", count);
     ork_shape shape = {1, {(int64_t)count}};
     void *data;
-    ork_value *constant = ork_ts_constant(ts, dtype, &shape, &data);
+    ork_value *constant = ork_build_constant(ts->build, dtype, &shape, &data);
     for (int64_t i = 0; constant && i < shape.dim[0]; i++)
         ork_element_set(dtype, data, i, begin + (double)i * step);
     return ork_ts_tensor(ts, constant);
@@ -144,7 +144,7 @@ ORK_TS_HANDLER(fill)
 {
     ork_value *number = ork_ts_graph_value(ts, arg[1]);
     return number && number->type.shape.rank == 0 ? arg[1]
-           : number ? ork_ts_bad_shape(ts, "filling with more than one number")
+           : number ? ork_build_bad_shape(ts->build, "filling with more than one number")
                     : NULL;
 }
 
@@ -160,13 +160,13 @@ ORK_TS_HANDLER(meshgrid)
     bool is_xy = arg[1]->kind == ORK_TS_STRING && arg[1]->text[0] == 'x' && count > 1;
     ork_shape grid = {.rank = (int)count};
     if (count > ORK_MAX_RANK)
-        return ork_ts_unsupported(ts, "more than %d axes", ORK_MAX_RANK);
+        return ork_build_unsupported(ts->build, "more than %d axes", ORK_MAX_RANK);
     ork_ts_value **items = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, count + 1);
     for (int i = 0; i < grid.rank; i++) {
         ork_shape shape = ork_ts_shape(arg[0]->list.items[i]);
         int axis = is_xy && i < 2 ? 1 - i : i;
         if (shape.rank > 1)
-            return ork_ts_bad_shape(ts, "a tensor with %d axes", shape.rank);
+            return ork_build_bad_shape(ts->build, "a tensor with %d axes", shape.rank);
         grid.dim[axis] = ork_shape_count(&shape);
     }
     for (int i = 0; i < grid.rank; i++) {
@@ -175,8 +175,8 @@ ORK_TS_HANDLER(meshgrid)
         for (int d = 0; d < grid.rank; d++)
             shape.dim[d] = d == axis ? grid.dim[d] : 1;
         ork_value *row = ork_ts_graph_value(ts, arg[0]->list.items[i]);
-        row = ork_ts_reshape_value(ts, row, &shape);
-        items[i] = ork_ts_tensor(ts, ork_ts_expand_value(ts, row, &grid));
+        row = ork_build_reshape(ts->build, row, &shape);
+        items[i] = ork_ts_tensor(ts, ork_build_expand(ts->build, row, &grid));
         if (!items[i])
             return NULL;
     }

@@ -28,9 +28,9 @@ static ork_ts_value *add_pool(ork_ts *ts, ork_op op, ork_ts_value *x, int spatia
                               const ork_attrs *attrs)
 {
     ork_value *picture = ork_ts_graph_value(ts, x);
-    picture = ork_ts_to_picture(ts, picture, spatial);
-    ork_value *y = picture ? ork_ts_add1(ts, op, attrs, picture) : NULL;
-    return ork_ts_tensor(ts, ork_ts_from_picture(ts, y, spatial, ork_ts_shape(x).rank));
+    picture = ork_build_to_picture(ts->build, picture, spatial);
+    ork_value *y = picture ? ork_build_add1(ts->build, op, attrs, picture) : NULL;
+    return ork_ts_tensor(ts, ork_build_from_picture(ts->build, y, spatial, ork_ts_shape(x).rank));
 }
 
 ORK_TS_HANDLER(max_pool)
@@ -99,32 +99,58 @@ ORK_TS_HANDLER(adaptive_avg_pool)
 {
     int64_t size[2];
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    x = ork_ts_to_picture(ts, x, param);
+    x = ork_build_to_picture(ts->build, x, param);
     if (!x || !adaptive_size(ts, arg[1], param, size))
         return NULL;
     ork_value *y;
     if (divides(&x->type.shape, size)) {
         ork_attrs attrs = even_windows(&x->type.shape, size);
-        y = ork_ts_add1(ts, ORK_OP_AVG_POOL2D, &attrs, x);
+        y = ork_build_add1(ts->build, ORK_OP_AVG_POOL2D, &attrs, x);
     } else {
         ork_attrs attrs = {.adaptive_avg_pool2d.size = {{size[0], size[1]}}};
-        y = ork_ts_add1(ts, ORK_OP_ADAPTIVE_AVG_POOL2D, &attrs, x);
+        y = ork_build_add1(ts->build, ORK_OP_ADAPTIVE_AVG_POOL2D, &attrs, x);
     }
-    return ork_ts_tensor(ts, ork_ts_from_picture(ts, y, param, ork_ts_shape(arg[0]).rank));
+    return ork_ts_tensor(ts,
+                         ork_build_from_picture(ts->build, y, param, ork_ts_shape(arg[0]).rank));
+}
+
+/* Along one axis: the greatest of each of `size` windows. */
+static ork_value *uneven_maxima(ork_ts *ts, ork_value *x, int axis, int64_t size)
+{
+    enum { MAX_WINDOWS = 4096 };
+    int64_t in = x->type.shape.dim[axis];
+    if (size < 1 || size > MAX_WINDOWS || in < 1 || ts->steps_left < (size_t)size)
+        return ork_build_bad_shape(ts->build, "%lld windows", (long long)size);
+    ts->steps_left -= (size_t)size;
+    ork_value **parts = ORK_NEW_ARRAY(ts->arena, ork_value *, (size_t)size);
+    ork_ints axes = {1, {axis}};
+    for (int64_t i = 0; i < size; i++) {
+        int64_t end = ((i + 1) * in + size - 1) / size;
+        ork_value *window = ork_build_slice(ts->build, x, axis, i * in / size, end, 1);
+        parts[i] =
+            window ? ork_build_reduce(ts->build, ORK_OP_REDUCE_MAX, window, &axes, true) : NULL;
+        if (!parts[i])
+            return NULL;
+    }
+    return ork_build_concat(ts->build, parts, (int)size, axis);
 }
 
 ORK_TS_HANDLER(adaptive_max_pool)
 {
     int64_t size[2];
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    x = ork_ts_to_picture(ts, x, param);
+    x = ork_build_to_picture(ts->build, x, param);
     if (!x || !adaptive_size(ts, arg[1], param, size))
         return NULL;
-    if (!divides(&x->type.shape, size))
-        return ork_ts_unsupported(ts, "an output size that does not divide the input's size");
-    ork_attrs attrs = even_windows(&x->type.shape, size);
-    ork_value *y = ork_ts_add1(ts, ORK_OP_MAX_POOL2D, &attrs, x);
-    y = ork_ts_from_picture(ts, y, param, ork_ts_shape(arg[0]).rank);
+    ork_value *y = x;
+    if (divides(&x->type.shape, size)) {
+        ork_attrs attrs = even_windows(&x->type.shape, size);
+        y = ork_build_add1(ts->build, ORK_OP_MAX_POOL2D, &attrs, x);
+    } else {
+        for (int i = 0; y && i < 2; i++)
+            y = uneven_maxima(ts, y, 2 + i, size[i]);
+    }
+    y = ork_build_from_picture(ts->build, y, param, ork_ts_shape(arg[0]).rank);
     return with_indices(ts, ork_ts_tensor(ts, y));
 }
 
@@ -146,7 +172,7 @@ static bool resize_axis(ork_ts *ts, int64_t in, double scale, int64_t *size, dou
     if (*size < 0) {
         double wanted = floor((double)in * scale);
         if (!(wanted >= 1 && wanted < INT32_MAX))
-            return ork_ts_bad_shape(ts, "a scale factor of %g", scale) != NULL;
+            return ork_build_bad_shape(ts->build, "a scale factor of %g", scale) != NULL;
         *size = (int64_t)wanted;
     }
     *step = scale > 0 && (double)*size != (double)in * scale ? 1.0 / scale : 0;
@@ -156,7 +182,7 @@ static bool resize_axis(ork_ts *ts, int64_t in, double scale, int64_t *size, dou
 static ork_ts_value *add_resize(ork_ts *ts, ork_ts_value *input, const resize *r)
 {
     ork_value *x = ork_ts_graph_value(ts, input);
-    x = ork_ts_to_picture(ts, x, r->spatial);
+    x = ork_build_to_picture(ts->build, x, r->spatial);
     ork_attrs attrs = {.resize.mode = r->mode, .resize.coordinates = r->coordinates};
     int64_t *size = attrs.resize.size.v;
     size[0] = r->spatial == 1 ? 1 : -1;
@@ -172,8 +198,9 @@ static ork_ts_value *add_resize(ork_ts *ts, ork_ts_value *input, const resize *r
         attrs.resize.scale_h = step[0];
         attrs.resize.scale_w = step[1];
     }
-    ork_value *y = ork_ts_add1(ts, ORK_OP_RESIZE, &attrs, x);
-    return ork_ts_tensor(ts, ork_ts_from_picture(ts, y, r->spatial, ork_ts_shape(input).rank));
+    ork_value *y = ork_build_add1(ts->build, ORK_OP_RESIZE, &attrs, x);
+    return ork_ts_tensor(
+        ts, ork_build_from_picture(ts->build, y, r->spatial, ork_ts_shape(input).rank));
 }
 
 static double factor(const ork_ts_value *value)
@@ -186,7 +213,7 @@ static bool take_factors(ork_ts *ts, const ork_ts_value *list, resize *r)
     if (list->kind == ORK_TS_NONE)
         return true;
     if (!ork_ts_is_sequence(list) || list->list.count != (size_t)r->spatial)
-        return ork_ts_unsupported(ts, "these scale factors") != NULL;
+        return ork_build_unsupported(ts->build, "these scale factors") != NULL;
     for (int i = 0; i < r->spatial; i++)
         r->scale[2 - r->spatial + i] = factor(list->list.items[i]);
     return true;

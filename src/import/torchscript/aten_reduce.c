@@ -8,14 +8,14 @@ static ork_ts_value *reduce(ork_ts *ts, ork_op op, ork_value *x, const ork_ts_va
     ork_ints list;
     if (!x || !ork_ts_arg_axes(ts, axes, x->type.shape.rank, &list))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_reduce(ts, op, x, &list, keep));
+    return ork_ts_tensor(ts, ork_build_reduce(ts->build, op, x, &list, keep));
 }
 
 static ork_value *summable(ork_ts *ts, ork_ts_value *x)
 {
     ork_value *value = ork_ts_graph_value(ts, x);
     bool is_float = value && ork_dtype_table[value->type.dtype].is_float;
-    return value && !is_float ? ork_ts_cast(ts, value, ORK_I64) : value;
+    return value && !is_float ? ork_build_cast(ts->build, value, ORK_I64) : value;
 }
 
 /* (x, dtype) */
@@ -91,7 +91,7 @@ static ork_ts_value *maybe_root(ork_ts *ts, ork_ts_value *variance_of, int is_ro
     ork_value *value = variance_of ? ork_ts_arg_float(ts, variance_of) : NULL;
     if (!value || !is_root)
         return value ? variance_of : NULL;
-    return ork_ts_tensor(ts, ork_ts_add1(ts, ORK_OP_SQRT, NULL, value));
+    return ork_ts_tensor(ts, ork_build_add1(ts->build, ORK_OP_SQRT, NULL, value));
 }
 
 /* (x, unbiased); param: take the root. */
@@ -118,7 +118,7 @@ static ork_ts_value *length_of(ork_ts *ts, ork_ts_value *x, const ork_ts_value *
 ORK_TS_HANDLER(norm)
 {
     if (arg[1]->kind != ORK_TS_NONE && ork_ts_as_double(arg[1]) != 2.0)
-        return ork_ts_unsupported(ts, "a norm of order %g", ork_ts_as_double(arg[1]));
+        return ork_build_unsupported(ts->build, "a norm of order %g", ork_ts_as_double(arg[1]));
     return length_of(ts, arg[0], arg[2], arg[3]->boolean);
 }
 
@@ -136,10 +136,10 @@ ORK_TS_HANDLER(running_sum)
     if (!x || !ork_ts_arg_axis(ts, arg[1], x->type.shape.rank, &axis))
         return NULL;
     if (x->kind != ORK_VALUE_CONSTANT || x->type.shape.rank == 0)
-        return ork_ts_unsupported(ts, "running sums while the network runs");
+        return ork_build_unsupported(ts->build, "running sums while the network runs");
     const ork_shape *shape = &x->type.shape;
     void *data;
-    ork_value *result = ork_ts_constant(ts, x->type.dtype, shape, &data);
+    ork_value *result = ork_build_constant(ts->build, x->type.dtype, shape, &data);
     int64_t inner = ork_shape_span(shape, axis + 1, shape->rank);
     int64_t count = result ? ork_shape_count(shape) : 0;
     for (int64_t i = 0; i < count; i++) {

@@ -34,7 +34,8 @@ ORK_TS_HANDLER(rank)
 ORK_TS_HANDLER(length)
 {
     if (!ork_ts_is_sequence(arg[0]))
-        return ork_ts_unsupported(ts, "the length of %s", ork_ts_kind_names[arg[0]->kind]);
+        return ork_build_unsupported(ts->build, "the length of %s",
+                                     ork_ts_kind_names[arg[0]->kind]);
     return ork_ts_int(ts, (int64_t)arg[0]->list.count);
 }
 
@@ -55,7 +56,7 @@ static bool resolve_shape(ork_ts *ts, const ork_ts_value *list, const ork_shape 
             continue;
         }
         if (ints.v[i] < 0 || ints.v[i] > INT32_MAX || known > INT32_MAX)
-            return ork_ts_bad_shape(ts, "a size of %lld", (long long)ints.v[i]) != NULL;
+            return ork_build_bad_shape(ts->build, "a size of %lld", (long long)ints.v[i]) != NULL;
         known *= ints.v[i];
     }
     if (open >= 0)
@@ -70,7 +71,7 @@ static ork_ts_value *reshape_or_copy(ork_ts *ts, ork_ts_value *x, const ork_shap
     if (ork_shape_count(&old) != ork_shape_count(shape) || ork_ts_can_view(x, shape))
         return ork_ts_reshape(ts, x, shape);      /* or its error */
     ork_value *value = ork_ts_graph_value(ts, x); /* torch copies here: not a view */
-    return ork_ts_tensor(ts, ork_ts_reshape_value(ts, value, shape));
+    return ork_ts_tensor(ts, ork_build_reshape(ts->build, value, shape));
 }
 
 ORK_TS_HANDLER(reshape)
@@ -102,7 +103,7 @@ ORK_TS_HANDLER(flatten)
     if (old.rank == 0)
         return reshape_or_copy(ts, arg[0], &(ork_shape){.rank = 1, .dim = {1}});
     if (first > last)
-        return ork_ts_bad_shape(ts, "axes %d to %d", first, last);
+        return ork_build_bad_shape(ts->build, "axes %d to %d", first, last);
     for (int i = 0; i < old.rank; i++) {
         if (i > first && i <= last)
             shape.dim[shape.rank - 1] *= old.dim[i];
@@ -123,7 +124,7 @@ ORK_TS_HANDLER(unflatten)
     if (!resolve_shape(ts, arg[2], &one, &part))
         return NULL;
     if (old.rank - 1 + part.rank > ORK_MAX_RANK)
-        return ork_ts_unsupported(ts, "more than %d axes", ORK_MAX_RANK);
+        return ork_build_unsupported(ts->build, "more than %d axes", ORK_MAX_RANK);
     ork_shape shape = {0};
     for (int i = 0; i < old.rank; i++)
         for (int k = 0; k < (i == axis ? part.rank : 1); k++)
@@ -151,7 +152,7 @@ ORK_TS_HANDLER(squeeze)
 static bool insert_axis(ork_ts *ts, const ork_shape *old, int axis, int64_t size, ork_shape *out)
 {
     if (old->rank >= ORK_MAX_RANK)
-        return ork_ts_unsupported(ts, "more than %d axes", ORK_MAX_RANK) != NULL;
+        return ork_build_unsupported(ts->build, "more than %d axes", ORK_MAX_RANK) != NULL;
     *out = (ork_shape){.rank = old->rank + 1};
     for (int i = 0; i < out->rank; i++)
         out->dim[i] = i < axis ? old->dim[i] : i == axis ? size : old->dim[i - 1];
@@ -186,7 +187,7 @@ ORK_TS_HANDLER(permute)
     if (!ork_ts_arg_axes(ts, arg[1], rank, &axes))
         return NULL;
     if (axes.count != rank)
-        return ork_ts_bad_shape(ts, "%d axes named of %d", axes.count, rank);
+        return ork_build_bad_shape(ts->build, "%d axes named of %d", axes.count, rank);
     for (int i = 0; i < rank; i++)
         perm[i] = (int)axes.v[i];
     return ork_ts_transpose(ts, arg[0], perm);
@@ -218,7 +219,7 @@ ORK_TS_HANDLER(move_axis)
     int perm[ORK_MAX_RANK], rank = ork_ts_shape(arg[0]).rank;
     if (!ork_ts_arg_axes(ts, arg[1], rank, &from) || !ork_ts_arg_axes(ts, arg[2], rank, &to) ||
         from.count != to.count)
-        return ork_ts_unsupported(ts, "these axes");
+        return ork_build_unsupported(ts->build, "these axes");
     bool is_moved[ORK_MAX_RANK] = {false};
     for (int i = 0; i < rank; i++)
         perm[i] = -1;
@@ -248,7 +249,7 @@ static ork_ts_value *slice_list(ork_ts *ts, ork_ts_value **arg)
     int64_t begin = arg[1]->kind == ORK_TS_NONE ? 0 : ork_ts_as_int(arg[1]);
     int64_t end = arg[2]->kind == ORK_TS_NONE ? count : ork_ts_as_int(arg[2]);
     if (ork_ts_as_int(arg[3]) != 1)
-        return ork_ts_unsupported(ts, "a list in steps");
+        return ork_build_unsupported(ts->build, "a list in steps");
     begin = clamp(begin < 0 ? begin + count : begin, 0, count);
     end = clamp(end < 0 ? end + count : end, begin, count);
     return ork_ts_list(ts, arg[0]->kind, arg[0]->list.items + begin, (size_t)(end - begin));
@@ -258,7 +259,7 @@ static ork_ts_value *slice_list(ork_ts *ts, ork_ts_value **arg)
 ORK_TS_HANDLER(slice_list)
 {
     if (!ork_ts_is_sequence(arg[0]))
-        return ork_ts_unsupported(ts, "a part of %s", ork_ts_kind_names[arg[0]->kind]);
+        return ork_build_unsupported(ts->build, "a part of %s", ork_ts_kind_names[arg[0]->kind]);
     return slice_list(ts, arg);
 }
 
@@ -273,7 +274,8 @@ ORK_TS_HANDLER(slice)
     int64_t begin = arg[2]->kind == ORK_TS_NONE ? 0 : ork_ts_as_int(arg[2]);
     int64_t end = arg[3]->kind == ORK_TS_NONE ? size : ork_ts_as_int(arg[3]);
     if (shape.rank == 0 || step < 1)
-        return ork_ts_bad_shape(ts, "a part of a number, or a step of %lld", (long long)step);
+        return ork_build_bad_shape(ts->build, "a part of a number, or a step of %lld",
+                                   (long long)step);
     begin = clamp(begin < 0 ? begin + size : begin, 0, size);
     end = clamp(end < 0 ? end + size : end, begin, size);
     return ork_ts_slice(ts, arg[0], axis, begin, end, step);
@@ -289,8 +291,8 @@ ORK_TS_HANDLER(narrow)
     int64_t begin = ork_ts_as_int(arg[2]), length = ork_ts_as_int(arg[3]);
     begin += begin < 0 ? shape.dim[axis] : 0;
     if (begin < 0 || length < 0 || begin > shape.dim[axis] || length > shape.dim[axis] - begin)
-        return ork_ts_bad_shape(ts, "%lld elements from %lld on", (long long)length,
-                                (long long)begin);
+        return ork_build_bad_shape(ts->build, "%lld elements from %lld on", (long long)length,
+                                   (long long)begin);
     return ork_ts_slice(ts, arg[0], axis, begin, begin + length, 1);
 }
 
@@ -299,7 +301,7 @@ static ork_ts_value *select_one(ork_ts *ts, ork_ts_value *x, int axis, int64_t i
     ork_shape shape = ork_ts_shape(x), without;
     index += index < 0 ? shape.dim[axis] : 0;
     if (index < 0 || index >= shape.dim[axis])
-        return ork_ts_bad_shape(ts, "index %lld is out of range", (long long)index);
+        return ork_build_bad_shape(ts->build, "index %lld is out of range", (long long)index);
     ork_ts_value *part = ork_ts_slice(ts, x, axis, index, index + 1, 1);
     remove_axis(&shape, axis, &without);
     return part ? ork_ts_reshape(ts, part, &without) : NULL;
@@ -318,10 +320,10 @@ ORK_TS_HANDLER(list_item)
 {
     int64_t index = ork_ts_as_int(arg[1]);
     if (!ork_ts_is_sequence(arg[0]))
-        return ork_ts_unsupported(ts, "an item of %s", ork_ts_kind_names[arg[0]->kind]);
+        return ork_build_unsupported(ts->build, "an item of %s", ork_ts_kind_names[arg[0]->kind]);
     index += index < 0 ? (int64_t)arg[0]->list.count : 0;
     if (index < 0 || index >= (int64_t)arg[0]->list.count)
-        return ork_ts_unsupported(ts, "index %lld is out of range", (long long)index);
+        return ork_build_unsupported(ts->build, "index %lld is out of range", (long long)index);
     return arg[0]->list.items[index];
 }
 
@@ -346,7 +348,7 @@ static ork_ts_value *cut_evenly(ork_ts *ts, ork_ts_value *x, int axis, int64_t l
 {
     int64_t size = ork_ts_shape(x).dim[axis];
     if (length < 1 || (size + length - 1) / length > MAX_PARTS)
-        return ork_ts_bad_shape(ts, "parts of %lld elements", (long long)length);
+        return ork_build_bad_shape(ts->build, "parts of %lld elements", (long long)length);
     size_t count = size > 0 ? (size_t)((size + length - 1) / length) : 1;
     int64_t *ends = ORK_NEW_ARRAY(ts->arena, int64_t, count);
     for (size_t i = 0; i < count; i++)
@@ -358,7 +360,7 @@ static bool part_axis(ork_ts *ts, ork_ts_value *x, const ork_ts_value *dim, int 
 {
     int rank = ork_ts_shape(x).rank;
     if (rank == 0)
-        return ork_ts_bad_shape(ts, "parts of a number") != NULL;
+        return ork_build_bad_shape(ts->build, "parts of a number") != NULL;
     return ork_ts_arg_axis(ts, dim, rank, axis);
 }
 
@@ -370,7 +372,7 @@ ORK_TS_HANDLER(chunk)
     if (!part_axis(ts, arg[0], arg[2], &axis))
         return NULL;
     if (chunks < 1 || chunks > MAX_PARTS)
-        return ork_ts_bad_shape(ts, "%lld parts", (long long)chunks);
+        return ork_build_bad_shape(ts->build, "%lld parts", (long long)chunks);
     int64_t size = ork_ts_shape(arg[0]).dim[axis];
     return cut_evenly(ts, arg[0], axis, size > 0 ? (size + chunks - 1) / chunks : 1);
 }
@@ -402,7 +404,7 @@ ORK_TS_HANDLER(tensor_split)
     bool is_list = ork_ts_is_sequence(arg[1]);
     int64_t parts = is_list ? (int64_t)arg[1]->list.count + 1 : ork_ts_as_int(arg[1]);
     if (parts < 1 || parts > MAX_PARTS)
-        return ork_ts_bad_shape(ts, "%lld parts", (long long)parts);
+        return ork_build_bad_shape(ts->build, "%lld parts", (long long)parts);
     int64_t *ends = ORK_NEW_ARRAY(ts->arena, int64_t, (size_t)parts);
     for (int64_t i = 0; i < parts; i++) {
         ends[i] = (i + 1) * (size / parts) + (i + 1 < size % parts ? i + 1 : size % parts);
@@ -421,7 +423,7 @@ ORK_TS_HANDLER(unbind)
         return NULL;
     int64_t count = ork_ts_shape(arg[0]).dim[axis];
     if (count > MAX_PARTS)
-        return ork_ts_bad_shape(ts, "%lld parts", (long long)count);
+        return ork_build_bad_shape(ts->build, "%lld parts", (long long)count);
     ork_ts_value **items = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, (size_t)count + 1);
     for (int64_t i = 0; i < count; i++)
         if (!(items[i] = select_one(ts, arg[0], axis, i)))
@@ -435,12 +437,12 @@ static ork_ts_value *expand_to(ork_ts *ts, ork_ts_value *x, ork_ints wanted)
 {
     ork_shape old = ork_ts_shape(x), shape = {.rank = wanted.count};
     if (wanted.count < old.rank)
-        return ork_ts_bad_shape(ts, "fewer axes than the tensor has");
+        return ork_build_bad_shape(ts->build, "fewer axes than the tensor has");
     for (int i = 0; i < wanted.count; i++) {
         int from = i - (wanted.count - old.rank);
         bool keeps = wanted.v[i] == -1 && from >= 0;
         if (!keeps && (wanted.v[i] < 0 || wanted.v[i] > INT32_MAX))
-            return ork_ts_bad_shape(ts, "a size of %lld", (long long)wanted.v[i]);
+            return ork_build_bad_shape(ts->build, "a size of %lld", (long long)wanted.v[i]);
         shape.dim[i] = keeps ? old.dim[from] : wanted.v[i];
     }
     return ork_ts_expand(ts, x, &shape);
@@ -497,7 +499,7 @@ static ork_ts_value *cast_to(ork_ts *ts, ork_ts_value *x, ork_dtype dtype)
     ork_value *value = ork_ts_graph_value(ts, x);
     if (!value || value->type.dtype == dtype)
         return value ? x : NULL;
-    return ork_ts_tensor(ts, ork_ts_cast(ts, value, dtype));
+    return ork_ts_tensor(ts, ork_build_cast(ts->build, value, dtype));
 }
 
 /* The place of the dtype among the arguments is param. */
@@ -520,7 +522,8 @@ ORK_TS_HANDLER(to_number)
 {
     ork_ts_value *number = ork_ts_to_number(ts, arg[0]);
     if (!number && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
-        return ork_ts_unsupported(ts, "a number that is known only when the network runs");
+        return ork_build_unsupported(ts->build,
+                                     "a number that is known only when the network runs");
     return number;
 }
 

@@ -10,7 +10,7 @@
 ORK_TS_HANDLER(unary_float)
 {
     ork_value *x = ork_ts_arg_float(ts, arg[0]);
-    return x ? ork_ts_tensor(ts, ork_ts_add1(ts, (ork_op)param, NULL, x)) : NULL;
+    return x ? ork_ts_tensor(ts, ork_build_add1(ts->build, (ork_op)param, NULL, x)) : NULL;
 }
 
 /* param is the operator; the type stays. */
@@ -20,20 +20,20 @@ ORK_TS_HANDLER(unary)
         (param == ORK_OP_FLOOR || param == ORK_OP_CEIL || param == ORK_OP_ROUND))
         return arg[0];
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    return x ? ork_ts_tensor(ts, ork_ts_add1(ts, (ork_op)param, NULL, x)) : NULL;
+    return x ? ork_ts_tensor(ts, ork_build_add1(ts->build, (ork_op)param, NULL, x)) : NULL;
 }
 
 ORK_TS_HANDLER(logical_not)
 {
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    x = x ? ork_ts_add1(ts, ORK_OP_LOGICAL_NOT, NULL, x) : NULL;
-    return ork_ts_tensor(ts, ork_ts_cast(ts, x, ORK_BOOL));
+    x = x ? ork_build_add1(ts->build, ORK_OP_LOGICAL_NOT, NULL, x) : NULL;
+    return ork_ts_tensor(ts, ork_build_cast(ts->build, x, ORK_BOOL));
 }
 
 static ork_ts_value *with_attrs(ork_ts *ts, ork_ts_value *x, ork_op op, const ork_attrs *attrs)
 {
     ork_value *value = ork_ts_arg_float(ts, x);
-    return value ? ork_ts_tensor(ts, ork_ts_add1(ts, op, attrs, value)) : NULL;
+    return value ? ork_ts_tensor(ts, ork_build_add1(ts->build, op, attrs, value)) : NULL;
 }
 
 static ork_ts_value *add_clip(ork_ts *ts, ork_ts_value *x, double low, double high)
@@ -42,7 +42,7 @@ static ork_ts_value *add_clip(ork_ts *ts, ork_ts_value *x, double low, double hi
     if (ork_ts_is_number(x))
         return ork_ts_float(ts, fmin(fmax(ork_ts_as_double(x), low), high), x->is_single);
     ork_value *value = ork_ts_graph_value(ts, x);
-    return value ? ork_ts_tensor(ts, ork_ts_add1(ts, ORK_OP_CLIP, &attrs, value)) : NULL;
+    return value ? ork_ts_tensor(ts, ork_build_add1(ts->build, ORK_OP_CLIP, &attrs, value)) : NULL;
 }
 
 static double number_or(const ork_ts_value *value, double standard)
@@ -104,7 +104,7 @@ static ork_ts_value *scaled(ork_ts *ts, ork_ts_value *x, double factor)
 ORK_TS_HANDLER(elu)
 {
     if (ork_ts_as_double(arg[3]) != 1.0)
-        return ork_ts_unsupported(ts, "an input scale");
+        return ork_build_unsupported(ts->build, "an input scale");
     ork_attrs attrs = {.elu.alpha = ork_ts_as_double(arg[1])};
     return scaled(ts, with_attrs(ts, arg[0], ORK_OP_ELU, &attrs), ork_ts_as_double(arg[2]));
 }
@@ -160,8 +160,8 @@ static ork_ts_value *choose(ork_ts *ts, ork_ts_value *condition, ork_ts_value *a
     ork_value *inputs[3];
     if (!condition || !ork_ts_promote(ts, a, b, false, &inputs[1], &inputs[2]))
         return NULL;
-    inputs[0] = ork_ts_cast(ts, ork_ts_graph_value(ts, condition), ORK_BOOL);
-    return ork_ts_tensor(ts, ork_ts_add(ts, ORK_OP_WHERE, NULL, inputs, 3));
+    inputs[0] = ork_build_cast(ts->build, ork_ts_graph_value(ts, condition), ORK_BOOL);
+    return ork_ts_tensor(ts, ork_build_add(ts->build, ORK_OP_WHERE, NULL, inputs, 3));
 }
 
 ORK_TS_HANDLER(hardshrink)
@@ -189,9 +189,9 @@ ORK_TS_HANDLER(masked_fill)
     ork_value *x = ork_ts_graph_value(ts, arg[0]), *value = ork_ts_graph_value(ts, arg[2]);
     if (!x || !value)
         return NULL;
-    ork_value *inputs[] = {ork_ts_cast(ts, ork_ts_graph_value(ts, arg[1]), ORK_BOOL),
-                           ork_ts_cast(ts, value, x->type.dtype), x};
-    return ork_ts_tensor(ts, ork_ts_add(ts, ORK_OP_WHERE, NULL, inputs, 3));
+    ork_value *inputs[] = {ork_build_cast(ts->build, ork_ts_graph_value(ts, arg[1]), ORK_BOOL),
+                           ork_build_cast(ts->build, value, x->type.dtype), x};
+    return ork_ts_tensor(ts, ork_build_add(ts->build, ORK_OP_WHERE, NULL, inputs, 3));
 }
 
 /* One slope, or one per channel (axis 1). */
@@ -203,8 +203,8 @@ ORK_TS_HANDLER(prelu)
     ork_shape shape = {.rank = x->type.shape.rank > 1 ? x->type.shape.rank - 1 : 1};
     for (int i = 0; i < shape.rank; i++)
         shape.dim[i] = i == 0 ? ork_shape_count(&slope->type.shape) : 1;
-    slope = ork_ts_reshape_value(ts, slope, &shape);
-    return ork_ts_tensor(ts, ork_ts_add2(ts, ORK_OP_PRELU, x, slope));
+    slope = ork_build_reshape(ts->build, slope, &shape);
+    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_PRELU, x, slope));
 }
 
 /* log2, log10: param is the base. */
@@ -258,9 +258,9 @@ ORK_TS_HANDLER(glu)
         return NULL;
     int64_t size = x->type.shape.rank > 0 ? x->type.shape.dim[axis] : 1;
     if (size % 2 != 0)
-        return ork_ts_bad_shape(ts, "halves of %lld channels", (long long)size);
-    ork_value *gate = ork_ts_slice_value(ts, x, axis, size / 2, size, 1);
-    gate = gate ? ork_ts_add1(ts, ORK_OP_SIGMOID, NULL, gate) : NULL;
-    x = ork_ts_slice_value(ts, x, axis, 0, size / 2, 1);
-    return ork_ts_tensor(ts, ork_ts_add2(ts, ORK_OP_MUL, x, gate));
+        return ork_build_bad_shape(ts->build, "halves of %lld channels", (long long)size);
+    ork_value *gate = ork_build_slice(ts->build, x, axis, size / 2, size, 1);
+    gate = gate ? ork_build_add1(ts->build, ORK_OP_SIGMOID, NULL, gate) : NULL;
+    x = ork_build_slice(ts->build, x, axis, 0, size / 2, 1);
+    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_MUL, x, gate));
 }

@@ -223,7 +223,7 @@ const ork_ts_op *ork_ts_bind(ork_ts *ts, const ork_ts_op *first, ork_ts_value *c
         c.positional++;
     for (size_t i = c.positional; i < count; i++)
         if (!keywords[i])
-            return ork_ts_unsupported(ts, "a positional argument after a keyword");
+            return ork_build_unsupported(ts->build, "a positional argument after a keyword");
     for (const ork_ts_op *row = first;
          row < rows + ORK_COUNT(rows) && !strcmp(row->name, first->name); row++) {
         if (bind_row(ts, row, &c, arg))
@@ -231,7 +231,7 @@ const ork_ts_op *ork_ts_bind(ork_ts *ts, const ork_ts_op *first, ork_ts_value *c
         if (ork_diag_error_id(ts->diag) != ORK_ERR_NONE)
             return NULL;
     }
-    ork_ts_unsupported(ts, "these arguments are not supported: (%s)", describe(ts, &c));
+    ork_build_unsupported(ts->build, "these arguments are not supported: (%s)", describe(ts, &c));
     if (has_computed_number(&c))
         ork_why(ts->diag, "a tensor stands where a number is needed, and it is known only when the "
                           "network runs");
@@ -249,7 +249,7 @@ bool ork_ts_arg_ints(ork_ts *ts, const ork_ts_value *list, ork_ints *out)
         return true;
     }
     if (list->list.count > ORK_MAX_RANK)
-        return ork_ts_unsupported(ts, "more than %d axes", ORK_MAX_RANK) != NULL;
+        return ork_build_unsupported(ts->build, "more than %d axes", ORK_MAX_RANK) != NULL;
     out->count = (int)list->list.count;
     for (int i = 0; i < out->count; i++)
         out->v[i] = ork_ts_as_int(list->list.items[i]);
@@ -262,12 +262,12 @@ bool ork_ts_arg_fixed(ork_ts *ts, const ork_ts_value *list, int count, int64_t *
     if (!ork_ts_arg_ints(ts, list, &ints))
         return false;
     if (ints.count != 1 && ints.count != count)
-        return ork_ts_unsupported(ts, "%d numbers stand where %d are needed", ints.count, count) !=
-               NULL;
+        return ork_build_unsupported(ts->build, "%d numbers stand where %d are needed", ints.count,
+                                     count) != NULL;
     for (int i = 0; i < count; i++) {
         out[i] = ints.v[ints.count == 1 ? 0 : i];
         if (out[i] > INT32_MAX || out[i] < INT32_MIN)
-            return ork_ts_bad_shape(ts, "a number is out of range") != NULL;
+            return ork_build_bad_shape(ts->build, "a number is out of range") != NULL;
     }
     return true;
 }
@@ -279,7 +279,7 @@ bool ork_ts_arg_shape(ork_ts *ts, const ork_ts_value *list, ork_shape *out)
         return false;
     for (int i = 0; i < ints.count; i++)
         if (ints.v[i] < 0 || ints.v[i] > INT32_MAX)
-            return ork_ts_bad_shape(ts, "a size of %lld", (long long)ints.v[i]) != NULL;
+            return ork_build_bad_shape(ts->build, "a size of %lld", (long long)ints.v[i]) != NULL;
     *out = ork_shape_of(ints.count, ints.v);
     return true;
 }
@@ -288,8 +288,8 @@ static bool wrap_axis(ork_ts *ts, int64_t axis, int rank, int64_t *out)
 {
     int64_t limit = rank > 0 ? rank : 1;
     if (axis < -limit || axis >= limit)
-        return ork_ts_bad_shape(ts, "axis %lld of a tensor with %d axes", (long long)axis, rank) !=
-               NULL;
+        return ork_build_bad_shape(ts->build, "axis %lld of a tensor with %d axes", (long long)axis,
+                                   rank) != NULL;
     *out = axis < 0 ? axis + limit : axis;
     return true;
 }
@@ -329,6 +329,6 @@ ork_value *ork_ts_arg_float(ork_ts *ts, ork_ts_value *tensor)
 {
     ork_value *value = ork_ts_graph_value(ts, tensor);
     if (value && !ork_dtype_table[value->type.dtype].is_float)
-        return ork_ts_cast(ts, value, ORK_F32);
+        return ork_build_cast(ts->build, value, ORK_F32);
     return value;
 }

@@ -41,6 +41,47 @@ const char *ork_ts_place(const ork_ts *ts)
     return ork_arena_printf(ts->arena, "layer '%s' (%s)", module->path, ork_ts_scope(ts));
 }
 
+static bool is_torch_leaf(const ork_ts_module *module)
+{
+    return module->type && ork_starts_with(module->type->qualified_name, "__torch__.torch.nn.");
+}
+
+/* Operators of a module of torch.nn are named like the module; those in the user's own code like
+   the module and the operator. */
+static const char *node_name(const ork_build *build, ork_op op)
+{
+    const ork_ts *ts = build->importer;
+    const ork_ts_module *module = ork_ts_current_module(ts);
+    const char *op_name = ork_op_table[op].name;
+    if (ts->op) {
+        const char *dot = strrchr(ts->op->name, '.');
+        op_name = dot ? dot + 1 : ts->op->name;
+    }
+    if (!module || !*module->path)
+        return op_name;
+    if (is_torch_leaf(module))
+        return module->path;
+    return ork_arena_printf(build->arena, "%s.%s", module->path, op_name);
+}
+
+static const char *scope_name(const ork_build *build)
+{
+    return ork_ts_scope(build->importer);
+}
+
+static const char *place_name(const ork_build *build)
+{
+    return ork_ts_place(build->importer);
+}
+
+static const char *op_name(const ork_build *build)
+{
+    const ork_ts *ts = build->importer;
+    return ts->op ? ts->op->name : NULL;
+}
+
+const ork_build_names ork_ts_names = {node_name, scope_name, place_name, op_name};
+
 static void *bad_code(ork_ts *ts, const char *what, const char *name)
 {
     ork_fail(ts->diag, ORK_ERR_TORCH_CODE, "%s '%s'", what, name);
@@ -75,9 +116,9 @@ static ork_ts_file *load_file(ork_ts *ts, const char *module)
     if (file || !ork_ts_find_record(ts->arena, ts->archive, path, &index))
         return file;
     const ork_zip_entry *entry = ork_zip_entry_at(ts->archive->zip, index);
-    if (entry->size > ts->bytes_left)
-        return ork_ts_unsupported(ts, "the code in %s is too large", path);
-    ts->bytes_left -= (size_t)entry->size;
+    if (entry->size > ts->build->bytes_left)
+        return ork_build_unsupported(ts->build, "the code in %s is too large", path);
+    ts->build->bytes_left -= (size_t)entry->size;
     ork_bytes text;
     if (!ork_zip_entry_bytes(ts->diag, ts->archive->zip, index, ts->arena, &text))
         return NULL;
@@ -171,7 +212,7 @@ static ork_ts_value *attribute_of(ork_ts *ts, ork_ts_value *object, const char *
     if (object->kind == ORK_TS_MODULE)
         return module_attribute(ts, object->module, name);
     if (object->kind == ORK_TS_UNAVAILABLE)
-        return ork_ts_unsupported(ts, "%s cannot be used", object->text);
+        return ork_build_unsupported(ts->build, "%s cannot be used", object->text);
     return bad_code(ts, "there is no attribute", name);
 }
 
@@ -207,12 +248,12 @@ static ork_ts_value *subscript(ork_ts *ts, const ork_ts_expr *expr)
     if (!at || object->kind == ORK_TS_UNKNOWN || at->kind == ORK_TS_UNKNOWN)
         return at ? unknown_value(ts) : NULL;
     if (!ork_ts_is_sequence(object) || !ork_ts_is_number(at))
-        return ork_ts_unsupported(ts, "indexing %s", ork_ts_kind_names[object->kind]);
+        return ork_build_unsupported(ts->build, "indexing %s", ork_ts_kind_names[object->kind]);
     int64_t index = ork_ts_as_int(at);
     if (index < 0)
         index += (int64_t)object->list.count;
     if (index < 0 || index >= (int64_t)object->list.count)
-        return ork_ts_unsupported(ts, "index %lld is out of range", (long long)index);
+        return ork_build_unsupported(ts->build, "index %lld is out of range", (long long)index);
     return object->list.items[index];
 }
 
@@ -222,7 +263,7 @@ static ork_ts_value *negative(ork_ts *ts, const ork_ts_expr *expr)
     if (!value || value->kind == ORK_TS_UNKNOWN)
         return value;
     if (!ork_ts_is_number(value))
-        return ork_ts_unsupported(ts, "'-' before %s", ork_ts_kind_names[value->kind]);
+        return ork_build_unsupported(ts->build, "'-' before %s", ork_ts_kind_names[value->kind]);
     if (value->kind == ORK_TS_FLOAT)
         return ork_ts_float(ts, -value->number, value->is_single);
     return ork_ts_int(ts, (int64_t)(0 - (uint64_t)ork_ts_as_int(value)));
@@ -277,7 +318,7 @@ static ork_ts_value *run_op(ork_ts *ts, const ork_ts_op *first, bool in_place, o
     const ork_ts_op *row = ork_ts_bind(ts, first, items, keywords, count, arg);
     ork_ts_value *result = row ? row->handler(ts, arg, row->param) : NULL;
     if (!result && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
-        return ork_ts_unsupported(ts, "it cannot be computed");
+        return ork_build_unsupported(ts->build, "it cannot be computed");
     if (!result || !in_place || result->kind == ORK_TS_UNKNOWN)
         return result;
     return ork_ts_write(ts, items[0], result) ? items[0] : NULL;
@@ -330,8 +371,8 @@ static ork_ts_value *convert(ork_ts *ts, const ork_ts_expr *call,
         return to(ts, number);
     if (ork_diag_error_id(ts->diag) != ORK_ERR_NONE)
         return NULL;
-    ork_ts_unsupported(ts, "%s() of %s that is known only when the network runs",
-                       call->object->text, ork_ts_kind_names[value->kind]);
+    ork_build_unsupported(ts->build, "%s() of %s that is known only when the network runs",
+                          call->object->text, ork_ts_kind_names[value->kind]);
     ork_why(ts->diag, "a size or branch depends on the contents of the picture");
     return NULL;
 }
@@ -416,7 +457,7 @@ static ork_ts_value *call_method(ork_ts *ts, const ork_ts_expr *call)
     if (!object)
         return NULL;
     if (object->kind == ORK_TS_UNAVAILABLE)
-        return ork_ts_unsupported(ts, "%s cannot be used", object->text);
+        return ork_build_unsupported(ts->build, "%s cannot be used", object->text);
     if (object->kind != ORK_TS_MODULE)
         return scripted(ts, ork_arena_printf(ts->arena, "it calls .%s() on %s", name,
                                              ork_ts_kind_names[object->kind]));
@@ -480,9 +521,9 @@ static ork_ts_value *evaluate_kind(ork_ts *ts, const ork_ts_expr *expr)
 static ork_ts_value *evaluate(ork_ts *ts, const ork_ts_expr *expr)
 {
     if (ts->steps_left == 0)
-        return ork_ts_unsupported(ts, "the code is too long");
+        return ork_build_unsupported(ts->build, "the code is too long");
     if (ts->depth >= MAX_EXPRESSIONS)
-        return ork_ts_unsupported(ts, "the code is nested too deeply");
+        return ork_build_unsupported(ts->build, "the code is nested too deeply");
     ts->steps_left--;
     ts->depth++;
     ork_ts_value *value = evaluate_kind(ts, expr);
@@ -497,8 +538,8 @@ static bool unpack(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value *
     size_t count = statement->targets.count;
     bool unknown = value->kind == ORK_TS_UNKNOWN;
     if (!unknown && (!ork_ts_is_sequence(value) || value->list.count != count))
-        return ork_ts_unsupported(ts, "%s does not unpack into %zu names",
-                                  ork_ts_kind_names[value->kind], count) != NULL;
+        return ork_build_unsupported(ts->build, "%s does not unpack into %zu names",
+                                     ork_ts_kind_names[value->kind], count) != NULL;
     for (size_t i = 0; i < count; i++)
         ts->frame->slots[statement->targets.items[i]] =
             unknown ? unknown_value(ts) : value->list.items[i];
@@ -553,7 +594,8 @@ ork_ts_value *ork_ts_call(ork_ts *ts, const ork_ts_module *module, ork_ts_functi
 {
     int depth = ts->frame ? ts->frame->depth + 1 : 0;
     if (depth >= MAX_CALLS)
-        return ork_ts_unsupported(ts, "methods call each other more than %d deep", MAX_CALLS);
+        return ork_build_unsupported(ts->build, "methods call each other more than %d deep",
+                                     MAX_CALLS);
     if (!ork_ts_parse_function(ts->diag, ts->arena, function))
         return NULL;
     ork_ts_frame frame = {.caller = ts->frame,
@@ -562,7 +604,7 @@ ork_ts_value *ork_ts_call(ork_ts *ts, const ork_ts_module *module, ork_ts_functi
                           .line = function->line,
                           .depth = depth};
     if (ts->steps_left < (size_t)function->slot_count)
-        return ork_ts_unsupported(ts, "the code is too long");
+        return ork_build_unsupported(ts->build, "the code is too long");
     ts->steps_left -= (size_t)function->slot_count;
     frame.slots = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, (size_t)function->slot_count + 1);
     ts->frame = &frame;

@@ -50,80 +50,22 @@ ork_ts_value *ork_ts_to_number(ork_ts *ts, ork_ts_value *value)
 
 /* ---- arithmetic of two numbers ---- */
 
-static int64_t floor_quotient(int64_t a, int64_t b)
-{
-    if (b == 0 || (a == INT64_MIN && b == -1))
-        return 0;
-    return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
-static int64_t integer_power(int64_t base, int64_t exponent)
-{
-    uint64_t result = 1, factor = (uint64_t)base;
-    for (; exponent > 0; exponent >>= 1, factor *= factor)
-        if (exponent & 1)
-            result *= factor;
-    return (int64_t)result;
-}
-
-/* Wraps where 64 bits do not suffice, as torch does. */
-static int64_t integer_binary(ork_op op, int64_t a, int64_t b)
-{
-    switch (op) {
-    case ORK_OP_ADD:
-        return (int64_t)((uint64_t)a + (uint64_t)b);
-    case ORK_OP_SUB:
-        return (int64_t)((uint64_t)a - (uint64_t)b);
-    case ORK_OP_MUL:
-        return (int64_t)((uint64_t)a * (uint64_t)b);
-    case ORK_OP_FLOOR_DIV:
-        return floor_quotient(a, b);
-    case ORK_OP_REMAINDER:
-        return (int64_t)((uint64_t)a - (uint64_t)floor_quotient(a, b) * (uint64_t)b);
-    case ORK_OP_POW:
-        return integer_power(a, b);
-    case ORK_OP_MAXIMUM:
-        return a > b ? a : b;
-    case ORK_OP_MINIMUM:
-        return a < b ? a : b;
-    default:
-        return b != 0 && !(a == INT64_MIN && b == -1) ? a / b : 0;
-    }
-}
-
-static double float_binary(ork_op op, double a, double b)
-{
-    switch (op) {
-    case ORK_OP_ADD:
-        return a + b;
-    case ORK_OP_SUB:
-        return a - b;
-    case ORK_OP_MUL:
-        return a * b;
-    case ORK_OP_FLOOR_DIV:
-        return floor(a / b);
-    case ORK_OP_REMAINDER:
-        return a - floor(a / b) * b;
-    case ORK_OP_POW:
-        return pow(a, b);
-    case ORK_OP_MAXIMUM:
-        return a > b ? a : b;
-    case ORK_OP_MINIMUM:
-        return a < b ? a : b;
-    default:
-        return a / b;
-    }
-}
-
 static ork_ts_value *number_binary(ork_ts *ts, ork_op op, const ork_ts_value *a,
-                                   const ork_ts_value *b)
+                                   const ork_ts_value *b, bool to_float)
 {
+    bool are_whole = a->kind != ORK_TS_FLOAT && b->kind != ORK_TS_FLOAT, known = false;
+    ork_binary_op function = (ork_binary_op)ork_op_table[op].function;
+    int64_t whole = 0;
+    if (are_whole && !to_float)
+        whole = ork_binary_whole(function, ork_ts_as_int(a), ork_ts_as_int(b), &known);
+    double real =
+        known ? (double)whole
+              : ork_binary_table[function].evaluate(ork_ts_as_double(a), ork_ts_as_double(b));
     if (op >= ORK_OP_EQUAL && op <= ORK_OP_LOGICAL_OR)
-        return ork_ts_bool(ts, ork_op_apply(op, ork_ts_as_double(a), ork_ts_as_double(b)) != 0);
-    if (a->kind == ORK_TS_FLOAT || b->kind == ORK_TS_FLOAT)
-        return ork_ts_float(ts, float_binary(op, ork_ts_as_double(a), ork_ts_as_double(b)),
-                            a->is_single || b->is_single);
-    return ork_ts_int(ts, integer_binary(op, ork_ts_as_int(a), ork_ts_as_int(b)));
+        return ork_ts_bool(ts, real != 0);
+    if (!known)
+        return ork_ts_float(ts, real, a->is_single || b->is_single || are_whole);
+    return ork_ts_int(ts, whole);
 }
 
 /* ---- types ---- */
@@ -149,7 +91,8 @@ bool ork_ts_dtype(ork_ts *ts, int64_t code, ork_dtype *dtype)
         ORK_F32,
     };
     if (code < 0 || code >= (int64_t)ORK_COUNT(dtypes) || dtypes[code] < 0)
-        return ork_ts_unsupported(ts, "tensors of torch type %lld", (long long)code) != NULL;
+        return ork_build_unsupported(ts->build, "tensors of torch type %lld", (long long)code) !=
+               NULL;
     *dtype = (ork_dtype)dtypes[code];
     return true;
 }
@@ -203,10 +146,10 @@ bool ork_ts_promote(ork_ts *ts, ork_ts_value *left, ork_ts_value *right, bool to
     ork_dtype dtype = common_dtype(operand_of(left), operand_of(right));
     if (to_float && category(dtype) < 2)
         dtype = ORK_F32;
-    *a = ork_ts_is_number(left) ? ork_ts_scalar(ts, dtype, ork_ts_as_double(left))
-                                : ork_ts_cast(ts, ork_ts_graph_value(ts, left), dtype);
-    *b = ork_ts_is_number(right) ? ork_ts_scalar(ts, dtype, ork_ts_as_double(right))
-                                 : ork_ts_cast(ts, ork_ts_graph_value(ts, right), dtype);
+    *a = ork_ts_is_number(left) ? ork_build_scalar(ts->build, dtype, ork_ts_as_double(left))
+                                : ork_build_cast(ts->build, ork_ts_graph_value(ts, left), dtype);
+    *b = ork_ts_is_number(right) ? ork_build_scalar(ts->build, dtype, ork_ts_as_double(right))
+                                 : ork_build_cast(ts->build, ork_ts_graph_value(ts, right), dtype);
     return *a && *b;
 }
 
@@ -223,13 +166,10 @@ ork_ts_value *ork_ts_binary(ork_ts *ts, ork_op op, ork_ts_value *a, ork_ts_value
 {
     a = simplified(ts, a);
     b = simplified(ts, b);
-    if (ork_ts_is_number(a) && ork_ts_is_number(b)) {
-        if (!to_float || a->kind == ORK_TS_FLOAT || b->kind == ORK_TS_FLOAT)
-            return number_binary(ts, op, a, b);
-        return ork_ts_float(ts, float_binary(op, ork_ts_as_double(a), ork_ts_as_double(b)), true);
-    }
+    if (ork_ts_is_number(a) && ork_ts_is_number(b))
+        return number_binary(ts, op, a, b, to_float);
     ork_value *left, *right;
     if (!ork_ts_promote(ts, a, b, to_float, &left, &right))
         return NULL;
-    return ork_ts_tensor(ts, ork_ts_add2(ts, op, left, right));
+    return ork_ts_tensor(ts, ork_build_add2(ts->build, op, left, right));
 }

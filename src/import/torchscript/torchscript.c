@@ -78,7 +78,7 @@ static ork_ts_value *feed(ork_ts *ts, feeder *f, const ork_ts_expr *type, const 
 static bool add_outputs(ork_ts *ts, ork_ts_value *value, int depth)
 {
     if (ts->graph->outputs.count >= MAX_OUTPUTS || depth > MAX_OUTPUTS || ts->steps_left == 0)
-        return ork_ts_unsupported(ts, "more than %d outputs", MAX_OUTPUTS) != NULL;
+        return ork_build_unsupported(ts->build, "more than %d outputs", MAX_OUTPUTS) != NULL;
     ts->steps_left--;
     if (value->kind == ORK_TS_NONE)
         return true;
@@ -99,7 +99,6 @@ static bool add_outputs(ork_ts *ts, ork_ts_value *value, int depth)
 static const struct {
     const char *name, *instead;
 } substitutes[] = {
-    {"torch.upsample_bicubic2d", "mode='bilinear'"},
     {"torch.grid_sampler", "no replacement"},
     {"torch.einsum", "torch.matmul with permute"},
     {"torch.adaptive_max_pool2d", "max_pool2d with a fixed window"},
@@ -147,6 +146,7 @@ typedef struct job {
     const char *name;
     size_t file_size;
     const char *example;
+    const ork_import_options *options;
     ork_ts_archive archive;
 } job;
 
@@ -163,6 +163,14 @@ static void start(ork_ts *ts, const job *j, ork_arena *arena, ork_graph *graph)
         .objects = ork_map_new(arena),
         .constants = ork_map_new(arena),
         .steps_left = MAX_STEPS,
+        .build = ORK_NEW(arena, ork_build),
+    };
+    *ts->build = (ork_build){
+        .diag = j->diag,
+        .arena = arena,
+        .graph = graph,
+        .names = &ork_ts_names,
+        .importer = ts,
         .bytes_left = SPARE_BYTES + 8 * ork_min_size(j->file_size, SIZE_MAX / 16),
     };
 }
@@ -219,7 +227,8 @@ static bool read_signature(ork_ts *ts, ork_arena *arena, ork_ts_signature *signa
 }
 
 /* The graph from inputs of known sizes. */
-static bool run(ork_ts *ts, const ork_import_input *inputs, int count, int in_list)
+static bool run(ork_ts *ts, const ork_import_options *options, const ork_import_input *inputs,
+                int count, int in_list)
 {
     ork_ts_module *module;
     ork_ts_function *forward = find_forward(ts, &module);
@@ -241,6 +250,9 @@ static bool run(ork_ts *ts, const ork_import_input *inputs, int count, int in_li
     if (ts->graph->outputs.count == 0)
         return ork_fail(ts->diag, ORK_ERR_UNSUPPORTED, "the network has no output");
     ork_graph_remove_dead(ts->graph);
+    if (options->output_name_count > 0 &&
+        !ork_build_cut(ts->build, options->output_names, options->output_name_count))
+        return false;
     return ork_graph_verify(ts->graph, ts->diag);
 }
 
@@ -253,7 +265,7 @@ static ork_graph *attempt(const job *j, const ork_import_input *inputs, int coun
     graph->origin = "pytorch";
     ork_ts ts;
     start(&ts, j, arena, graph);
-    if (!run(&ts, inputs, count, in_list)) {
+    if (!run(&ts, j->options, inputs, count, in_list)) {
         ork_graph_free(graph);
         graph = NULL;
     }
@@ -326,26 +338,21 @@ static ork_graph *import_archive(job *j, const ork_import_options *options)
     return try_sizes(j, &sizes, sizes.count - signature.tensors);
 }
 
-/* "net" of "folder/net.torchscript.pt" */
-static const char *stem(ork_arena *arena, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-    size_t length = strcspn(name, ".");
-    return ork_arena_strndup(arena, name, length > 0 ? length : strlen(name));
-}
-
 ork_graph *ork_import_pytorch_bytes(ork_diag *diag, const char *name, ork_bytes bytes,
                                     const ork_import_options *options)
 {
     static const ork_import_options none;
     ork_zip *zip;
     ork_arena *arena = ork_arena_new();
-    job j = {.diag = diag, .arena = arena, .name = stem(arena, name), .file_size = bytes.size};
+    job j = {.diag = diag,
+             .arena = arena,
+             .name = ork_build_model_name(arena, name),
+             .file_size = bytes.size};
     ork_graph *graph = NULL;
     ork_diag_clear(diag);
     if (!options)
         options = &none;
+    j.options = options;
     j.example = ork_ts_example_input(arena, options, "torch.zeros(1, 3, H, W)");
     if (ork_ts_recognise(diag, arena, name, bytes, options, &zip) &&
         ork_ts_archive_open(diag, arena, zip, &j.archive))

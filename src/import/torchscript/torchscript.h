@@ -9,7 +9,6 @@
      interpret.c   runs methods
      value.c       what methods compute with
      view.c        views of tensors and writes through them
-     build.c       adding to the graph
      number.c      numbers, and types that meet in arithmetic
      bind.c        arguments of operators against their schemas
      aten_*.c      the operators, by family; torch_ops.def lists them
@@ -21,7 +20,7 @@
 #define ORK_TORCHSCRIPT_H
 
 #include "../../codec/codec.h"
-#include "../import.h"
+#include "../build.h"
 
 typedef struct ork_ts ork_ts; /* one import at work */
 typedef struct ork_ts_value ork_ts_value;
@@ -263,39 +262,6 @@ ork_value *ork_ts_view_value(ork_ts *ts, ork_ts_value *tensor);
 /* Writes into a tensor: it, the tensor it is a view of, and all other views of that change. */
 bool ork_ts_write(ork_ts *ts, ork_ts_value *target, ork_ts_value *source);
 
-/* ---- build.c --------------------------------------------------------------------------- */
-
-/* Adds a node named after the module at work, or computes it now when all inputs are constants. A
-   NULL among the first inputs stands for an error that was set before. */
-ork_value *ork_ts_add(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *const *inputs,
-                      int count);
-ork_value *ork_ts_add1(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *a);
-ork_value *ork_ts_add2(ork_ts *ts, ork_op op, ork_value *a, ork_value *b);
-ork_value *ork_ts_reshape_value(ork_ts *ts, ork_value *x, const ork_shape *shape);
-ork_value *ork_ts_reshape_to(ork_ts *ts, ork_value *x, int rank, const int64_t *dims);
-ork_value *ork_ts_transpose_value(ork_ts *ts, ork_value *x, const int *perm);
-ork_value *ork_ts_expand_value(ork_ts *ts, ork_value *x, const ork_shape *shape);
-ork_value *ork_ts_cast(ork_ts *ts, ork_value *x, ork_dtype dtype);
-ork_value *ork_ts_scalar(ork_ts *ts, ork_dtype dtype, double number);
-/* Part [begin, end) of one axis. */
-ork_value *ork_ts_slice_value(ork_ts *ts, ork_value *x, int axis, int64_t begin, int64_t end,
-                              int64_t step);
-ork_value *ork_ts_concat(ork_ts *ts, ork_value *const *parts, int count, int axis);
-ork_value *ork_ts_reduce(ork_ts *ts, ork_op op, ork_value *x, const ork_ints *axes, bool keep);
-/* A new constant of the shape; *data is to be filled. NULL with an error when it is too large. */
-ork_value *ork_ts_constant(ork_ts *ts, ork_dtype dtype, const ork_shape *shape, void **data);
-ork_value *ork_ts_filled(ork_ts *ts, ork_dtype dtype, const ork_shape *shape, double number);
-ork_value *ork_ts_index_constant(ork_ts *ts, const int64_t *index, int64_t count);
-/* Layers over `spatial` (1 or 2) axes work on N, C, H, W: brings x, with or without its batch axis,
-   into this form (H is 1 for one axis), and the result back into the form of x. */
-ork_value *ork_ts_to_picture(ork_ts *ts, ork_value *x, int spatial);
-ork_value *ork_ts_from_picture(ork_ts *ts, ork_value *picture, int spatial, int rank);
-/* Takes from the memory that constants made during import may have; false with an error when it
-   is used up. */
-bool ork_ts_spend(ork_ts *ts, const ork_shape *shape, ork_dtype dtype);
-/* Attributes of a SLICE that takes everything. */
-ork_attrs ork_ts_whole_slice(const ork_shape *shape);
-
 /* ---- operators ------------------------------------------------------------------------- */
 
 enum { ORK_TS_MAX_ARGS = 20 };
@@ -341,10 +307,6 @@ bool ork_ts_arg_dtype(ork_ts *ts, const ork_ts_value *dtype, ork_dtype standard,
 /* The tensor as f32. */
 ork_value *ork_ts_arg_float(ork_ts *ts, ork_ts_value *tensor);
 
-/* Errors of operators; they return NULL and name the place. */
-void *ork_ts_unsupported(ork_ts *ts, const char *what, ...) ORK_PRINTF(2, 3);
-void *ork_ts_bad_shape(ork_ts *ts, const char *what, ...) ORK_PRINTF(2, 3);
-
 /* ---- the import at work ---------------------------------------------------------------- */
 
 typedef struct ork_ts_frame {
@@ -366,6 +328,7 @@ struct ork_ts {
     ork_diag *diag;
     ork_arena *arena;
     ork_graph *graph;
+    ork_build *build; /* adds to the graph */
     const ork_ts_archive *archive;
     ork_ts_frame *frame;
     const ork_ts_op *op; /* being called */
@@ -374,7 +337,6 @@ struct ork_ts {
     ork_map *objects;    /* address of a pickle value -> ork_ts_value */
     ork_map *constants;  /* "CONSTANTS.c0" -> ork_ts_value */
     ORK_VEC(ork_ts_unknown_op *) unknown;
-    size_t bytes_left;   /* for constants made during import */
     size_t steps_left;   /* expressions that may still be evaluated */
     const char *example; /* what torch.jit.trace would be given: "torch.zeros(1, 3, H, W)" */
     int depth;           /* of expressions inside each other, calls included */
@@ -386,6 +348,7 @@ const ork_ts_module *ork_ts_current_module(const ork_ts *ts);
    messages. */
 const char *ork_ts_scope(const ork_ts *ts);
 const char *ork_ts_place(const ork_ts *ts);
+extern const ork_build_names ork_ts_names;
 ork_ts_class *ork_ts_find_class(ork_ts *ts, const char *module, const char *name);
 /* Calls a method; arguments fill the parameters in order. */
 ork_ts_value *ork_ts_call(ork_ts *ts, const ork_ts_module *module, ork_ts_function *function,

@@ -115,9 +115,10 @@ static bool read_storage(ork_ts *ts, const char *folder, const char *key, ork_by
     if (ork_ts_find_record(ts->arena, ts->archive, name, &index)) {
         const ork_zip_entry *entry = ork_zip_entry_at(ts->archive->zip, index);
         if (entry->method != ORK_ZIP_STORED) { /* torch never packs weights */
-            if (entry->size > ts->bytes_left)
-                return ork_ts_unsupported(ts, "the packed record %s is too large", name) != NULL;
-            ts->bytes_left -= (size_t)entry->size;
+            if (entry->size > ts->build->bytes_left)
+                return ork_build_unsupported(ts->build, "the packed record %s is too large",
+                                             name) != NULL;
+            ts->build->bytes_left -= (size_t)entry->size;
         }
     }
     return ork_ts_record(ts->diag, ts->archive, name, ts->graph->arena, bytes);
@@ -151,7 +152,7 @@ static ork_value *make_constant(ork_ts *ts, const ork_ts_tensor_info *info, ork_
         return ork_graph_add_constant(ts->graph, name, &type,
                                       bytes.data + (size_t)info->offset * size);
     void *data;
-    if (!ork_ts_spend(ts, &info->shape, wanted))
+    if (!ork_build_spend(ts->build, &info->shape, wanted))
         return NULL;
     data = ork_graph_alloc(ts->graph, ts->diag, needed);
     if (!data)
@@ -168,7 +169,7 @@ static ork_ts_value *number_from_info(ork_ts *ts, const ork_ts_tensor_info *info
     if (!read_storage(ts, folder, info->key, &bytes))
         return NULL;
     if (!fits_storage(info, bytes.size / ork_dtype_table[stored].size))
-        return ork_ts_unsupported(ts, "a constant reaches beyond its record");
+        return ork_build_unsupported(ts->build, "a constant reaches beyond its record");
     if (stored == ORK_BOOL)
         return ork_ts_bool(ts, ork_element_get_int(stored, bytes.data, info->offset) != 0);
     if (!ork_dtype_table[stored].is_float)
@@ -288,7 +289,7 @@ ork_ts_value *ork_ts_from_pickle(ork_ts *ts, const ork_pickle_value *pickled, co
                                  const char *folder, int depth)
 {
     if (ts->steps_left == 0)
-        return ork_ts_unsupported(ts, "the file holds too many objects");
+        return ork_build_unsupported(ts->build, "the file holds too many objects");
     ts->steps_left--;
     pickled = unwrapped(pickled);
     if (!pickled)

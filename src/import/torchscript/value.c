@@ -70,16 +70,16 @@ ork_value *ork_ts_graph_value(ork_ts *ts, ork_ts_value *value)
     case ORK_TS_TENSOR:
         return ork_ts_view_value(ts, value);
     case ORK_TS_BOOL:
-        return ork_ts_scalar(ts, ORK_BOOL, value->boolean);
+        return ork_build_scalar(ts->build, ORK_BOOL, value->boolean);
     case ORK_TS_INT:
-        return ork_ts_scalar(ts, ORK_I64, (double)value->integer);
+        return ork_build_scalar(ts->build, ORK_I64, (double)value->integer);
     case ORK_TS_FLOAT:
-        return ork_ts_scalar(ts, ORK_F32, value->number);
+        return ork_build_scalar(ts->build, ORK_F32, value->number);
     case ORK_TS_UNAVAILABLE:
-        return ork_ts_unsupported(ts, "%s cannot be used", value->text);
+        return ork_build_unsupported(ts->build, "%s cannot be used", value->text);
     default:
-        return ork_ts_unsupported(ts, "%s stands where a tensor is needed",
-                                  ork_ts_kind_names[value->kind]);
+        return ork_build_unsupported(ts->build, "%s stands where a tensor is needed",
+                                     ork_ts_kind_names[value->kind]);
     }
 }
 

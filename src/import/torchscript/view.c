@@ -18,11 +18,12 @@ static ork_ts_value *root_of(ork_ts_value *tensor)
 ork_ts_value *ork_ts_view(ork_ts *ts, ork_ts_value *base, ork_op op, const ork_attrs *attrs)
 {
     ork_value *from = ork_ts_graph_value(ts, base);
-    ork_ts_value *view = ork_ts_tensor(ts, from ? ork_ts_add1(ts, op, attrs, from) : NULL);
+    ork_ts_value *view =
+        ork_ts_tensor(ts, from ? ork_build_add1(ts->build, op, attrs, from) : NULL);
     if (!view || base->kind != ORK_TS_TENSOR)
         return view;
     if (base->tensor.view_depth >= MAX_VIEW_DEPTH)
-        return ork_ts_unsupported(ts, "too many views of views");
+        return ork_build_unsupported(ts->build, "too many views of views");
     view->tensor.base = base;
     view->tensor.view_op = op;
     view->tensor.view_attrs = *attrs;
@@ -39,8 +40,9 @@ ork_value *ork_ts_view_value(ork_ts *ts, ork_ts_value *tensor)
     uint64_t writes = root_of(tensor)->tensor.writes;
     if (tensor->tensor.version != writes) {
         ork_value *base = ork_ts_view_value(ts, tensor->tensor.base);
-        ork_value *fresh =
-            base ? ork_ts_add1(ts, tensor->tensor.view_op, &tensor->tensor.view_attrs, base) : NULL;
+        ork_value *fresh = base ? ork_build_add1(ts->build, tensor->tensor.view_op,
+                                                 &tensor->tensor.view_attrs, base)
+                                : NULL;
         if (!fresh)
             return NULL;
         tensor->tensor.value = fresh;
@@ -88,7 +90,7 @@ ork_ts_value *ork_ts_slice(ork_ts *ts, ork_ts_value *base, int axis, int64_t beg
     ork_shape shape = ork_ts_shape(base);
     if (begin == 0 && end == shape.dim[axis] && step == 1)
         return base;
-    ork_attrs attrs = ork_ts_whole_slice(&shape);
+    ork_attrs attrs = ork_whole_slice(&shape);
     attrs.slice.begin.v[axis] = begin;
     attrs.slice.end.v[axis] = end;
     attrs.slice.step.v[axis] = step;
@@ -217,12 +219,12 @@ static ork_value *rebuild_around(ork_ts *ts, ork_value *base, ork_value *part,
     ork_value *parts[3];
     int count = 0;
     if (begin[axis] > 0)
-        parts[count++] = ork_ts_slice_value(ts, base, axis, 0, begin[axis], 1);
-    ork_value *middle = ork_ts_slice_value(ts, base, axis, begin[axis], end[axis], 1);
+        parts[count++] = ork_build_slice(ts->build, base, axis, 0, begin[axis], 1);
+    ork_value *middle = ork_build_slice(ts->build, base, axis, begin[axis], end[axis], 1);
     parts[count++] = middle ? rebuild_around(ts, middle, part, attrs, axis + 1) : NULL;
     if (end[axis] < shape->dim[axis])
-        parts[count++] = ork_ts_slice_value(ts, base, axis, end[axis], shape->dim[axis], 1);
-    return ork_ts_concat(ts, parts, count, axis);
+        parts[count++] = ork_build_slice(ts->build, base, axis, end[axis], shape->dim[axis], 1);
+    return ork_build_concat(ts->build, parts, count, axis);
 }
 
 static bool has_steps(const ork_attrs *attrs, const ork_shape *part)
@@ -252,7 +254,7 @@ static ork_value *write_constant(ork_ts *ts, const ork_value *base, const ork_va
     const ork_shape *shape = &base->type.shape;
     size_t size = ork_dtype_table[base->type.dtype].size;
     void *data;
-    ork_value *copy = ork_ts_constant(ts, base->type.dtype, shape, &data);
+    ork_value *copy = ork_build_constant(ts->build, base->type.dtype, shape, &data);
     if (!copy)
         return NULL;
     memcpy(data, base->data, (size_t)ork_shape_count(shape) * size);
@@ -270,7 +272,8 @@ static ork_value *write_slice(ork_ts *ts, ork_value *base, ork_value *part, cons
     if (base->kind == ORK_VALUE_CONSTANT && part->kind == ORK_VALUE_CONSTANT)
         return write_constant(ts, base, part, attrs);
     if (has_steps(attrs, &part->type.shape))
-        return ork_ts_unsupported(ts, "writing into every n-th element of a computed tensor");
+        return ork_build_unsupported(ts->build,
+                                     "writing into every n-th element of a computed tensor");
     ork_attrs dense = *attrs;
     for (int i = 0; i < part->type.shape.rank; i++)
         dense.slice.end.v[i] = dense.slice.begin.v[i] + part->type.shape.dim[i];
@@ -284,15 +287,15 @@ static ork_value *write_view(ork_ts *ts, ork_value *base, ork_value *part, ork_o
     int back[ORK_MAX_RANK];
     switch (op) {
     case ORK_OP_RESHAPE:
-        return ork_ts_reshape_value(ts, part, &base->type.shape);
+        return ork_build_reshape(ts->build, part, &base->type.shape);
     case ORK_OP_TRANSPOSE:
         for (int i = 0; i < attrs->transpose.perm.count; i++)
             back[attrs->transpose.perm.v[i]] = i;
-        return ork_ts_transpose_value(ts, part, back);
+        return ork_build_transpose(ts->build, part, back);
     case ORK_OP_SLICE:
         return write_slice(ts, base, part, attrs);
     default:
-        return ork_ts_unsupported(ts, "writing into an expanded tensor");
+        return ork_build_unsupported(ts->build, "writing into an expanded tensor");
     }
 }
 
@@ -305,11 +308,13 @@ bool ork_ts_write(ork_ts *ts, ork_ts_value *target, ork_ts_value *source)
         return true;
     }
     if (target->kind != ORK_TS_TENSOR)
-        return ork_ts_unsupported(ts, "writing into %s", ork_ts_kind_names[target->kind]) != NULL;
+        return ork_build_unsupported(ts->build, "writing into %s",
+                                     ork_ts_kind_names[target->kind]) != NULL;
     ork_value *old = ork_ts_graph_value(ts, target), *part = ork_ts_graph_value(ts, source);
     if (!old || !part)
         return false;
-    part = ork_ts_expand_value(ts, ork_ts_cast(ts, part, old->type.dtype), &old->type.shape);
+    part = ork_build_expand(ts->build, ork_build_cast(ts->build, part, old->type.dtype),
+                            &old->type.shape);
     if (!part)
         return false;
     ork_ts_value *written = target;

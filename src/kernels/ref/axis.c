@@ -60,18 +60,15 @@ void ork_argmax_run(const ork_axis *axis, const float *in, int64_t *out, int64_t
     }
 }
 
-void ork_affine_run(const ork_affine *affine, const float *in, float *out, int64_t begin,
-                    int64_t end)
+void ork_batch_norm_run(const ork_batch_norm *norm, const float *in, float *out, int64_t begin,
+                        int64_t end)
 {
-    ork_unary unary = {affine->activation, 1, affine->channels, affine->channels, affine->channels};
     for (int64_t row = begin; row < end; row++) {
-        const float *from = in + row * affine->in_stride;
-        float *to = out + row * affine->out_stride;
-        for (int64_t c = 0; c < affine->channels; c++)
-            to[c] = from[c] * (affine->factor ? affine->factor[c] : 1.0f) +
-                    (affine->offset ? affine->offset[c] : 0.0f);
-        if (affine->activation.op != ORK_UNARY_IDENTITY)
-            ork_unary_run(&unary, to, to, 0, 1);
+        int64_t c = row % norm->channels;
+        double factor = (double)norm->scale[c] / sqrt((double)norm->variance[c] + norm->epsilon);
+        for (int64_t i = row * norm->inner; i < (row + 1) * norm->inner; i++)
+            out[i] =
+                (float)(((double)in[i] - (double)norm->mean[c]) * factor + (double)norm->bias[c]);
     }
 }
 

@@ -18,8 +18,8 @@ FUNCTION(f_add, a + b)
 FUNCTION(f_sub, a - b)
 FUNCTION(f_mul, (a)*b)
 FUNCTION(f_div, a / b)
-FUNCTION(f_max, a > b || isnan(a) ? a : b)
-FUNCTION(f_min, a < b || isnan(a) ? a : b)
+FUNCTION(f_maximum, a > b || isnan(a) ? a : b)
+FUNCTION(f_minimum, a < b || isnan(a) ? a : b)
 FUNCTION(f_pow, pow(a, b))
 FUNCTION(f_prelu, a > 0 ? a : (a)*b)
 FUNCTION(f_floor_div, floor(a / b))
@@ -41,15 +41,10 @@ const ork_binary_info ork_binary_table[ORK_BINARY_COUNT] = {
 #undef ORK_BINARY
 };
 
-bool ork_binary_from_name(const char *name, ork_binary_op *op)
+/* Scales of 0 or no number, which no quantizer gives, count as 0. */
+static int32_t whole(double value)
 {
-    for (int i = 0; i < ORK_BINARY_COUNT; i++) {
-        if (strcmp(ork_binary_table[i].name, name) == 0) {
-            *op = (ork_binary_op)i;
-            return true;
-        }
-    }
-    return false;
+    return ork_saturate_even(value, -INT32_MAX, INT32_MAX, 0);
 }
 
 /* The chips' sum: a convolution of both inputs with 8-bit weights, both less a's zero point, what
@@ -57,10 +52,10 @@ bool ork_binary_from_name(const char *name, ork_binary_op *op)
 static void make_add(ork_binary *binary, double a, double b)
 {
     double big = a > b ? a : b;
-    binary->a_weight = (int32_t)rint(255 * a / big);
-    binary->b_weight = (int32_t)rint(255 * b / big);
-    int32_t zeros = binary->a_quant.zero_point - binary->b_quant.zero_point;
-    binary->bias = (int32_t)rint(zeros * 255.0 * b / big);
+    binary->a_weight = whole(255 * a / big);
+    binary->b_weight = whole(255 * b / big);
+    double zeros = (double)binary->a_quant.zero_point - binary->b_quant.zero_point;
+    binary->bias = whole(zeros * 255.0 * b / big);
     binary->requant.multiplier = (float)big / 255.0f / binary->out_quant.scale;
 }
 
@@ -68,10 +63,10 @@ static void make_add(ork_binary *binary, double a, double b)
 static void make_sub(ork_binary *binary, double a, double b)
 {
     double sum = a + b;
-    binary->a_weight = (int32_t)ceil(255 * a / sum - 0.5);
-    binary->b_weight = -(int32_t)ceil(255 * b / sum - 0.5);
-    int32_t zeros = binary->a_quant.zero_point - binary->b_quant.zero_point;
-    binary->bias = -(int32_t)rint(zeros * 255.0 * b / sum);
+    binary->a_weight = whole(ceil(255 * a / sum - 0.5));
+    binary->b_weight = -whole(ceil(255 * b / sum - 0.5));
+    double zeros = (double)binary->a_quant.zero_point - binary->b_quant.zero_point;
+    binary->bias = -whole(zeros * 255.0 * b / sum);
     binary->requant.multiplier = (float)sum / 255.0f / binary->out_quant.scale;
 }
 
@@ -104,7 +99,7 @@ ork_binary ork_binary_make(ork_family family, ork_binary_op op, ork_dtype dtype,
 }
 
 static void row_sum(const ork_binary *binary, const void *a, const void *b, void *out,
-                    const int64_t at[3])
+                    const int64_t at[ORK_LOOP_OPERANDS])
 {
     const ork_loop *loop = &binary->loop;
     int last = loop->rank - 1;
@@ -122,7 +117,7 @@ static void row_sum(const ork_binary *binary, const void *a, const void *b, void
 }
 
 static void row_int(const ork_binary *binary, const void *a, const void *b, void *out,
-                    const int64_t at[3])
+                    const int64_t at[ORK_LOOP_OPERANDS])
 {
     const ork_loop *loop = &binary->loop;
     int last = loop->rank - 1;
@@ -192,7 +187,7 @@ void ork_binary_ref(const ork_binary *binary, const void *a, const void *b, void
                     int64_t begin, int64_t end)
 {
     for (int64_t row = begin; row < end; row++) {
-        int64_t at[3];
+        int64_t at[ORK_LOOP_OPERANDS];
         ork_loop_offsets(&binary->loop, row, at);
         if (binary->dtype == ORK_F32)
             row_f32(binary, (const float *)a + at[1], (const float *)b + at[2],

@@ -6,7 +6,7 @@
 
 static bool one_run(const ork_loop *loop, int first)
 {
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < ORK_LOOP_OPERANDS; k++) {
         if (loop->stride[k][first] != loop->stride[k][first + 1] * loop->dim[first + 1])
             return false;
     }
@@ -18,7 +18,7 @@ static void remove_dim(ork_loop *loop, int at)
     loop->rank--;
     for (int i = at; i < loop->rank; i++) {
         loop->dim[i] = loop->dim[i + 1];
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < ORK_LOOP_OPERANDS; k++)
             loop->stride[k][i] = loop->stride[k][i + 1];
     }
 }
@@ -45,13 +45,13 @@ int64_t ork_loop_rows(const ork_loop *loop)
     return rows;
 }
 
-void ork_loop_offsets(const ork_loop *loop, int64_t row, int64_t offset[3])
+void ork_loop_offsets(const ork_loop *loop, int64_t row, int64_t offset[ORK_LOOP_OPERANDS])
 {
-    offset[0] = offset[1] = offset[2] = 0;
+    memset(offset, 0, ORK_LOOP_OPERANDS * sizeof(*offset));
     for (int i = loop->rank - 2; i >= 0; i--) {
         int64_t index = row % loop->dim[i];
         row /= loop->dim[i];
-        for (int k = 0; k < 3; k++)
+        for (int k = 0; k < ORK_LOOP_OPERANDS; k++)
             offset[k] += index * loop->stride[k][i];
     }
 }
@@ -125,54 +125,12 @@ void ork_copy_run(const ork_loop *loop, size_t size, const void *in, void *out, 
     const int inner = loop->rank - 2; /* rows along it are a fixed step apart */
     const int64_t length = inner < 0 ? 1 : loop->dim[inner], bytes = (int64_t)size;
     for (int64_t row = begin; row < end;) {
-        int64_t at[3];
+        int64_t at[ORK_LOOP_OPERANDS];
         const int64_t rows = ork_min64(end - row, length - row % length);
         ork_loop_offsets(loop, row, at);
         copy_rows(loop, size, (const char *)in + at[1] * bytes,
                   inner < 0 ? 0 : loop->stride[1][inner] * bytes, (char *)out + at[0] * bytes,
                   inner < 0 ? 0 : loop->stride[0][inner] * bytes, rows);
         row += rows;
-    }
-}
-
-static void fill(const ork_padding *p, char *out, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        memcpy(out + i * (int64_t)p->element_size, p->value, p->element_size);
-}
-
-/* Index of the input row behind an output row, or -1 when it is all padding. */
-static int64_t source_row(const ork_padding *p, int64_t row)
-{
-    int64_t source = 0, step = 1;
-    for (int i = p->rank - 2; i >= 0; i--) {
-        int64_t at = row % p->out_dim[i] - p->before[i];
-        row /= p->out_dim[i];
-        if (at < 0 || at >= p->in_dim[i])
-            return -1;
-        source += at * step;
-        step *= p->in_dim[i];
-    }
-    return source;
-}
-
-void ork_padding_run(const ork_padding *p, const void *in, void *out, int64_t begin, int64_t end)
-{
-    int last = p->rank - 1;
-    int64_t size = (int64_t)p->element_size, length = p->out_dim[last], before = p->before[last];
-    int64_t first = ork_min64(length, ork_max64(0, before));
-    int64_t stop = ork_max64(first, ork_min64(length, before + p->in_dim[last]));
-    for (int64_t row = begin; row < end; row++) {
-        char *to = (char *)out + row * length * size;
-        int64_t source = source_row(p, row);
-        if (source < 0) {
-            fill(p, to, length);
-            continue;
-        }
-        fill(p, to, first);
-        memcpy(to + first * size,
-               (const char *)in + (source * p->in_dim[last] + first - before) * size,
-               (size_t)((stop - first) * size));
-        fill(p, to + stop * size, length - stop);
     }
 }

@@ -39,13 +39,13 @@ static double accumulate(ork_reduce_op op, double sum, double value)
 
 static double reduce_one(const ork_reduce *r, const void *in, int64_t base, int64_t count)
 {
-    bool is_float = r->dtype == ORK_F32;
-    int32_t zero = is_float ? 0 : ork_quant_zero(&r->in_quant);
-    double sum = start_of(r->op), step = is_float ? 1 : ork_quant_step64(&r->in_quant);
+    bool is_quantized = r->in_quant.scheme != ORK_SCHEME_NONE;
+    int32_t zero = ork_quant_zero(&r->in_quant);
+    double sum = start_of(r->op), step = ork_quant_step64(&r->in_quant);
     for (int64_t i = 0; i < count; i++) {
         int64_t at = base + offset_of(r->inner_rank, r->inner_dim, r->inner_stride, i);
-        double value = is_float ? (double)((const float *)in)[at]
-                                : (ork_load_int(r->dtype, in, at) - zero) * step;
+        double value = is_quantized ? (ork_load_int(r->dtype, in, at) - zero) * step
+                                    : ork_element_get(r->dtype, in, at);
         sum = accumulate(r->op, sum, value);
     }
     if (r->op == ORK_REDUCE_L2)
@@ -61,8 +61,8 @@ void ork_reduce_run(const ork_reduce *r, const void *in, void *out, int64_t begi
     for (int64_t i = begin; i < end; i++) {
         int64_t base = offset_of(r->kept_rank, r->kept_dim, r->kept_stride, i);
         double value = reduce_one(r, in, base, count);
-        if (r->dtype == ORK_F32) {
-            ((float *)out)[i] = (float)value;
+        if (r->out_quant.scheme == ORK_SCHEME_NONE) {
+            ork_element_set(r->dtype, out, i, value);
             continue;
         }
         int32_t min, max, zero = ork_quant_zero(&r->out_quant);

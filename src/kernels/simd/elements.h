@@ -75,7 +75,7 @@ void ISA(ork_binary)(const ork_binary *binary, const void *a, const void *b, voi
         requant_set(&constants[lane / LANES], lane % LANES, &binary->requant,
                     binary->requant.multiplier);
     for (int64_t row = begin; row < end; row++) {
-        int64_t at[3];
+        int64_t at[ORK_LOOP_OPERANDS];
         ork_loop_offsets(&binary->loop, row, at);
         if (binary->dtype == ORK_U8) {
             sum_row_u8(binary, constants, (const uint8_t *)a + at[1], (const uint8_t *)b + at[2],
