@@ -129,6 +129,7 @@ struct ork_value {
     const void *data;   /* constants: elements in row-major order, maybe unaligned; else NULL */
     ork_node *producer; /* computed values; else NULL */
     ORK_VEC(ork_use) uses;
+    ORK_VEC(size_t) places; /* in graph->outputs, of an output of the graph */
 };
 
 struct ork_node {
@@ -138,6 +139,7 @@ struct ork_node {
     const char *scope; /* where it stands in the user's source, or "" */
     ork_attrs attrs;
     ork_value **inputs; /* NULL for an optional input that is absent */
+    size_t *places;     /* of each input: in the uses of its value */
     int input_count;
     ork_value *output;
     void *user; /* free for the pass or planner at work */
@@ -221,6 +223,7 @@ ork_value *ork_graph_insert(ork_graph *graph, ork_diag *diag, ork_node *at, bool
 
 /* ---- change ---------------------------------------------------------------------------- */
 
+/* A port one beyond the inputs that the node has adds an input. */
 void ork_node_set_input(ork_graph *graph, ork_node *node, int port, ork_value *value);
 /* All uses of `from`, graph outputs included, become uses of `to`. When `from` is a graph output
    its name moves to `to`. */
@@ -228,9 +231,9 @@ void ork_graph_replace(ork_graph *graph, ork_value *from, ork_value *to);
 void ork_graph_remove(ork_graph *graph, ork_node *node); /* its output must have no uses left */
 /* Removes nodes whose outputs nobody uses; returns how many. */
 size_t ork_graph_remove_dead(ork_graph *graph);
-bool ork_graph_is_output(const ork_graph *graph, const ork_value *value);
+bool ork_value_is_output(const ork_value *value);
 /* The only node that uses the value, or NULL; graph outputs count as a use. */
-ork_node *ork_value_single_user(const ork_graph *graph, const ork_value *value);
+ork_node *ork_value_single_user(const ork_value *value);
 void ork_value_rename(ork_graph *graph, ork_value *value, const char *name); /* made unique */
 ork_value *ork_graph_find(const ork_graph *graph, const char *name);
 

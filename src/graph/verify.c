@@ -13,10 +13,9 @@ static bool broken(ork_diag *diag, const ork_node *node, const char *rule)
 
 static bool has_use(const ork_value *value, const ork_node *node, int port)
 {
-    for (size_t i = 0; i < value->uses.count; i++)
-        if (value->uses.items[i].node == node && value->uses.items[i].port == port)
-            return true;
-    return false;
+    size_t place = node->places[port];
+    return place < value->uses.count && value->uses.items[place].node == node &&
+           value->uses.items[place].port == port;
 }
 
 /* ready[id] is set once the value is available in execution order. */

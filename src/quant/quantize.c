@@ -76,7 +76,7 @@ static void share_clamp(const quantizer *q, const ork_node *node)
     if (node->op != ORK_OP_RELU && node->op != ORK_OP_CLIP)
         return;
     const ork_value *in = node->inputs[0];
-    if (!in->producer || ork_value_single_user(q->graph, in) != node || stays_float(in->producer))
+    if (!in->producer || ork_value_single_user(in) != node || stays_float(in->producer))
         return;
     if (ork_op_table[in->producer->op].op_class == ORK_CLASS_CONV || in->producer->op == ORK_OP_ADD)
         q->quants[in->id] = q->quants[node->output->id];

@@ -22,7 +22,7 @@ static void test_replace_moves_uses_and_output_names(void **state)
     ork_graph_add_output(graph, b);
     ork_graph_add_output(graph, c);
     assert_int_equal(b->uses.count, 2);
-    assert_null(ork_value_single_user(graph, b));
+    assert_null(ork_value_single_user(b));
     ork_graph_replace(graph, b, a);
     assert_int_equal(b->uses.count, 0);
     assert_string_equal(a->name, "b"); /* the output keeps its name */
