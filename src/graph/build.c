@@ -13,6 +13,7 @@ ork_graph *ork_graph_new(const char *name)
     graph->name = ork_arena_strdup(arena, name ? name : "");
     graph->origin = graph->target = "";
     graph->names = ork_map_new(arena);
+    graph->name_counts = ork_map_new(arena);
     return graph;
 }
 
@@ -46,16 +47,14 @@ static const char *unique_name(ork_graph *graph, const char *wanted)
         wanted = "v";
     if (!ork_map_get(graph->names, wanted))
         return ork_arena_strdup(graph->arena, wanted);
-    /* The counter of a name is kept under a key no name can have, so that many equal names cost
-       linear time. */
-    char *counter_key = ork_arena_printf(graph->arena, "\x01%s", wanted);
-    uintptr_t number = (uintptr_t)ork_map_get(graph->names, counter_key);
+    /* Names are counted, so that many equal ones cost linear time. */
+    uintptr_t number = (uintptr_t)ork_map_get(graph->name_counts, wanted);
     char *name;
     do {
         number++;
         name = ork_arena_printf(graph->arena, "%s_%zu", wanted, (size_t)number);
     } while (ork_map_get(graph->names, name));
-    ork_map_set(graph->names, counter_key, (void *)number);
+    ork_map_set(graph->name_counts, wanted, (void *)number);
     return name;
 }
 

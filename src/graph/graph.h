@@ -180,6 +180,7 @@ struct ork_graph {
     ORK_VEC(ork_value *) outputs;
     ORK_VEC(ork_file) files; /* mapped files that constants point into */
     ork_map *names;          /* name -> value */
+    ork_map *name_counts;    /* name -> how often it was wanted again */
 };
 
 ork_graph *ork_graph_new(const char *name);
