@@ -82,9 +82,22 @@ static bool add_sample(ork_dataset *d, ork_diag *diag, size_t line, const names 
     return true;
 }
 
+static bool check_text(const ork_dataset *d, ork_diag *diag, ork_bytes text)
+{
+    if (!text.size || !memchr(text.data, 0, text.size))
+        return true;
+    ork_fail(diag, ORK_ERR_DATASET_OPEN, "cannot read the dataset '%s'", d->path);
+    ork_why(diag, "it holds zero bytes, so that it is no text, or one saved as UTF-16");
+    return ork_fix(diag, "dataset is a text file with one picture a line; save it as UTF-8");
+}
+
 static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
 {
+    if (!check_text(d, diag, text))
+        return false;
     const char *at = text.size ? (const char *)text.data : "", *end = at + text.size;
+    if (text.size >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) /* a byte order mark */
+        at += 3;
     for (size_t line = 1; at < end; line++) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         stop = stop ? stop : end;
@@ -112,14 +125,19 @@ ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_cou
         free(reason);
         return NULL;
     }
+    ork_dataset *d = ork_dataset_read(diag, path, file.bytes, input_count);
+    ork_file_unmap(&file);
+    return d;
+}
+
+ork_dataset *ork_dataset_read(ork_diag *diag, const char *path, ork_bytes text, size_t input_count)
+{
     ork_arena *arena = ork_arena_new();
     ork_dataset *d = ORK_NEW(arena, ork_dataset);
     d->arena = arena;
     d->path = ork_arena_strdup(arena, path);
     d->input_count = input_count;
-    bool good = read_list(d, diag, file.bytes);
-    ork_file_unmap(&file);
-    if (good)
+    if (read_list(d, diag, text))
         return d;
     ork_dataset_free(d);
     return NULL;
