@@ -120,6 +120,9 @@ bool ork_cli_interrupted(void);
 void ork_cli_catch_interrupt(void);
 int ork_cli_cancelled(ork_cli *cli); /* prints the error, returns its exit code */
 
+enum { ORK_CLI_LAST_EXIT_CODE = 130 };
+const char *ork_cli_exit_meaning(int code); /* NULL: there is no such code */
+void ork_cli_print_manual(void);            /* for man */
 void ork_cli_print_help(const ork_cli_verb *verb);
 void ork_cli_print_overview(FILE *to);
 
@@ -215,6 +218,16 @@ bool ork_cli_is_picture_name(const char *path);
 bool ork_cli_is_video_name(const char *path);
 /* Adds the pictures of a folder by name; false when it cannot be read. */
 bool ork_cli_list_pictures(const char *folder, ork_cli_list *pictures);
+
+/* Before long work: 0, or the exit code when no such file can be written, or no files into that
+   folder, which need not be there yet. Nothing is made. path may be NULL. */
+int ork_cli_check_output(ork_cli *cli, const char *path, bool is_folder);
+/* A text file that appears whole or not at all: it has another name until it is finished. */
+FILE *ork_cli_create(const char *path, char **temporary);
+bool ork_cli_finish(FILE *file, const char *path, const char *temporary, bool good);
+int ork_cli_make_folder(ork_cli *cli, const char *folder); /* 0 too when it is there */
+/* Adds the name; false when it is in the list already. */
+bool ork_cli_names_add(ork_cli_list *names, const char *name);
 
 /* ---- child processes ------------------------------------------------------------------- */
 

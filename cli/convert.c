@@ -72,16 +72,19 @@ static int help_config(ork_cli *cli)
 
 /* ---- a folder as dataset ---- */
 
+/* Names stand in quotes of the kind that they do not hold themselves. */
 static int write_list(ork_cli *cli, FILE *file, const ork_cli_list *pictures)
 {
     for (int i = 0; i < pictures->count; i++) {
         char whole[PATH_MAX];
-        if (!realpath(pictures->items[i], whole) || strpbrk(whole, " \t\n"))
+        bool good = realpath(pictures->items[i], whole) != NULL;
+        char quote = good && strchr(whole, '"') ? '\'' : '"';
+        if (!good || strchr(whole, '\n') || strchr(whole, quote))
             return ork_cli_fail(cli, "E0402", pictures->items[i],
-                                "in a list, spaces separate the inputs of a network",
+                                "it holds both kinds of quotes, or the end of a line",
                                 "rename the picture or its folder",
-                                "the name of a picture has a space in it");
-        fprintf(file, "%s\n", whole);
+                                "the name of a picture cannot stand in a list");
+        fprintf(file, "%c%s%c\n", quote, whole, quote);
     }
     return 0;
 }
@@ -192,7 +195,9 @@ int ork_cli_convert(ork_cli *cli)
                             "add --dataset list.txt, or a folder of pictures",
                             "quantization needs a dataset");
     bool folder = v->dataset && ork_cli_is_folder(v->dataset);
-    int code = folder ? list_folder(cli, v->dataset, &list) : 0;
+    int code = ork_cli_check_output(cli, v->output, false);
+    if (!code && folder)
+        code = list_folder(cli, v->dataset, &list);
     if (!code)
         code = convert(cli, v, path, list);
     if (folder && list != v->dataset)

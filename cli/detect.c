@@ -158,14 +158,6 @@ static void show(detect_job *job, const ork_picture *picture, const char *title,
 
 /* ---- where results go ---- */
 
-static bool name_taken(const detect_job *job, const char *path)
-{
-    for (int i = 0; i < job->written.count; i++)
-        if (strcmp(job->written.items[i], path) == 0)
-            return true;
-    return false;
-}
-
 static bool same_file(const char *a, const char *b)
 {
     struct stat first, second;
@@ -179,16 +171,13 @@ static int result_path(detect_job *job, const char *source, const char *ending, 
     const char *folder = job->options->output ? job->options->output : "ork-detect";
     const char *name = ork_cli_with_extension(ork_cli_base_name(source), ending);
     *path = job->one_file ? folder : ork_cli_format("%s/%s", folder, name);
-    for (int i = 2; name_taken(job, *path); i++)
+    for (int i = 2; !ork_cli_names_add(&job->written, *path); i++)
         *path = ork_cli_format("%s/%s-%d%s", folder, ork_cli_with_extension(name, ""), i, ending);
-    if (!job->one_file && mkdir(folder, 0777) != 0 && !ork_cli_is_folder(folder))
-        return ork_cli_fail(job->cli, "E0102", folder, strerror(errno), NULL,
-                            "the folder cannot be made");
-    if (same_file(source, *path))
-        return ork_cli_fail(job->cli, "E0004", *path, NULL, "give another folder with -o",
-                            "the result would overwrite the source");
-    ork_cli_list_add(&job->written, *path);
-    return 0;
+    for (int i = 0; i < job->sources.count; i++)
+        if (same_file(job->sources.items[i], *path))
+            return ork_cli_fail(job->cli, "E0004", *path, NULL, "give another folder with -o",
+                                "the result would overwrite the source");
+    return job->one_file ? 0 : ork_cli_make_folder(job->cli, folder);
 }
 
 /* ---- pictures ---- */
@@ -256,11 +245,16 @@ static int write_frame(detect_job *job, const char *source, const ork_cli_stream
                                                             : video_failed(job, source, problem);
 }
 
-static void tell_rate(detect_job *job, const ork_cli_stream *stream, long frame, double begun)
+/* Frames in a second, half of it from the past, on the console and in the frame. */
+static void tell_rate(detect_job *job, const ork_cli_stream *stream, long frame, double begun,
+                      ork_picture *picture)
 {
     double seconds = ork_cli_seconds() - begun;
     job->rate = (job->rate + 1 / (seconds > 1e-6 ? seconds : 1e-6)) / 2;
-    ork_cli_say(job->cli, "fps= %.2f", job->rate);
+    char text[32]; /* a camera may run for days: nothing is kept */
+    snprintf(text, sizeof(text), "fps= %.2f", job->rate);
+    ork_cli_say(job->cli, "%s", text);
+    ork_picture_draw_text(picture, 0, 20, text, 2, 0x00ff00);
     if (stream->frames)
         ork_cli_progress(job->cli, "detecting", (uint64_t)frame + 1, stream->frames);
 }
@@ -282,7 +276,7 @@ static int detect_frames(detect_job *job, const char *source, ork_cli_stream *st
             return 0;
         code = find_boxes(job, source, frame, &picture);
         if (!code)
-            tell_rate(job, stream, frame, begun);
+            tell_rate(job, stream, frame, begun, &picture);
         if (!code)
             code = write_frame(job, source, stream, &picture, writer);
         if (!code)
@@ -333,6 +327,15 @@ static int gather_sources(detect_job *job)
     return 0;
 }
 
+static int check_outputs(const detect_job *job)
+{
+    const values *v = job->options;
+    const char *pictures = v->output ? v->output : "ork-detect";
+    const char *boxes = job->cli->json ? NULL : v->json;
+    int code = ork_cli_check_output(job->cli, boxes, false);
+    return code || v->no_output ? code : ork_cli_check_output(job->cli, pictures, !job->one_file);
+}
+
 static int detect_all(detect_job *job)
 {
     int code = 0, count = job->sources.count;
@@ -363,7 +366,8 @@ static void categories_to_json(const detect_job *job, ork_cli_json *json)
 static int write_json(detect_job *job)
 {
     const char *path = job->options->json;
-    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+    char *temporary;
+    FILE *file = job->cli->json ? stdout : ork_cli_create(path, &temporary);
     ork_cli_json json;
     ork_cli_json_start(&json, job->cli);
     ork_cli_json_text(&json, "model", job->cli->arguments.items[0]);
@@ -374,9 +378,10 @@ static int write_json(detect_job *job)
     bool good = file && ork_cli_json_end(&json, file);
     ork_cli_json_drop(&json);
     if (file && file != stdout)
-        good = fclose(file) == 0 && good;
+        good = ork_cli_finish(file, path, temporary, good);
     return good ? 0
-                : ork_cli_fail(job->cli, "E0102", path, NULL, NULL, "the boxes cannot be written");
+                : ork_cli_fail(job->cli, "E0102", path, strerror(errno), NULL,
+                               "the boxes cannot be written");
 }
 
 static int open_window(detect_job *job)
@@ -442,6 +447,8 @@ int ork_cli_detect(ork_cli *cli)
     int code = read_labels(&job);
     if (!code)
         code = gather_sources(&job);
+    if (!code)
+        code = check_outputs(&job);
     if (code)
         return code;
     job.model = ork_cli_new_model(cli, &v->model, &code);

@@ -61,6 +61,74 @@ bool ork_cli_list_pictures(const char *folder, ork_cli_list *pictures)
     return true;
 }
 
+/* A device or a pipe, which is written as it stands. */
+static bool is_special(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+FILE *ork_cli_create(const char *path, char **temporary)
+{
+    *temporary = is_special(path) ? NULL : ork_cli_format("%s.%ld.part", path, (long)getpid());
+    return fopen(*temporary ? *temporary : path, "w");
+}
+
+bool ork_cli_finish(FILE *file, const char *path, const char *temporary, bool good)
+{
+    good = fclose(file) == 0 && good;
+    if (temporary)
+        good = good && rename(temporary, path) == 0;
+    if (temporary && !good)
+        unlink(temporary);
+    return good;
+}
+
+static bool can_write_file(const char *path)
+{
+    if (is_special(path))
+        return access(path, W_OK) == 0;
+    int folder = (int)(ork_cli_base_name(path) - path);
+    if (access(folder ? ork_cli_format("%.*s", folder, path) : ".", W_OK | X_OK) != 0)
+        return false;
+    errno = EISDIR;
+    return !ork_cli_is_folder(path);
+}
+
+static bool can_write_into(const char *folder)
+{
+    size_t length = strlen(folder);
+    while (length > 1 && folder[length - 1] == '/')
+        length--;
+    if (ork_cli_is_folder(folder))
+        return access(folder, W_OK | X_OK) == 0;
+    errno = ENOTDIR; /* it will be made, unless a file has its name */
+    return access(folder, F_OK) != 0 && can_write_file(ork_cli_format("%.*s", (int)length, folder));
+}
+
+int ork_cli_check_output(ork_cli *cli, const char *path, bool is_folder)
+{
+    if (!path || (is_folder ? can_write_into(path) : can_write_file(path)))
+        return 0;
+    return ork_cli_fail(cli, "E0102", NULL, strerror(errno), NULL, "cannot write '%s'", path);
+}
+
+int ork_cli_make_folder(ork_cli *cli, const char *folder)
+{
+    if (mkdir(folder, 0777) == 0 || ork_cli_is_folder(folder))
+        return 0;
+    return ork_cli_fail(cli, "E0102", folder, strerror(errno), NULL, "the folder cannot be made");
+}
+
+bool ork_cli_names_add(ork_cli_list *names, const char *name)
+{
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return false;
+    ork_cli_list_add(names, name);
+    return true;
+}
+
 /* ---- child processes ---- */
 
 bool ork_cli_program_exists(const char *name)

@@ -50,6 +50,40 @@ static void print_options(const char *title, const ork_cli_option *rows,
     }
 }
 
+static const char *const exit_meanings[ORK_CLI_LAST_EXIT_CODE + 1] = {
+    [0] = "good",
+    [2] = "usage",
+    [3] = "model or file format",
+    [4] = "unsupported",
+    [5] = "dataset or input",
+    [6] = "device",
+    [7] = "numeric",
+    [8] = "files and resources",
+    [70] = "a fault of ours",
+    [130] = "interrupted",
+};
+
+const char *ork_cli_exit_meaning(int code)
+{
+    return code >= 0 && code <= ORK_CLI_LAST_EXIT_CODE ? exit_meanings[code] : NULL;
+}
+
+static void print_exit_codes(void)
+{
+    const char *before = "\nExit codes: ";
+    for (int code = 0, width = 12; code <= ORK_CLI_LAST_EXIT_CODE; code++) {
+        if (!exit_meanings[code])
+            continue;
+        const char *text = ork_cli_format("%s%d %s", before, code, exit_meanings[code]);
+        width += (int)strlen(text);
+        bool full = width > HELP_WIDTH;
+        printf("%s", full ? ork_cli_format(",\n%s", text + 2) : text);
+        width = full ? (int)strlen(text) : width;
+        before = ", ";
+    }
+    printf(".\n");
+}
+
 void ork_cli_print_help(const ork_cli_verb *verb)
 {
     printf("Usage: ork %s [OPTION]... %s\n\n%c%s.\n", verb->name, verb->arguments,
@@ -65,8 +99,7 @@ void ork_cli_print_help(const ork_cli_verb *verb)
         printf("  %.*s\n", (int)length, line);
         line += length + (line[length] == '\n');
     }
-    printf("\nExit codes: 0 good, 2 usage, 3 model or format, 4 unsupported, 5 dataset or input,\n"
-           "6 device, 7 numeric, 8 files and resources, 70 a fault of ours, 130 interrupted.\n");
+    print_exit_codes();
 }
 
 void ork_cli_print_overview(FILE *to)
@@ -81,10 +114,23 @@ void ork_cli_print_overview(FILE *to)
 
 /* ---- help, version ---- */
 
-const ork_cli_option ork_cli_help_options[] = {{0}};
+typedef struct help_values {
+    bool manual;
+} help_values;
+
+const ork_cli_option ork_cli_help_options[] = {
+    {"man", 0, ORK_CLI_FLAG, NULL, "print the manual page of all verbs, for man",
+     offsetof(help_values, manual), 0, 0},
+    {0},
+};
 
 int ork_cli_help(ork_cli *cli)
 {
+    const help_values *values = cli->values;
+    if (values->manual) {
+        ork_cli_print_manual();
+        return 0;
+    }
     if (!cli->arguments.count) {
         ork_cli_print_overview(stdout);
         return 0;
@@ -116,24 +162,6 @@ int ork_cli_version(ork_cli *cli)
 
 const ork_cli_option ork_cli_explain_options[] = {{0}};
 
-static const char *const exit_meanings[] = {
-    [2] = "usage",
-    [3] = "model or file format",
-    [4] = "unsupported",
-    [5] = "dataset or input",
-    [6] = "device",
-    [7] = "numeric",
-    [8] = "files and resources",
-    [70] = "a fault of ours",
-    [130] = "interrupted",
-};
-
-static const char *exit_meaning(int code)
-{
-    bool known = code >= 0 && (size_t)code < ORK_CLI_COUNT(exit_meanings) && exit_meanings[code];
-    return known ? exit_meanings[code] : "other";
-}
-
 static void error_to_json(ork_cli_json *json, const ork_error *error)
 {
     ork_cli_json_open(json, NULL, '{');
@@ -141,14 +169,14 @@ static void error_to_json(ork_cli_json *json, const ork_error *error)
     ork_cli_json_text(json, "name", error->name);
     ork_cli_json_text(json, "fix", error->fix);
     ork_cli_json_number(json, "exit_code", error->exit_code);
-    ork_cli_json_text(json, "kind", exit_meaning(error->exit_code));
+    ork_cli_json_text(json, "kind", ork_cli_exit_meaning(error->exit_code));
     ork_cli_json_close(json, '}');
 }
 
 static void explain_one(const ork_error *error)
 {
     printf("%s %s\n  kind:      %s\n  exit code: %d\n  fix:       %s\n", error->id, error->name,
-           exit_meaning(error->exit_code), error->exit_code,
+           ork_cli_exit_meaning(error->exit_code), error->exit_code,
            *error->fix ? error->fix : "the message itself says it: it depends on the place");
 }
 
@@ -184,7 +212,8 @@ int ork_cli_explain(ork_cli *cli)
         else if (wanted)
             explain_one(error);
         else
-            printf("%s  %-22s %s\n", error->id, error->name, exit_meaning(error->exit_code));
+            printf("%s  %-22s %s\n", error->id, error->name,
+                   ork_cli_exit_meaning(error->exit_code));
     }
     ork_cli_json_close(&json, ']');
     if (found && cli->json)

@@ -113,7 +113,9 @@ int main(int argc, char **argv)
     set_terminal(&cli);
     ork_cli_catch_interrupt();
     int code = dispatch(&cli, argc, argv);
-    if (fflush(stdout) != 0 && !code)
+    bool written = fflush(stdout) == 0 && !ferror(stdout);
+    cli.json = cli.json && written; /* else the error would go the same way */
+    if (!written && !code)
         code = ork_cli_fail(&cli, "E0102", NULL, NULL, NULL, "the output could not be written");
     ork_cli_free_all();
     return code;

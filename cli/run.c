@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct values {
     ork_cli_model_values model;
@@ -15,7 +14,9 @@ typedef struct values {
 _Static_assert(sizeof(values) <= ORK_CLI_VALUES_SIZE, "room for the options");
 
 const ork_cli_option ork_cli_run_options[] = {
-    {"npy-out", 0, ORK_CLI_TEXT, "DIR", "write each output as DIR/INPUT-NUMBER.npy",
+    {"npy-out", 0, ORK_CLI_TEXT, "DIR",
+     "write each output as DIR/INPUT-NUMBER.npy; further inputs of the same name are INPUT-2, "
+     "INPUT-3",
      offsetof(values, npy_folder), 0, 0},
     {"repeat", 'n', ORK_CLI_INT, "N", "run each input N times, for timing",
      offsetof(values, repeat), 1, 1000000},
@@ -34,7 +35,8 @@ typedef struct runner {
     ork_model *model;
     ork_session *session;
     ork_cli_json *json;
-    int group; /* inputs of the network */
+    int group;          /* inputs of the network */
+    ork_cli_list names; /* of written arrays */
 } runner;
 
 /* What was read for one input of the network. */
@@ -148,7 +150,6 @@ static void say_output(const runner *run, int index, const ork_output_view *view
 
 static void output_to_json(ork_cli_json *json, const ork_output_view *view, const summary *sum)
 {
-    ork_cli_json_open(json, NULL, '{');
     ork_cli_json_dims(json, "shape", view->dims, view->rank);
     ork_cli_json_number(json, "min", sum->least);
     ork_cli_json_number(json, "max", sum->most);
@@ -161,23 +162,35 @@ static void output_to_json(ork_cli_json *json, const ork_output_view *view, cons
         ork_cli_json_close(json, '}');
     }
     ork_cli_json_close(json, ']');
-    ork_cli_json_close(json, '}');
 }
 
-static int write_array(const runner *run, const char *input, int index, const ork_output_view *view)
+/* What the arrays of this input are called: inputs of the same name get a number. */
+static const char *array_name(runner *run, const char *input)
+{
+    const char *base = ork_cli_with_extension(ork_cli_base_name(input), ""), *name = base;
+    for (int i = 2; !ork_cli_names_add(&run->names, name); i++)
+        name = ork_cli_format("%s-%d", base, i);
+    return name;
+}
+
+static int write_array(const runner *run, const char *name, int index, const ork_output_view *view)
 {
     ork_array array = {.dtype = ORK_F32, .rank = view->rank, .data = (void *)view->data};
     memcpy(array.dims, view->dims, sizeof(array.dims));
-    const char *name = ork_cli_with_extension(ork_cli_base_name(input), "");
-    const char *path = ork_cli_format("%s/%s-%d.npy", run->options->npy_folder, name, index);
-    return ork_array_write_npy(run->model, path, &array)
-               ? 0
-               : ork_cli_model_failed(run->cli, run->model);
+    const char *folder = run->options->npy_folder;
+    const char *path = ork_cli_format("%s/%s-%d.npy", folder, name, index);
+    int code = ork_cli_make_folder(run->cli, folder);
+    if (!code && !ork_array_write_npy(run->model, path, &array))
+        code = ork_cli_model_failed(run->cli, run->model);
+    if (!code)
+        ork_cli_json_text(run->json, "npy", path);
+    return code;
 }
 
-static int tell_outputs(const runner *run, const char *input)
+static int tell_outputs(runner *run, const char *input)
 {
     ork_output_view view;
+    const char *name = run->options->npy_folder ? array_name(run, input) : NULL;
     int code = 0;
     ork_cli_json_open(run->json, "outputs", '[');
     for (int i = 0; i < ork_model_output_count(run->model) && !code; i++) {
@@ -185,9 +198,11 @@ static int tell_outputs(const runner *run, const char *input)
             return ork_cli_report(run->cli, ork_session_error(run->session));
         summary sum = summarize(&view);
         say_output(run, i, &view, &sum);
+        ork_cli_json_open(run->json, NULL, '{');
         output_to_json(run->json, &view, &sum);
-        if (run->options->npy_folder)
-            code = write_array(run, input, i, &view);
+        if (name)
+            code = write_array(run, name, i, &view);
+        ork_cli_json_close(run->json, '}');
     }
     ork_cli_json_close(run->json, ']');
     return code;
@@ -211,7 +226,7 @@ static int run_times(const runner *run, const ork_input *inputs, double *millise
     return 0;
 }
 
-static int run_group(const runner *run, const char *const *paths)
+static int run_group(runner *run, const char *const *paths)
 {
     sample_data samples[MOST_INPUTS] = {0};
     ork_input inputs[MOST_INPUTS] = {0};
@@ -273,9 +288,9 @@ static int run_model(ork_cli *cli, ork_model *model, const values *v)
 int ork_cli_run(ork_cli *cli)
 {
     const values *v = cli->values;
-    if (v->npy_folder && mkdir(v->npy_folder, 0777) != 0 && !ork_cli_is_folder(v->npy_folder))
-        return ork_cli_fail(cli, "E0102", v->npy_folder, NULL, NULL, "the folder cannot be made");
-    int code;
+    int code = ork_cli_check_output(cli, v->npy_folder, true);
+    if (code)
+        return code;
     ork_model *model = ork_cli_new_model(cli, &v->model, &code);
     if (!model)
         return code;

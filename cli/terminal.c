@@ -31,6 +31,7 @@ void ork_cli_catch_interrupt(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow */
 }
 
 int ork_cli_cancelled(ork_cli *cli)

@@ -276,6 +276,10 @@ typedef enum ork_shape_style {
 /* labels may be NULL; classes beyond label_count are drawn by number. */
 ORK_API void ork_draw_detections(ork_picture *picture, const ork_detection *boxes, int count,
                                  const char *const *labels, int label_count, ork_shape_style style);
+/* Text from (left, top) on; letters have 8 x 12 pixels, times scale. colour is 0xRRGGBB. What does
+   not fit is cut off. */
+ORK_API void ork_picture_draw_text(ork_picture *picture, int left, int top, const char *text,
+                                   int scale, uint32_t colour);
 
 #ifdef __cplusplus
 }

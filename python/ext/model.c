@@ -236,14 +236,11 @@ static PyObject *load_rknn(ork_py_model *self, PyObject *args)
 
 static bool check_buildable(ork_py_model *self)
 {
-    if (self->stage == ORK_PY_LOADED || self->stage == ORK_PY_BUILT)
+    if (self->stage != ORK_PY_EMPTY)
         return ork_py_config_check(self, "build");
-    bool ready = self->stage == ORK_PY_LOADED_RKNN;
     ork_py_fail(self->state, ORK_PY_CALL_ORDER, "build()", ork_py_call_order,
-                ready ? "call init_runtime() next, or load the network with load_pytorch()"
-                      : "call load_pytorch() first, and check that it returns 0",
-                ready ? "build() needs a network; load_rknn() loaded a model that is built already"
-                      : "build() needs a network, and none is loaded");
+                "call load_pytorch() first, and check that it returns 0",
+                "build() needs a network, and none is loaded");
     return false;
 }
 

@@ -209,7 +209,7 @@ bool ork_model_config(ork_model *model, const char *key, const char *value)
     const char *near = ork_nearest_name(key, names, CONFIG_COUNT);
     ork_fail(model->diag, ORK_ERR_CONFIG_KEY, "there is no configuration key '%s'", key);
     return near ? ork_fix(model->diag, "did you mean '%s'?", near)
-                : ork_fix(model->diag, "the keys are listed in docs/python.md");
+                : ork_fix(model->diag, "'ork convert --help-config' lists the keys");
 }
 
 /* ---- preprocessing ---- */

@@ -181,3 +181,11 @@ void ork_draw_detections(ork_picture *picture, const ork_detection *boxes, int c
     for (int i = 0; i < count; i++)
         draw_label(&image, &boxes[i], labels, label_count, scale);
 }
+
+void ork_picture_draw_text(ork_picture *picture, int left, int top, const char *text, int scale,
+                           uint32_t colour)
+{
+    ork_image image = picture_image(picture);
+    ork_colour rgb = {(uint8_t)(colour >> 16), (uint8_t)(colour >> 8), (uint8_t)colour};
+    ork_draw_text(&image, left, top, text, scale < 1 ? 1 : scale, rgb, NULL);
+}

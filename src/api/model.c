@@ -159,10 +159,12 @@ static bool check_build(ork_model *model, const ork_build_options *options)
     if (model->built && !model->loaded) {
         if (options->do_quantization && model->built->stage == ORK_STAGE_QUANT) {
             ork_fail(model->diag, ORK_ERR_ALREADY_QUANTIZED, "the model is quantized already");
-            return ork_why(model->diag, "it was loaded from a quantized .rknn file");
+            ork_why(model->diag, "it was loaded from a quantized .rknn file");
+            return ork_fix(model->diag, "call init_runtime() next; to quantize it another way, "
+                                        "load the float network");
         }
         ork_fail(model->diag, ORK_ERR_CALL_ORDER, "a loaded .rknn model is built already");
-        return ork_fix(model->diag, "call init_runtime() next");
+        return ork_fix(model->diag, "call init_runtime() next, or load the network itself");
     }
     if (!model->loaded) {
         ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no model to build");
@@ -188,6 +190,15 @@ static bool check_build(ork_model *model, const ork_build_options *options)
     return true;
 }
 
+/* A model for the wrong family of chips fails only on the board. */
+static void note_target(const ork_model *model)
+{
+    const char *target = model->values[CONFIG_target_platform];
+    if (target == ork_config_key_at(CONFIG_target_platform)->default_value)
+        ork_log(model->diag, ORK_LOG_NOTE, "target_platform is not set: the model is built for %s",
+                target);
+}
+
 bool ork_model_build(ork_model *model, const ork_build_options *given)
 {
     ork_build_options options = {0};
@@ -198,6 +209,7 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
         return false;
     if (options.dataset && *options.dataset && !options.do_quantization)
         ork_log(model->diag, ORK_LOG_NOTE, "the dataset is not used without quantization");
+    note_target(model);
     ork_graph *graph = ork_graph_clone(model->loaded, false);
     graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
     bool good = config_preprocess(model, graph) &&

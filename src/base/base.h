@@ -128,6 +128,8 @@ bool ork_fail(ork_diag *diag, ork_error_id id, const char *what, ...) ORK_PRINTF
 bool ork_where(ork_diag *diag, const char *format, ...) ORK_PRINTF(2, 3);
 bool ork_why(ork_diag *diag, const char *format, ...) ORK_PRINTF(2, 3);
 bool ork_fix(ork_diag *diag, const char *format, ...) ORK_PRINTF(2, 3);
+/* Goes on with the text of ork_where: the layer is known below, its line of code above. */
+bool ork_where_more(ork_diag *diag, const char *format, ...) ORK_PRINTF(2, 3);
 
 void ork_log(ork_diag *diag, ork_log_level level, const char *format, ...) ORK_PRINTF(3, 4);
 
@@ -156,6 +158,10 @@ uint32_t ork_read_u32(ork_reader *reader);
 uint64_t ork_read_u64(ork_reader *reader);
 /* Pointer to `size` bytes inside the data, or NULL. */
 const uint8_t *ork_read_bytes(ork_reader *reader, size_t size);
+
+enum { ORK_SHA256_TEXT = 65 };
+/* The SHA-256 of the bytes as hexadecimal text. */
+void ork_sha256(ork_bytes bytes, char text[ORK_SHA256_TEXT]);
 
 /* Both return false on overflow. */
 bool ork_mul_size(size_t a, size_t b, size_t *product);

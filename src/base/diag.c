@@ -130,6 +130,15 @@ ADD_TEXT(ork_where, where)
 ADD_TEXT(ork_why, why)
 ADD_TEXT(ork_fix, fix)
 
+bool ork_where_more(ork_diag *diag, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_text(&diag->where, format, args);
+    va_end(args);
+    return false;
+}
+
 void ork_log(ork_diag *diag, ork_log_level level, const char *format, ...)
 {
     if (!diag->log || level > diag->log_up_to)

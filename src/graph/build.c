@@ -274,18 +274,20 @@ static bool check_attrs(const ork_node *node, ork_diag *diag)
     return true;
 }
 
+bool ork_node_where(const ork_node *node, ork_diag *diag)
+{
+    ork_where(diag, *node->scope ? "layer '%s' (%s)" : "layer '%s'", node->name, node->scope);
+    return false;
+}
+
 static bool infer(const ork_node *node, ork_type *type, ork_diag *diag)
 {
     size_t bytes;
-    if (!check_arity(node, diag) || !check_attrs(node, diag))
-        return ork_where(diag, "layer '%s'", node->name);
-    if (!ork_op_table[node->op].infer(node, type, diag)) {
-        ork_where(diag, "layer '%s'", node->name);
-        return false;
-    }
-    if (!ork_shape_bytes(&type->shape, type->dtype, &bytes))
-        return ork_fail(diag, ORK_ERR_SHAPE, "the output of '%s' is too large", node->name);
-    return true;
+    bool good = check_arity(node, diag) && check_attrs(node, diag) &&
+                ork_op_table[node->op].infer(node, type, diag);
+    if (good && !ork_shape_bytes(&type->shape, type->dtype, &bytes))
+        good = ork_fail(diag, ORK_ERR_SHAPE, "the output of '%s' is too large", node->name);
+    return good || ork_node_where(node, diag);
 }
 
 ork_value *ork_graph_insert(ork_graph *graph, ork_diag *diag, ork_node *at, bool after, ork_op op,

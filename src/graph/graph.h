@@ -222,6 +222,9 @@ ork_value *ork_graph_insert(ork_graph *graph, ork_diag *diag, ork_node *at, bool
                             const ork_attrs *attrs, ork_value *const *inputs, int input_count,
                             const ork_type *type, const char *name);
 
+/* Tells where in an error: the layer, and its line of code when known; always false. */
+bool ork_node_where(const ork_node *node, ork_diag *diag);
+
 /* ---- change ---------------------------------------------------------------------------- */
 
 /* A port one beyond the inputs that the node has adds an input. */

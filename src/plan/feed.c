@@ -38,8 +38,8 @@ bool ork_runner_check_feed(const ork_runner *r, ork_diag *diag, size_t input, co
              ork_shape_text(&wanted, want, sizeof(want)));
     ork_shape other = expected_shape(value, !feed->is_nhwc);
     if (wanted.rank == 4 && ork_shape_equal(&other, &feed->shape)) {
-        ork_why(diag, "the array looks like %s, but data_format says %s",
-                feed->is_nhwc ? "NCHW" : "NHWC", feed->is_nhwc ? "nhwc" : "nchw");
+        ork_why(diag, "the array looks like %s, but is taken as %s",
+                feed->is_nhwc ? "NCHW" : "NHWC", feed->is_nhwc ? "NHWC" : "NCHW");
         return ork_fix(diag, "pass data_format='%s'", feed->is_nhwc ? "nchw" : "nhwc");
     }
     if (feed->shape.rank != wanted.rank)

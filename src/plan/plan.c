@@ -34,7 +34,7 @@ static const lower_fn lowerings[ORK_OP_COUNT] = {
 bool not_yet(planner *p, const ork_node *node, const char *why)
 {
     ork_fail(p->diag, ORK_ERR_NOT_YET, "%s cannot run here yet", ork_op_table[node->op].name);
-    ork_where(p->diag, "layer '%s'%s%s", node->name, *node->scope ? ", " : "", node->scope);
+    ork_node_where(node, p->diag);
     return ork_why(p->diag, "%s", why);
 }
 

@@ -35,6 +35,8 @@ static bool run_samples(ork_diag *diag, const ork_graph *graph, ork_dataset *dat
             return false;
         if (!ork_dataset_feed(dataset, diag, i, runner, graph)) {
             const ork_error *error = ork_diag_error(diag);
+            if (ork_diag_error_id(diag) == ORK_ERR_OUT_OF_MEMORY) /* no fault of the sample */
+                return false;
             ork_log(diag, ORK_LOG_WARNING, "skipped %s: %s%s%s", error->where, error->what,
                     *error->why ? "; " : "", error->why);
             continue;
@@ -44,11 +46,17 @@ static bool run_samples(ork_diag *diag, const ork_graph *graph, ork_dataset *dat
     }
     if (used == 0) { /* the last sample's error says why */
         const ork_error *error = ork_diag_error(diag);
-        ork_str why = {0};
-        ork_str_printf(&why, "%s: %s %s", error->where, error->what, error->why);
+        ork_str where = {0}, why = {0}, fix = {0};
+        ork_str_printf(&where, "%s", error->where);
+        ork_str_printf(&why, "%s%s%s", error->what, *error->why ? "; " : "", error->why);
+        ork_str_printf(&fix, "%s", error->fix);
         ork_fail(diag, ORK_ERR_DATASET_EMPTY, "none of the %zu samples can be used", count);
+        ork_where(diag, "%s", where.text);
         ork_why(diag, "%s", why.text);
+        ork_fix(diag, "%s", fix.text);
+        ork_str_free(&where);
         ork_str_free(&why);
+        ork_str_free(&fix);
         return false;
     }
     ork_diag_clear(diag);
@@ -64,6 +72,7 @@ static bool check_ranges(ork_diag *diag, const ork_graph *graph, const ork_range
         if (!range->seen || (isfinite(range->min) && isfinite(range->max)))
             continue;
         ork_fail(diag, ORK_ERR_RANGE, "layer '%s' gives numbers that are not finite", node->name);
+        ork_node_where(node, diag);
         ork_why(diag, "its range over the samples is %g to %g", (double)range->min,
                 (double)range->max);
         return ork_fix(diag, "check mean_values, std_values and the weights of the network");

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,22 +26,26 @@ typedef ORK_VEC(const char *) names;
 
 /* ---- the list ---- */
 
-/* The words of a line: separated by blanks, quoted where they hold blanks. */
-static void split(ork_arena *arena, const char *line, size_t length, names *words)
+/* The words of a line: separated by blanks, quoted where they hold blanks. False when a quote is
+   not closed. */
+static bool split(ork_arena *arena, const char *line, size_t length, names *words)
 {
     const char *end = line + length;
     while (line < end) {
         while (line < end && isspace((unsigned char)*line))
             line++;
         if (line == end || *line == '#')
-            return;
+            return true;
         char quote = *line == '"' || *line == '\'' ? *line++ : '\0';
         const char *start = line;
         while (line < end && (quote ? *line != quote : !isspace((unsigned char)*line)))
             line++;
+        if (quote && line == end)
+            return false;
         ork_vec_push(arena, words, ork_arena_strndup(arena, start, (size_t)(line - start)));
         line += line < end;
     }
+    return true;
 }
 
 /* The file beside the list, or else from the working folder; NULL when it is in neither. */
@@ -55,30 +60,70 @@ static const char *resolve(ork_dataset *d, const char *name, const char **beside
     return ork_file_exists(name) ? name : NULL;
 }
 
+static bool fail_line(const ork_dataset *d, ork_diag *diag, size_t line)
+{
+    ork_where(diag, "%s:%zu", d->path, line);
+    return ork_fix(diag, "write one file for each input, separated by spaces; put names with "
+                         "spaces in double or single quotes");
+}
+
+static bool fail_count(const ork_dataset *d, ork_diag *diag, size_t line, size_t count)
+{
+    ork_fail(diag, ORK_ERR_DATASET_LINE, "line %zu lists %zu %s, but the network has %zu %s", line,
+             count, count == 1 ? "file" : "files", d->input_count,
+             d->input_count == 1 ? "input" : "inputs");
+    return fail_line(d, diag, line);
+}
+
+/* The first file that is missing; the others, of this line and those below, are only counted. */
+static void note_missing(const ork_dataset *d, ork_diag *diag, size_t line, const char *name,
+                         const char *beside)
+{
+    char folder[PATH_MAX];
+    if (ork_diag_error_id(diag) != ORK_ERR_NONE)
+        return;
+    ork_fail(diag, ORK_ERR_DATASET_LINE, "line %zu names a file that does not exist: '%s'", line,
+             name);
+    ork_where(diag, "%s:%zu", d->path, line);
+    ork_why(diag, "tried '%s' and '%s' in %s", beside, name,
+            getcwd(folder, sizeof(folder)) ? folder : "the working folder");
+}
+
+/* False when files are missing. */
 static bool add_sample(ork_dataset *d, ork_diag *diag, size_t line, const names *words)
 {
-    if (words->count != d->input_count) {
-        ork_fail(diag, ORK_ERR_DATASET_LINE, "line %zu lists %zu files, but the network has %zu %s",
-                 line, words->count, d->input_count, d->input_count == 1 ? "input" : "inputs");
-        ork_where(diag, "%s:%zu", d->path, line);
-        return ork_fix(diag, "write one file for each input, separated by spaces; put names with "
-                             "spaces in double quotes");
-    }
     sample added = {line, ORK_NEW_ARRAY(d->arena, const char *, d->input_count)};
+    bool good = true;
     for (size_t i = 0; i < words->count; i++) {
         const char *beside;
         added.files[i] = resolve(d, words->items[i], &beside);
-        if (added.files[i])
-            continue;
-        char folder[PATH_MAX];
-        ork_fail(diag, ORK_ERR_DATASET_LINE, "line %zu names a file that does not exist: '%s'",
-                 line, words->items[i]);
-        ork_where(diag, "%s:%zu", d->path, line);
-        ork_why(diag, "tried '%s' and '%s' in %s", beside, words->items[i],
-                getcwd(folder, sizeof(folder)) ? folder : "the working folder");
-        return ork_fix(diag, "name files relative to the list or to the folder you start from");
+        if (!added.files[i])
+            note_missing(d, diag, line, words->items[i], beside);
+        good = good && added.files[i];
     }
     ork_vec_push(d->arena, &d->samples, added);
+    return good;
+}
+
+static bool read_lines(ork_dataset *d, ork_diag *diag, ork_bytes text, size_t *missing)
+{
+    const char *at = text.size ? (const char *)text.data : "", *end = at + text.size;
+    if (text.size >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
+        at += 3; /* the mark that some editors put in front of UTF-8 */
+    for (size_t line = 1; at < end; line++) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        stop = stop ? stop : end;
+        names words = {0};
+        if (!split(d->arena, at, (size_t)(stop - at), &words)) {
+            ork_fail(diag, ORK_ERR_DATASET_LINE, "a quote in line %zu is not closed", line);
+            return fail_line(d, diag, line);
+        }
+        if (words.count && words.count != d->input_count)
+            return fail_count(d, diag, line, words.count);
+        if (words.count && !add_sample(d, diag, line, &words))
+            ++*missing;
+        at = stop + 1;
+    }
     return true;
 }
 
@@ -93,20 +138,15 @@ static bool check_text(const ork_dataset *d, ork_diag *diag, ork_bytes text)
 
 static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
 {
-    if (!check_text(d, diag, text))
+    size_t missing = 0;
+    ork_diag_clear(diag); /* the first missing file is told, which an older error would hide */
+    if (!check_text(d, diag, text) || !read_lines(d, diag, text, &missing))
         return false;
-    const char *at = text.size ? (const char *)text.data : "", *end = at + text.size;
-    if (text.size >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) /* a byte order mark */
-        at += 3;
-    for (size_t line = 1; at < end; line++) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        stop = stop ? stop : end;
-        names words = {0};
-        split(d->arena, at, (size_t)(stop - at), &words);
-        if (words.count && !add_sample(d, diag, line, &words))
-            return false;
-        at = stop + 1;
-    }
+    if (missing)
+        return ork_fix(diag,
+                       "%zu of %zu lines name missing files: name files relative to the list "
+                       "or to the folder you start from",
+                       missing, d->samples.count);
     if (d->samples.count)
         return true;
     ork_fail(diag, ORK_ERR_DATASET_EMPTY, "the dataset lists no samples");
@@ -121,6 +161,7 @@ ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_cou
         char *reason = strdup(why);
         ork_fail(diag, ORK_ERR_DATASET_OPEN, "cannot read the dataset '%s'", path);
         ork_why(diag, "%s", reason ? reason : "");
+        ork_where(diag, "%s", path);
         ork_fix(diag, "dataset is a text file with one picture a line");
         free(reason);
         return NULL;
@@ -156,8 +197,32 @@ size_t ork_dataset_count(const ork_dataset *dataset)
 
 /* ---- samples ---- */
 
-static bool feed_array(ork_diag *diag, ork_arena *arena, ork_bytes bytes, size_t input,
-                       ork_runner *runner)
+static bool is_finite(const ork_tensor *tensor)
+{
+    int64_t count = ork_shape_count(&tensor->type.shape);
+    if (!ork_dtype_table[tensor->type.dtype].is_float)
+        return true;
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(ork_element_get(tensor->type.dtype, tensor->data, i)))
+            return false;
+    return true;
+}
+
+/* The advice for inference() does not fit here. */
+static bool fix_shape(ork_diag *diag, ork_arena *arena)
+{
+    const ork_error *error = ork_diag_error(diag);
+    const char *what = ork_arena_strdup(arena, error->what);
+    const char *why = ork_arena_strdup(arena, error->why);
+    if (ork_diag_error_id(diag) != ORK_ERR_INPUT_SHAPE)
+        return false;
+    ork_fail(diag, ORK_ERR_INPUT_SHAPE, "%s", what);
+    ork_why(diag, "%s", why);
+    return ork_fix(diag, "save arrays as height, width, channels, in the size of the input");
+}
+
+static bool feed_array(ork_diag *diag, ork_arena *arena, ork_bytes bytes, const ork_shape *wanted,
+                       size_t input, ork_runner *runner)
 {
     ork_tensor tensor;
     if (!ork_npy_read(diag, arena, bytes, &tensor))
@@ -166,14 +231,15 @@ static bool feed_array(ork_diag *diag, ork_arena *arena, ork_bytes bytes, size_t
                      .dtype = tensor.type.dtype,
                      .shape = tensor.type.shape,
                      .is_nhwc = true};
-    if (feed.shape.rank == 3) { /* a picture without batch */
+    if (feed.shape.rank == 3 && wanted->rank == 4) /* a picture without batch */
         feed.shape = ork_shape_of(
             4, (int64_t[]){1, feed.shape.dim[0], feed.shape.dim[1], feed.shape.dim[2]});
-        if (!ork_runner_check_feed(runner, diag, input, &feed))
-            feed.shape = tensor.type.shape;
-    }
     if (!ork_runner_check_feed(runner, diag, input, &feed))
-        return ork_fix(diag, "arrays of 4 axes must be N H W C");
+        return fix_shape(diag, arena);
+    if (!is_finite(&tensor)) {
+        ork_fail(diag, ORK_ERR_NPY, "the array holds numbers that are not finite");
+        return ork_fix(diag, "leave out samples with NaN or infinity");
+    }
     ork_runner_set_input(runner, input, &feed);
     return true;
 }
@@ -218,9 +284,9 @@ bool ork_dataset_feed(ork_dataset *d, ork_diag *diag, size_t index, ork_runner *
             return false;
         ork_arena *arena = ork_arena_new();
         bool is_array = file.bytes.size >= 6 && memcmp(file.bytes.data, "\x93NUMPY", 6) == 0;
-        bool good = is_array
-                        ? feed_array(diag, arena, file.bytes, i, runner)
-                        : feed_picture(diag, file.bytes, graph->inputs.items[i].value, i, runner);
+        const ork_value *value = graph->inputs.items[i].value;
+        bool good = is_array ? feed_array(diag, arena, file.bytes, &value->type.shape, i, runner)
+                             : feed_picture(diag, file.bytes, value, i, runner);
         ork_arena_free(arena);
         ork_file_unmap(&file);
         if (!good)

@@ -10,8 +10,8 @@
 /* ---- samples --------------------------------------------------------------------------- */
 
 /* The text file that lists samples: one a line, one file for each input of the network, separated
-   by spaces ("..." around names with spaces; # starts a comment). Files are pictures or .npy, named
-   relative to the list or to the working folder. */
+   by spaces. Names with spaces stand in double or single quotes; # in front of a name starts a
+   comment. Files are pictures or .npy, named relative to the list or to the working folder. */
 typedef struct ork_dataset ork_dataset;
 
 /* Reads the list and checks that every file is there. NULL with E0401, E0402 or E0403. */

@@ -156,6 +156,7 @@ static bool quantize_convolution(const quantizer *q, ork_node *node)
     if (node->inputs[1]->kind != ORK_VALUE_CONSTANT) {
         ork_fail(q->diag, ORK_ERR_NOT_YET, "the weights of '%s' are computed by the network",
                  node->name);
+        ork_node_where(node, q->diag);
         return ork_why(q->diag, "only constant weights can be quantized");
     }
     ork_value *weight = quantized_constant(q, node->inputs[1]);

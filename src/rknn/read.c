@@ -2,6 +2,7 @@
 /* `.rknn` to graph. Every index, count and size of the file is checked before it is used. */
 #include "internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SPARE_PORTS = 32 }; /* inputs that a node may leave out */
@@ -796,6 +797,25 @@ ork_graph *ork_rknn_read_bytes(ork_diag *diag, ork_bytes bytes)
     return graph;
 }
 
+/* What one needs to ask others about a file: its size, beginning and checksum. */
+static void tell_file(ork_diag *diag, const char *path, ork_bytes bytes)
+{
+    enum { SHOWN = 8, LARGEST = 1 << 28 };
+    char begin[3 * SHOWN + 1] = "", sum[ORK_SHA256_TEXT];
+    for (size_t i = 0; i < SHOWN && i < bytes.size; i++)
+        snprintf(begin + 3 * i, 4, " %02x", bytes.data[i]);
+    if (*ork_diag_error(diag)->where)
+        return;
+    ork_where(diag, "%s (%zu bytes", path, bytes.size);
+    if (bytes.size)
+        ork_where_more(diag, ", begins with%s", begin);
+    if (bytes.size && bytes.size <= LARGEST) { /* a larger one takes seconds */
+        ork_sha256(bytes, sum);
+        ork_where_more(diag, ", sha256 %s", sum);
+    }
+    ork_where_more(diag, ")");
+}
+
 ork_graph *ork_rknn_read(ork_diag *diag, const char *path)
 {
     ork_file file;
@@ -806,7 +826,7 @@ ork_graph *ork_rknn_read(ork_diag *diag, const char *path)
         ork_graph_keep_file(graph, file);
         return graph;
     }
-    ork_where(diag, "%s", path);
+    tell_file(diag, path, file.bytes);
     ork_file_unmap(&file);
     return NULL;
 }

@@ -158,6 +158,29 @@ static void test_nearest_name(void **state)
     assert_null(ork_nearest_name("zzz", names, 3));
 }
 
+/* Examples of FIPS 180-4, and lengths around the end of a block. */
+static void test_sha256(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sum;
+    } rows[] = {
+        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+         "9f4390f8d30c2dd92ec9f095b65e2b9ae9b0a925a5258e241c9f1e910f734318"},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+         "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb"},
+    };
+    for (size_t i = 0; i < ORK_COUNT(rows); i++) {
+        char sum[ORK_SHA256_TEXT];
+        ork_sha256((ork_bytes){(const uint8_t *)rows[i].text, strlen(rows[i].text)}, sum);
+        assert_string_equal(sum, rows[i].sum);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_pool_runs_each_task_once),
         cmocka_unit_test(test_half_round_trips),
         cmocka_unit_test(test_nearest_name),
+        cmocka_unit_test(test_sha256),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

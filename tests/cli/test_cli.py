@@ -7,6 +7,7 @@ import os
 import pathlib
 import pty
 import re
+import resource
 import shutil
 import signal
 import struct
@@ -100,6 +101,27 @@ class Texts(Base):
         self.assertIn('did you mean torch-not-traced?',
                       self.fails(2, 'E0004', 'explain', 'torch-not-tracd').stderr)
 
+    def test_manual(self):
+        """All verbs and options are in it, and roff has nothing to say against it."""
+        page = self.good('help', '--man').stdout
+        path = self.folder / 'ork.1'
+        path.write_text(page)
+        self.assertEqual([line for line in page.splitlines() if len(line) > 200], [])
+        checkers = [('man', '--warnings', '-E', 'UTF-8', '-l', path), ('groff', '-ww', '-man', '-Tutf8', path)]
+        checkers = [command for command in checkers if shutil.which(command[0])]
+        for command in checkers:
+            shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
+                                   env={**os.environ, 'MANWIDTH': '100', 'LC_ALL': 'C.UTF-8', 'GROFF_NO_SGR': '1'})
+            self.assertEqual((shown.returncode, shown.stderr), (0, ''))
+            text = re.sub('.\b', '', shown.stdout)
+            for verb in VERBS:
+                self.assertRegex(text, rf'ork {verb} ')
+                for option in re.findall(r'(?m)^  (?:-\w, |    )(--[a-z-]+)', self.good('help', verb).stdout):
+                    self.assertIn(option, text)
+            self.assertIn("subtracted from each channel: '123.675 116.28 103.53'", text)
+        if not checkers:
+            self.skipTest('no man and no groff')
+
     def test_completion_is_bash(self):
         script = self.good('completion', 'bash').stdout
         bash = shutil.which('bash')
@@ -158,6 +180,14 @@ class Usage(Base):
         raw = subprocess.run([ORK, 'info', '--json', name], capture_output=True, check=False)
         self.assertEqual(json.loads(raw.stdout)['error']['id'], 'E0101')
 
+    @unittest.skipUnless(os.path.exists('/dev/full'), 'there is no /dev/full')
+    def test_output_that_cannot_be_written(self):
+        for arguments in (['help'], ['help', '--man'], ['explain', '--json'], ['version', '--json']):
+            with open('/dev/full', 'w') as full:
+                result = subprocess.run([ORK, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+            self.assertEqual(result.returncode, 8, arguments)
+            self.assertIn(b'error E0102: the output could not be written', result.stderr)
+
     def test_colour(self):
         self.assertIn('\033[', ork('covnert', '--color', 'always').stderr +
                       ork('info', 'absent', '--color=always').stderr)
@@ -182,8 +212,23 @@ class Usage(Base):
         empty = self.folder / 'empty'
         empty.mkdir()
         self.fails(5, 'E0403', 'convert', 'x.pt', '--dataset', empty)
-        png(empty / 'a b.png', 8, 8)
-        self.fails(5, 'E0402', 'convert', 'x.pt', '--dataset', empty)
+        png(empty / '"it\'s".png', 8, 8)
+        self.assertIn('both kinds of quotes',
+                      self.fails(5, 'E0402', 'convert', 'x.pt', '--dataset', empty).stderr)
+
+    def test_outputs_are_looked_at_before_the_work(self):
+        """The model is not even there."""
+        (self.folder / 'file').write_text('')
+        for place in (self.folder / 'absent' / 'x', self.folder / 'file' / 'x'):
+            for arguments in (['convert', 'x.pt', '-o', place], ['run', 'x.rknn', 'y.png', '--npy-out', place],
+                              ['detect', 'x.rknn', 'y.png', '-o', place],
+                              ['detect', 'x.rknn', 'y.png', '-o', f'{place}.png'],
+                              ['detect', 'x.rknn', 'y.png', '--no-output', '--json', place]):
+                self.assertIn('cannot write', self.fails(8, 'E0102', *arguments).stderr)
+        self.fails(8, 'E0102', 'convert', 'x.pt', '-o', self.folder)
+        self.fails(8, 'E0102', 'run', 'x.rknn', 'y.png', '--npy-out', self.folder / 'file')
+        self.fails(8, 'E0101', 'run', 'x.rknn', 'y.png', '--npy-out', self.folder / 'new/')
+        self.assertEqual([path.name for path in self.folder.iterdir()], ['file'])
 
     def test_a_model_is_never_overwritten_by_itself(self):
         self.fails(2, 'E0004', 'convert', 'x.rknn')
@@ -260,6 +305,42 @@ class Model(Base):
         text = self.good('run', self.rknn, self.pictures / '0.png', '--repeat', '3').stdout
         self.assertRegex(text, r'0\.png: [\d.]+ ms\n  output 0  1x')
 
+    def inputs_of_one_name(self):
+        inputs = [self.pictures / '0.png', self.folder / 'a' / '0.png', self.folder / 'b' / '0-2.png']
+        for path in inputs[1:]:
+            path.parent.mkdir()
+            png(path, 50, 60)
+        return inputs
+
+    def test_arrays_of_inputs_of_one_name(self):
+        runs = json.loads(self.good('run', self.rknn, *self.inputs_of_one_name(), '--npy-out',
+                                    self.folder / 'out/', '--json').stdout)['runs']
+        names = [output['npy'] for run in runs for output in run['outputs']]
+        self.assertEqual([pathlib.Path(name).name for name in names],
+                         [f'{name}-{i}.npy' for name in ('0', '0-2', '0-2-2') for i in range(3)])
+        self.assertTrue(all(pathlib.Path(name).is_file() for name in names))
+        self.assertNotEqual(pathlib.Path(names[0]).read_bytes(), pathlib.Path(names[3]).read_bytes())
+
+    def test_pictures_of_one_name(self):
+        out = self.folder / 'out'
+        self.good('detect', self.rknn, *self.inputs_of_one_name(), '-o', out)
+        self.assertEqual(sorted(path.name for path in out.iterdir()),
+                         ['0-2-2.png', '0-2.png', '0.png'])
+
+    def test_no_source_is_overwritten_by_the_result_of_another(self):
+        inputs = self.inputs_of_one_name()
+        before = inputs[2].read_bytes()
+        self.fails(2, 'E0004', 'detect', self.rknn, inputs[0], inputs[1], inputs[2], '-o',
+                   inputs[2].parent, '-q')
+        self.assertEqual(inputs[2].read_bytes(), before)
+
+    def test_dataset_folder_with_spaces(self):
+        folder = self.folder / 'my "best" pictures'
+        shutil.copytree(self.pictures, folder)
+        png(folder / 'a b.png', 20, 20)
+        result = self.good('convert', MODEL, *SIZE, '-o', self.folder / 'x.rknn', '-d', folder)
+        self.assertNotIn('skipped', result.stderr)
+
     def test_detect_pictures(self):
         out = self.folder / 'out'
         document = json.loads(self.good('detect', self.rknn, self.pictures, '-o', out, '--score',
@@ -294,6 +375,18 @@ class Model(Base):
         self.fails(2, 'E0004', 'detect', self.rknn, self.pictures / '0.png', '-o', self.pictures, '-q')
         self.assertEqual((self.pictures / '0.png').read_bytes(), before)
 
+    def test_boxes_are_written_whole_or_not_at_all(self):
+        boxes = self.folder / 'boxes.json'
+        boxes.write_text('older')
+        full = subprocess.run([ORK, 'detect', self.rknn, *[self.pictures / '0.png'] * 9, '--no-output', '--json', boxes],
+                              capture_output=True, check=False, timeout=600,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (256, 256)))
+        self.assertEqual(full.returncode, 8, full)
+        self.assertIn(b'File too large', full.stderr)
+        self.assertEqual([path.name for path in self.folder.iterdir()], ['boxes.json'])
+        self.assertEqual(boxes.read_text(), 'older')
+        self.good('detect', self.rknn, self.pictures / '0.png', '--no-output', '--json', '/dev/null')
+
     def test_window(self):
         result = ork('detect', self.rknn, self.pictures / '0.png', '--show', '--no-output',
                      SDL_VIDEODRIVER='nothing-of-this-name')
@@ -320,6 +413,22 @@ class Model(Base):
         self.good('detect', self.rknn, video, '--no-output', '--max-frames', '2')
         video.write_bytes(b'damaged')
         self.fails(8, 'E0902', 'detect', self.rknn, video, '--no-output')
+
+    @unittest.skipUnless(shutil.which('ffmpeg'), 'there is no ffmpeg')
+    def test_rate_is_drawn_into_frames(self):
+        video, out = self.folder / 'black.mkv', self.folder / 'boxes.mkv'
+        subprocess.run(['ffmpeg', '-v', 'error', '-f', 'lavfi', '-i', 'color=black:size=200x80:rate=10',
+                        '-frames:v', '2', video], check=True)
+        text = self.good('detect', self.rknn, video, '-o', out, '--score', '0.9').stdout
+        self.assertRegex(text, r'^fps= \d+\.\d\d\nfps= \d+\.\d\d\n$')
+        pixels = subprocess.run(['ffmpeg', '-v', 'error', '-i', out, '-frames:v', '1', '-f', 'rawvideo',
+                                 '-pix_fmt', 'rgb24', '-'], capture_output=True, check=True).stdout
+        self.assertEqual(len(pixels), 200 * 80 * 3)
+        green = [i for i in range(200 * 80) if pixels[3 * i + 1] > 128 > 2 * max(pixels[3 * i], pixels[3 * i + 2])]
+        rows, columns = [i // 200 for i in green], [i % 200 for i in green]
+        self.assertGreater(len(green), 200)
+        self.assertTrue(20 <= min(rows) and max(rows) < 44, (min(rows), max(rows)))
+        self.assertTrue(min(columns) < 8 and max(columns) < 16 * len('fps= 1234.56'), columns)
 
     def test_interrupt(self):
         """Ctrl-C ends a long run with 130 and leaves no output file."""

@@ -12,6 +12,7 @@ import zipfile
 import numpy
 import torch
 from torch import nn
+from torch.utils.mobile_optimizer import optimize_for_mobile
 
 folder = sys.argv[1]
 os.makedirs(folder, exist_ok=True)
@@ -232,6 +233,8 @@ without_debug("script_if.pt")
 mobile = torch.jit.trace(tidy(Shared()).eval(), picture(2, 3, 3), check_trace=False)
 mobile._save_for_lite_interpreter(path("lite.ptl"))
 without_debug("lite.ptl")
+optimize_for_mobile(mobile)._save_for_lite_interpreter(path("mobile.ptl"))
+without_debug("mobile.ptl")
 
 small = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU())
 tidy(small)

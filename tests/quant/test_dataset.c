@@ -77,7 +77,10 @@ static void test_wrong_lists(void **state)
     assert_non_null(strstr(ork_diag_error(p->diag)->why, p->folder));
     write_array(p, "a.npy", 0);
     expect(p, "a.npy a.npy\n", 1, "E0402", "lists 2 files, but the network has 1 input");
-    expect(p, "a.npy\n", 2, "E0402", "lists 1 files, but the network has 2 inputs");
+    expect(p, "a.npy\n", 2, "E0402", "lists 1 file, but the network has 2 inputs");
+    expect(p, "a.npy\nno.jpg\n\n'no again.jpg'\n", 1, "E0402", "line 2 names a file");
+    assert_non_null(strstr(ork_diag_error(p->diag)->fix, "2 of 3 lines"));
+    expect(p, "a.npy\n\"a.npy\n", 1, "E0402", "a quote in line 2 is not closed");
     static const char utf16[] = "a\0.\0n\0p\0y\0";
     assert_null(ork_dataset_read(p->diag, p->list, (ork_bytes){(const uint8_t *)utf16, 10}, 1));
     assert_string_equal(ork_diag_error(p->diag)->id, "E0401");
@@ -118,10 +121,14 @@ static void test_ranges_cover_the_samples(void **state)
     place *p = *state;
     write_array(p, "a.npy", -5);
     write_array(p, "with space.npy", 10);
+    write_array(p, "it's.npy", 10);
     ork_range ranges[2] = {0};
     assert_true(calibrate(p, "a.npy\n# remark\n\"with space.npy\"\n", 100, -1, ranges));
     assert_true(ranges[0].min == -5 && ranges[0].max == 13);
     assert_true(ranges[1].min == -13 && ranges[1].max == 5);
+    memset(ranges, 0, sizeof(ranges));
+    assert_true(calibrate(p, "\xef\xbb\xbf'a.npy' # remark\r\n\"it's.npy\"\r\n", 100, -1, ranges));
+    assert_true(ranges[0].min == -5 && ranges[0].max == 13);
     memset(ranges, 0, sizeof(ranges));
     assert_true(calibrate(p, "a.npy\n\"with space.npy\"\n", 1, 1, ranges)); /* one sample */
     assert_true(ranges[0].max == -2);
@@ -139,7 +146,8 @@ static void test_samples_that_cannot_be_used(void **state)
     assert_true(ranges[0].max == 4);
     assert_false(calibrate(p, "broken.jpg\nbroken.jpg\n", 100, -1, ranges));
     assert_string_equal(ork_diag_error(p->diag)->id, "E0403");
-    assert_non_null(strstr(ork_diag_error(p->diag)->why, "broken.jpg"));
+    assert_non_null(strstr(ork_diag_error(p->diag)->where, "broken.jpg"));
+    assert_non_null(strstr(ork_diag_error(p->diag)->fix, "8-bit JPEG"));
 }
 
 static void test_constant_inputs_are_refused(void **state)

@@ -108,7 +108,8 @@ ork_value *ork_ts_add(ork_ts *ts, ork_op op, const ork_attrs *attrs, ork_value *
     if (!output) {
         if (ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
             ork_fail(ts->diag, ORK_ERR_SHAPE, "%s cannot be computed", ork_op_table[op].name);
-        ork_where(ts->diag, "%s", ork_ts_place(ts));
+        ork_where_more(ts->diag, *ork_diag_error(ts->diag)->where ? " (%s)" : "%s",
+                       *ork_diag_error(ts->diag)->where ? ork_ts_scope(ts) : ork_ts_place(ts));
     } else if (ts->graph->node_count > before) {
         output->producer->name = output->name;
         output->producer->scope = ork_arena_strdup(ts->graph->arena, ork_ts_scope(ts));

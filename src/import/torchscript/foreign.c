@@ -5,9 +5,19 @@
 
 #include <string.h>
 
-static const char export_lines[] = "export the model again:\n"
-                                   "    traced = torch.jit.trace(model.eval(), %s)\n"
-                                   "    traced.save('model.pt')";
+static const char trace_lines[] = "    traced = torch.jit.trace(model.eval(), %s)\n"
+                                  "    traced.save('model.pt')";
+static const char any_input[] = "torch.zeros(1, 3, H, W)";
+static const char again[] = "copy or download the file again, or ";
+
+/* The fix of most failures here: those lines, with the sizes that are known. */
+static bool fix_export(ork_diag *diag, ork_arena *arena, const char *begin,
+                       const ork_import_options *options)
+{
+    return ork_fix(
+        diag, "%sexport the model again:\n%s", begin,
+        ork_arena_printf(arena, trace_lines, ork_ts_example_input(arena, options, any_input)));
+}
 
 static bool fail_format(ork_diag *diag, const char *path, const char *what, const char *why)
 {
@@ -20,8 +30,7 @@ static bool fail_export(ork_diag *diag, ork_arena *arena, const char *path, cons
                         const char *why, const ork_import_options *options)
 {
     fail_format(diag, path, what, why);
-    return ork_fix(diag, export_lines,
-                   ork_ts_example_input(arena, options, "torch.zeros(1, 3, H, W)"));
+    return fix_export(diag, arena, "", options);
 }
 
 /* ---- files with a signature ------------------------------------------------------------ */
@@ -31,7 +40,7 @@ static const struct {
     const char *bytes, *what, *fix; /* fix NULL: export it from PyTorch again */
 } signatures[] = {
     {0, 8, "PYTORCH1", "a TorchScript file of a preview of torch 1.0", NULL},
-    {4, 4, "PTMF", "a TorchScript file for mobile phones in flatbuffer form", NULL},
+    {4, 4, "PTMF", "a TorchScript file for mobile phones (.ptl) in flatbuffer form", NULL},
     {257, 5, "ustar", "a tar archive of torch before 0.2", NULL},
     {0, 4, "RKNN", "a model for the chip already", "load it with rknn.load_rknn()"},
     {4, 4, "TFL3", "a TensorFlow Lite model", "load it with rknn.load_tflite()"},
@@ -97,7 +106,8 @@ static bool fail_legacy(ork_diag *diag, ork_arena *arena, const char *path, ork_
         size_t consumed;
         if (!ork_pickle_read(diag, arena, bytes, &value, &consumed)) {
             ork_where(diag, "%s", path);
-            return ork_why(diag, "the file of torch.save is damaged or incomplete");
+            ork_why(diag, "the file of torch.save is damaged or incomplete");
+            return fix_export(diag, arena, again, options);
         }
         bytes.data += consumed;
         bytes.size -= consumed;
@@ -151,8 +161,38 @@ static bool fail_other_zip(ork_diag *diag, ork_arena *arena, const char *path, c
                 has_ending(zip, ".npy") ? "an archive of NumPy arrays" : "a zip archive", NULL);
     ork_why(diag, "it holds no record data.pkl; its first entry is '%s'",
             ork_zip_count(zip) > 0 ? ork_zip_name(zip, 0) : "");
-    return ork_fix(diag, export_lines,
-                   ork_ts_example_input(arena, options, "torch.zeros(1, 3, H, W)"));
+    return fix_export(diag, arena, "", options);
+}
+
+/* A file for phones keeps its code, as torch.jit.trace wrote it or rewritten for their processors;
+   some tools strip the code and leave the bytecode. */
+static const char mobile[] = "a TorchScript file for mobile phones (.ptl)";
+
+static bool accept_mobile(ork_diag *diag, ork_arena *arena, const char *path, const ork_zip *zip,
+                          const char *root, const ork_import_options *options)
+{
+    const char *code = ork_arena_printf(arena, "%scode/", root);
+    for (size_t i = 0; i < ork_zip_count(zip); i++) {
+        if (!ork_starts_with(ork_zip_name(zip, i), code))
+            continue;
+        ork_log(
+            diag, ORK_LOG_WARNING, "%s is %s; its code is read, but better trace the model:\n%s",
+            path, mobile,
+            ork_arena_printf(arena, trace_lines, ork_ts_example_input(arena, options, any_input)));
+        return true;
+    }
+    return fail_export(diag, arena, path, mobile, "it holds bytecode only, no code", options);
+}
+
+void ork_ts_fail_mobile(ork_diag *diag, ork_arena *arena, const char *path,
+                        const ork_ts_archive *archive, const ork_import_options *options)
+{
+    size_t index;
+    if (!ork_ts_find_record(arena, archive, "bytecode.pkl", &index))
+        return;
+    const ork_error *error = ork_diag_error(diag);
+    const char *why = ork_arena_printf(arena, "its code was rewritten for phones: %s", error->what);
+    fail_export(diag, arena, path, mobile, why, options);
 }
 
 static bool recognise_zip(ork_diag *diag, ork_arena *arena, const char *path, ork_bytes bytes,
@@ -165,16 +205,15 @@ static bool recognise_zip(ork_diag *diag, ork_arena *arena, const char *path, or
                 "the file begins like a model but is damaged: often a download or copy that "
                 "stopped early (%zu bytes)",
                 bytes.size);
-        return false;
+        return fix_export(diag, arena, again, options);
     }
     const char *root = ork_ts_archive_root(arena, *zip);
+    if (has(*zip, arena, root, "bytecode.pkl"))
+        return accept_mobile(diag, arena, path, *zip, root, options);
     if (!has(*zip, arena, root, "data.pkl"))
         return fail_other_zip(diag, arena, path, *zip, root, options);
     if (!has(*zip, arena, root, "constants.pkl"))
         return fail_saved(diag, arena, path, *zip, root, options);
-    if (has(*zip, arena, root, "bytecode.pkl"))
-        ork_log(diag, ORK_LOG_NOTE, "%s is a file for mobile phones (.ptl); its code is read",
-                path);
     return true;
 }
 

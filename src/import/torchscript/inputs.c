@@ -75,7 +75,7 @@ static bool recorded_inputs(ork_diag *diag, ork_arena *arena, const ork_ts_archi
 static bool fail_count(ork_diag *diag, const ork_ts_signature *signature, int given)
 {
     ork_fail(diag, ORK_ERR_INPUT_SIZE, "input_size_list names %d size%s, the network takes %d%s",
-             given, given == 1 ? "" : "s", signature->tensors,
+             given, given == 1 ? "" : "s", signature->tensors + signature->has_list,
              signature->has_list ? " or more" : "");
     ork_why(diag, "its forward() is declared as forward(%s)", signature->text);
     return ork_fix(diag, "give one size per input, in this order: "

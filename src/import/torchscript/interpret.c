@@ -36,8 +36,9 @@ const char *ork_ts_place(const ork_ts *ts)
     const ork_ts_module *module = ork_ts_current_module(ts);
     if (!ts->frame)
         return "the model";
-    return ork_arena_printf(ts->arena, "%s (%s)",
-                            module && *module->path ? module->path : "the model", ork_ts_scope(ts));
+    if (!module || !*module->path)
+        return ork_arena_printf(ts->arena, "the model (%s)", ork_ts_scope(ts));
+    return ork_arena_printf(ts->arena, "layer '%s' (%s)", module->path, ork_ts_scope(ts));
 }
 
 static void *bad_code(ork_ts *ts, const char *what, const char *name)

@@ -355,6 +355,8 @@ ork_graph *ork_import_pytorch_bytes(ork_diag *diag, const char *name, ork_bytes 
     if (ork_ts_recognise(diag, arena, name, bytes, options, &zip) &&
         ork_ts_archive_open(diag, arena, zip, &j.archive))
         graph = import_archive(&j, options);
+    if (!graph && ork_diag_error_id(diag) == ORK_ERR_UNKNOWN_OP)
+        ork_ts_fail_mobile(diag, arena, name, &j.archive, options);
     if (!graph)
         ork_where(diag, "%s", name);
     ork_arena_free(arena);

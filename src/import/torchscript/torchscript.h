@@ -422,6 +422,11 @@ const char *ork_ts_sizes_text(ork_arena *arena, const ork_import_input *inputs, 
 bool ork_ts_recognise(ork_diag *diag, ork_arena *arena, const char *path, ork_bytes bytes,
                       const ork_import_options *options, ork_zip **zip);
 
+/* In place of the error at hand when the archive is one for mobile phones: its code was rewritten.
+ */
+void ork_ts_fail_mobile(ork_diag *diag, ork_arena *arena, const char *path,
+                        const ork_ts_archive *archive, const ork_import_options *options);
+
 /* Sets the error for the object that torch.save wrote; always false. */
 bool ork_ts_fail_saved(ork_diag *diag, ork_arena *arena, const char *path,
                        const ork_pickle_value *object, const ork_import_options *options);
