@@ -85,6 +85,14 @@ void ork_requant_split(ork_rule rule, float multiplier, int64_t *mantissa, int *
 /* The weight of an integer average over `divisor` inputs, and for DFP its fraction bits. */
 int32_t ork_average_weight(ork_rule rule, int64_t divisor, int32_t *fraction);
 
+/* What an f32 average divides by: its window begins at input pixel (y, x) and `taps` of its pixels
+   lie inside the picture. */
+int64_t ork_average_divisor(const ork_pooling *pooling, int64_t y, int64_t x, int64_t taps);
+
+/* Where a row of a matrix product finds its row of a and its matrix b. */
+void ork_matmul_operands(const ork_matmul *matmul, int64_t row, const float *a, const float *b,
+                         const float **left, const float **right);
+
 /* Multiplier of output channel c. */
 static inline float ork_requant_multiplier(const ork_requant *requant, int64_t c)
 {
@@ -131,6 +139,7 @@ static inline size_t ork_align64(size_t size)
 typedef void ork_run_UNARY(const ork_unary *, const float *, float *, int64_t, int64_t);
 typedef void ork_run_TABLE8(const ork_table_map *, const uint8_t *, const uint8_t *, uint8_t *,
                             int64_t, int64_t);
+typedef void ork_run_CONVERT(const ork_convert *, const void *, void *, int64_t, int64_t);
 typedef void ork_run_POOLING(const ork_pooling *, const void *, void *, int64_t, int64_t);
 typedef void ork_run_BINARY(const ork_binary *, const void *, const void *, void *, int64_t,
                             int64_t);

@@ -39,7 +39,14 @@ const ork_conv_kernel *ork_conv_select(const ork_conv *conv)
 }
 
 /* The other operators: rows of all, tagged by operator, in the order of the list. */
-typedef enum operator_id { OP_UNARY, OP_TABLE8, OP_POOLING, OP_BINARY, OP_MATMUL } operator_id;
+typedef enum operator_id {
+    OP_UNARY,
+    OP_TABLE8,
+    OP_CONVERT,
+    OP_POOLING,
+    OP_BINARY,
+    OP_MATMUL
+} operator_id;
 typedef void (*any_fn)(void);
 static const struct run_kernel {
     operator_id op;
@@ -73,6 +80,12 @@ void ork_table8_run(const ork_table_map *map, const uint8_t table[256], const ui
                     uint8_t *out, int64_t begin, int64_t end)
 {
     ((ork_run_TABLE8 *)choose(OP_TABLE8))(map, table, in, out, begin, end);
+}
+
+void ork_convert_run(const ork_convert *convert, const void *in, void *out, int64_t begin,
+                     int64_t end)
+{
+    ((ork_run_CONVERT *)choose(OP_CONVERT))(convert, in, out, begin, end);
 }
 
 void ork_pooling_run(const ork_pooling *pooling, const void *in, void *out, int64_t begin,

@@ -35,6 +35,22 @@ static inline float random_unit(void)
     return (float)random_in(-1000000, 1000000) * 1e-6f;
 }
 
+/* How many random cases to try where `usual` is the rule: ORK_TEST_PERCENT of them, for emulated
+   processors. */
+static inline int case_count(int usual)
+{
+    const char *percent = getenv("ORK_TEST_PERCENT");
+    int count = percent ? usual * atoi(percent) / 100 : usual;
+    return count > 1 ? count : 1;
+}
+
+/* What this processor has; ORK_TEST_SETS names those to try, others are passed over. */
+static inline bool set_is_tested(ork_isa set)
+{
+    const char *wanted = getenv("ORK_TEST_SETS");
+    return (ork_cpu_features() >> set & 1) && (!wanted || strstr(wanted, ork_isa_names[set]));
+}
+
 /* Bytes between two guards. The address is aligned to the element only, so that a kernel that
    counts on more is found; pack and scratch buffers are aligned to 64 as promised. */
 enum { GUARD = 256, GUARD_BYTE = 0xa5 };

@@ -211,7 +211,7 @@ static bool same_f32(const testcase *t, const float *got, const float *want, siz
 
 static void check(const ork_conv_kernel *kernel, const ork_conv_kernel *reference)
 {
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < case_count(400); i++) {
         testcase t = testcase_new(kernel->kind, kernel->dtype);
         const ork_conv_shape *s = &t.conv.shape;
         if (kernel->supports(&t.conv)) {
@@ -252,7 +252,7 @@ static void test_every_row_equals_the_reference(void **state)
     int checked = 0;
     for (size_t i = 0; i < ork_conv_kernel_count(); i++) {
         const ork_conv_kernel *kernel = ork_conv_kernel_at(i);
-        if (kernel->isa == ORK_ISA_C || !(ork_cpu_features() >> kernel->isa & 1))
+        if (kernel->isa == ORK_ISA_C || !set_is_tested(kernel->isa))
             continue;
         check(kernel, reference_of(kernel));
         print_message("%s\n", kernel->name);
@@ -318,10 +318,10 @@ static void test_requantization_near_ties(void **state)
     (void)state;
     for (size_t i = 0; i < ork_conv_kernel_count(); i++) {
         const ork_conv_kernel *kernel = ork_conv_kernel_at(i);
-        if (!(ork_cpu_features() >> kernel->isa & 1) || kernel->kind == ORK_CONV_TRANSPOSED ||
+        if (!set_is_tested(kernel->isa) || kernel->kind == ORK_CONV_TRANSPOSED ||
             (kernel->dtype != ORK_U8 && kernel->dtype != ORK_I8))
             continue;
-        for (int repeat = 0; repeat < 1500; repeat++) {
+        for (int repeat = 0; repeat < case_count(1500); repeat++) {
             ork_requant r = {.rule = (ork_rule)(repeat % 5), .clamp_max = 255};
             r.shift = (int32_t)random_in(-30, 70);
             r.out_zero = (int32_t)random_in(0, 255);

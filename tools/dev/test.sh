@@ -174,7 +174,7 @@ run_tests() {
     if ! install_packages test; then
         echo "dev: going on without them; tests that need them are skipped"
     fi
-    for part in ${*:-checks unit sanitize threads cross docs netron}; do
+    for part in ${*:-checks unit sanitize threads cross avx512 docs netron}; do
         if ! declare -F "part_$part" >/dev/null; then
             echo "dev: there is no part '$part' of the tests" >&2
             return 2

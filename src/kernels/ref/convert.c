@@ -52,39 +52,13 @@ static void convert_element(const ork_convert *c, const void *in, int64_t from, 
                       convert_int(c, ork_load_int(c->in_dtype, in, from), r));
 }
 
-/* The two directions that every quantised network runs, without the generality. */
-static void quantize_row_u8(const float *in, uint8_t *out, int64_t length, float scale, float zero)
-{
-    for (int64_t i = 0; i < length; i++) {
-        float value = rintf(in[i] / scale) + zero;
-        value = value > 0.0f ? value : (isnan(value) ? zero : 0.0f);
-        out[i] = (uint8_t)(int32_t)(value < 255.0f ? value : 255.0f);
-    }
-}
-
-static void dequantize_row_u8(const uint8_t *in, float *out, int64_t length, float scale,
-                              int32_t zero)
-{
-    for (int64_t i = 0; i < length; i++)
-        out[i] = (float)(in[i] - zero) * scale;
-}
-
-void ork_convert_run(const ork_convert *c, const void *in, void *out, int64_t begin, int64_t end)
+void ork_convert_ref(const ork_convert *c, const void *in, void *out, int64_t begin, int64_t end)
 {
     range r = {0, 0};
     if (c->out_dtype != ORK_F32)
         ork_dtype_range(c->out_dtype, &r.min, &r.max);
     for (int64_t row = begin; row < end; row++) {
-        int64_t from = row * c->in_stride, to = row * c->out_stride;
-        if (c->in_dtype == ORK_F32 && c->out_dtype == ORK_U8)
-            quantize_row_u8((const float *)in + from, (uint8_t *)out + to, c->length,
-                            (float)ork_quant_step64(&c->out_quant),
-                            (float)ork_quant_zero(&c->out_quant));
-        else if (c->in_dtype == ORK_U8 && c->out_dtype == ORK_F32)
-            dequantize_row_u8((const uint8_t *)in + from, (float *)out + to, c->length,
-                              (float)ork_quant_step64(&c->in_quant), ork_quant_zero(&c->in_quant));
-        else
-            for (int64_t i = 0; i < c->length; i++)
-                convert_element(c, in, from + i, out, to + i, r);
+        for (int64_t i = 0; i < c->length; i++)
+            convert_element(c, in, row * c->in_stride + i, out, row * c->out_stride + i, r);
     }
 }

@@ -70,31 +70,68 @@ DEFINE_COPY(uint16_t)
 DEFINE_COPY(uint32_t)
 DEFINE_COPY(uint64_t)
 
-static void copy_row(size_t size, const char *in, int64_t in_stride, char *out, int64_t out_stride,
-                     int64_t count)
+/* Up to 16 bytes by two overlapping moves; a call of memcpy costs more than they do. */
+static inline void copy_short(char *to, const char *from, int64_t bytes)
 {
-    if (in_stride == 1 && out_stride == 1)
-        memcpy(out, in, (size_t)count * size);
-    else if (size == 1)
-        copy_uint8_t(in, in_stride, out, out_stride, count);
-    else if (size == 2)
-        copy_uint16_t(in, in_stride, out, out_stride, count);
-    else if (size == 4)
-        copy_uint32_t(in, in_stride, out, out_stride, count);
-    else
-        copy_uint64_t(in, in_stride, out, out_stride, count);
+    const int64_t part = bytes >= 8 ? 8 : (bytes >= 4 ? 4 : (bytes >= 2 ? 2 : 1));
+    char head[8], tail[8];
+    if (part == 8) {
+        memcpy(head, from, 8);
+        memcpy(tail, from + bytes - 8, 8);
+        memcpy(to, head, 8);
+        memcpy(to + bytes - 8, tail, 8);
+    } else if (part == 4) {
+        memcpy(head, from, 4);
+        memcpy(tail, from + bytes - 4, 4);
+        memcpy(to, head, 4);
+        memcpy(to + bytes - 4, tail, 4);
+    } else if (part == 2) {
+        memcpy(head, from, 2);
+        memcpy(tail, from + bytes - 2, 2);
+        memcpy(to, head, 2);
+        memcpy(to + bytes - 2, tail, 2);
+    } else if (bytes == 1) {
+        *to = *from;
+    }
+}
+
+/* `rows` rows of `count` elements; in_step and out_step bytes from one to the next. */
+static void copy_rows(const ork_loop *loop, size_t size, const char *in, int64_t in_step, char *out,
+                      int64_t out_step, int64_t rows)
+{
+    const int last = loop->rank - 1;
+    const int64_t in_stride = loop->stride[1][last], out_stride = loop->stride[0][last];
+    const int64_t count = loop->dim[last], bytes = count * (int64_t)size;
+    for (; rows > 0; rows--, in += in_step, out += out_step) {
+        if (in_stride == 1 && out_stride == 1 && bytes <= 16)
+            copy_short(out, in, bytes);
+        else if (in_stride == 1 && out_stride == 1)
+            memcpy(out, in, (size_t)bytes);
+        else if (size == 1)
+            copy_uint8_t(in, in_stride, out, out_stride, count);
+        else if (size == 2)
+            copy_uint16_t(in, in_stride, out, out_stride, count);
+        else if (size == 4)
+            copy_uint32_t(in, in_stride, out, out_stride, count);
+        else
+            copy_uint64_t(in, in_stride, out, out_stride, count);
+    }
 }
 
 void ork_copy_run(const ork_loop *loop, size_t size, const void *in, void *out, int64_t begin,
                   int64_t end)
 {
     assert(size == 1 || size == 2 || size == 4 || size == 8);
-    int last = loop->rank - 1;
-    for (int64_t row = begin; row < end; row++) {
+    const int inner = loop->rank - 2; /* rows along it are a fixed step apart */
+    const int64_t length = inner < 0 ? 1 : loop->dim[inner], bytes = (int64_t)size;
+    for (int64_t row = begin; row < end;) {
         int64_t at[3];
+        const int64_t rows = ork_min64(end - row, length - row % length);
         ork_loop_offsets(loop, row, at);
-        copy_row(size, (const char *)in + at[1] * (int64_t)size, loop->stride[1][last],
-                 (char *)out + at[0] * (int64_t)size, loop->stride[0][last], loop->dim[last]);
+        copy_rows(loop, size, (const char *)in + at[1] * bytes,
+                  inner < 0 ? 0 : loop->stride[1][inner] * bytes, (char *)out + at[0] * bytes,
+                  inner < 0 ? 0 : loop->stride[0][inner] * bytes, rows);
+        row += rows;
     }
 }
 

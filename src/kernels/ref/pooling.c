@@ -23,15 +23,14 @@ static int64_t span_count(const span *s)
     return ork_max64(0, s->last - s->first);
 }
 
-/* What an f32 average divides by. */
-static int64_t divisor(const ork_pooling *p, const span *v, const span *h)
+int64_t ork_average_divisor(const ork_pooling *p, int64_t y, int64_t x, int64_t taps)
 {
     if (p->divisor)
         return p->divisor;
     if (!p->count_include_pad)
-        return ork_max64(1, span_count(v) * span_count(h));
-    int64_t height = ork_min64(v->origin + p->kernel_h, p->in_h + p->pad_bottom) - v->origin;
-    int64_t width = ork_min64(h->origin + p->kernel_w, p->in_w + p->pad_right) - h->origin;
+        return ork_max64(1, taps);
+    int64_t height = ork_min64(y + p->kernel_h, p->in_h + p->pad_bottom) - y;
+    int64_t width = ork_min64(x + p->kernel_w, p->in_w + p->pad_right) - x;
     return ork_max64(1, height * width);
 }
 
@@ -78,7 +77,8 @@ static void pixel_int(const ork_pooling *p, const void *in, int64_t image, const
 static void pixel_f32(const ork_pooling *p, const float *in, int64_t image, const span *v,
                       const span *h, float *out)
 {
-    double count = (double)divisor(p, v, h);
+    double count =
+        (double)ork_average_divisor(p, v->origin, h->origin, span_count(v) * span_count(h));
     for (int64_t c = 0; c < p->channels; c++) {
         float best = -INFINITY;
         double sum = 0;

@@ -73,14 +73,21 @@ void ork_reduce_run(const ork_reduce *r, const void *in, void *out, int64_t begi
 }
 
 /* Row by row of b, so that b is read in order; float32 sums in the order of k. */
+void ork_matmul_operands(const ork_matmul *m, int64_t row, const float *a, const float *b,
+                         const float **left, const float **right)
+{
+    const int64_t batch = row / m->m;
+    *left = a + offset_of(m->batch_rank, m->batch_dim, m->a_batch_stride, batch) +
+            row % m->m * m->a_row_stride;
+    *right = b + offset_of(m->batch_rank, m->batch_dim, m->b_batch_stride, batch);
+}
+
 void ork_matmul_ref(const ork_matmul *m, const float *a, const float *b, float *out, int64_t begin,
                     int64_t end)
 {
     for (int64_t row = begin; row < end; row++) {
-        int64_t batch = row / m->m;
-        const float *left = a + offset_of(m->batch_rank, m->batch_dim, m->a_batch_stride, batch) +
-                            row % m->m * m->a_row_stride;
-        const float *right = b + offset_of(m->batch_rank, m->batch_dim, m->b_batch_stride, batch);
+        const float *left, *right;
+        ork_matmul_operands(m, row, a, b, &left, &right);
         float *to = out + row * m->n;
         for (int64_t j = 0; j < m->n; j++)
             to[j] = m->bias ? m->bias[j] : 0.0f;

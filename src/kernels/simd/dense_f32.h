@@ -4,8 +4,6 @@
    [group][panel][k][PANEL], the bias after them. See lanes.h. */
 #include "strip.h"
 
-enum { PANEL = LANES * PANEL_VECTORS };
-
 typedef struct f32_layout {
     int64_t k, group_in, group_out, panels; /* panels of one group */
     int64_t strip;                          /* pixels */
@@ -66,9 +64,13 @@ size_t ISA(ork_f32_dense_scratch_bytes)(const ork_conv *conv)
     return l.direct ? 0 : ork_size_product(sizeof(float), l.strip, l.k, 1);
 }
 
-ALWAYS_INLINE void copy_floats(float *to, const float *from, int64_t count)
+ALWAYS_INLINE void copy_floats(const ork_conv *conv, void *to_data, const void *from_data,
+                               int64_t count)
 {
+    float *to = to_data;
+    const float *from = from_data;
     int64_t i = 0;
+    (void)conv;
     for (; i + LANES <= count; i += LANES)
         vec_store(to + i, vec_load(from + i));
     if (i < count && count >= LANES) {
@@ -77,33 +79,6 @@ ALWAYS_INLINE void copy_floats(float *to, const float *from, int64_t count)
     }
     for (; i < count; i++)
         to[i] = from[i];
-}
-
-/* One window, zeros where it reads padding. */
-static void gather_f32(const ork_conv_shape *s, const float *in, const window *w, int64_t channels,
-                       float *to)
-{
-    const bool whole = s->dilation_w == 1 && s->in_stride == channels && w->x >= 0 &&
-                       w->x + s->kernel_w <= s->in_w;
-    for (int64_t ky = 0; ky < s->kernel_h; ky++, to += s->kernel_w * channels) {
-        int64_t y = w->y + ky * s->dilation_h;
-        const float *line = in + (w->image * s->in_h + y) * s->in_w * s->in_stride;
-        if (y < 0 || y >= s->in_h) {
-            memset(to, 0, (size_t)(s->kernel_w * channels) * sizeof(float));
-            continue;
-        }
-        if (whole) {
-            copy_floats(to, line + w->x * s->in_stride, s->kernel_w * channels);
-            continue;
-        }
-        for (int64_t kx = 0; kx < s->kernel_w; kx++) {
-            int64_t x = w->x + kx * s->dilation_w;
-            if (x < 0 || x >= s->in_w)
-                memset(to + kx * channels, 0, (size_t)channels * sizeof(float));
-            else
-                copy_floats(to + kx * channels, line + x * s->in_stride, channels);
-        }
-    }
 }
 
 /* tile = bias + a b, with `rows` rows of a, `step` floats apart. */
@@ -193,7 +168,8 @@ void ISA(ork_f32_dense_run)(const ork_conv *conv, const void *packed, const void
             }
             window w = window_of(s, at);
             for (int64_t p = 0; p < pixels; p++, window_next(s, &w))
-                gather_f32(s, in + group * l.group_in, &w, l.group_in, (float *)scratch + p * l.k);
+                gather(conv, in + group * l.group_in, sizeof(float), &w, l.group_in,
+                       (float *)scratch + p * l.k, sizeof(float), 0, copy_floats);
             strip_f32(conv, &l, packed, group, scratch, l.k, pixels, to);
         }
     }

@@ -4,6 +4,7 @@
    Packed: a flag, then int64 biases [group][panel][LANES], then weights
    [group][panel][k/2][2 LANES]. See lanes.h; the set's file also defines
    widen_add(sum, ivec), which adds LANES int32 to LANES int64 in memory order. */
+#include "bytes.h"
 
 typedef struct i16_layout {
     int64_t pairs, group_in, group_out, panels;
@@ -51,7 +52,7 @@ void ISA(ork_i16_dense_pack)(const ork_conv *conv, void *packed)
             const bool inside = o < l.group_out;
             *bias++ = inside && conv->bias ? ((const int64_t *)conv->bias)[base + o] : 0;
             for (int64_t k = 0; k < l.pairs * 2; k++) {
-                int16_t weight = inside ? i8_weight(conv, base + o, k) : (int16_t)0;
+                int16_t weight = inside ? centred_weight(conv, base + o, k) : (int16_t)0;
                 has_lowest = has_lowest || weight == INT16_MIN;
                 to[k / 2 * 2 * LANES + madd_slot((int)lane, (int)(k & 1))] = weight;
             }
@@ -66,21 +67,10 @@ size_t ISA(ork_i16_dense_scratch_bytes)(const ork_conv *conv)
     return ork_size_product(4, i16_layout_of(conv).pairs, 1, 1);
 }
 
-static void gather_i16(const ork_conv_shape *s, const int16_t *in, const window *w,
-                       int64_t channels, int16_t *to)
+ALWAYS_INLINE void copy_i16(const ork_conv *conv, void *to, const void *from, int64_t count)
 {
-    for (int64_t ky = 0; ky < s->kernel_h; ky++) {
-        const int64_t y = w->y + ky * s->dilation_h;
-        for (int64_t kx = 0; kx < s->kernel_w; kx++, to += channels) {
-            const int64_t x = w->x + kx * s->dilation_w;
-            const bool inside = y >= 0 && y < s->in_h && x >= 0 && x < s->in_w;
-            if (inside)
-                memcpy(to, in + ((w->image * s->in_h + y) * s->in_w + x) * s->in_stride,
-                       (size_t)channels * sizeof(*to));
-            else
-                memset(to, 0, (size_t)channels * sizeof(*to));
-        }
-    }
+    (void)conv;
+    memcpy(to, from, (size_t)count * sizeof(int16_t));
 }
 
 /* One pixel, LANES output channels; sums wrap at 64 bits as the reference's do. */
@@ -91,13 +81,32 @@ ALWAYS_INLINE void tile_i16(int64_t pairs, const int16_t *a, const int16_t *b, c
     memcpy(sums, bias, LANES * sizeof(*sums));
     for (int64_t i = 0; i < pairs; i++, b += 2 * LANES) {
         const ivec w = ivec_load((const int32_t *)(const void *)b);
-        const int32_t pair = load_pair(a + 2 * i);
+        const int32_t pair = load_word(a + 2 * i);
         if (one_by_one) {
             widen_add(sums, madd(none, ivec_of(pair & 0xffff), w));
             widen_add(sums, madd(none, ivec_of(pair & ~0xffff), w));
         } else {
             widen_add(sums, madd(none, ivec_of(pair), w));
         }
+    }
+}
+
+/* Sums of `count` channels from `channel` on. The usual shifts are done here: half to even is one
+   more where what is cut off, and an odd result's own bit, exceed a half. */
+static void requantize_i16(const ork_requant *r, int64_t channel, const int64_t *sums, int16_t *out,
+                           int64_t count)
+{
+    if (r->rule != ORK_RULE_DFP || r->shift < 1 || r->shift > 62) {
+        for (int64_t i = 0; i < count; i++)
+            out[i] = (int16_t)ork_requant_one(r, ork_requant_multiplier(r, channel + i), sums[i]);
+        return;
+    }
+    const int64_t half = (int64_t)1 << (r->shift - 1), mask = 2 * half - 1;
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t floored = sums[i] >> r->shift;
+        const int64_t value =
+            floored + ((sums[i] & mask) + (floored & 1) > half) + (int64_t)r->out_zero;
+        out[i] = (int16_t)ork_max64(r->clamp_min, ork_min64(r->clamp_max, value));
     }
 }
 
@@ -116,10 +125,8 @@ static void pixel_i16(const ork_conv *conv, const i16_layout *l, const void *pac
             tile_i16(l->pairs, a, b, bias, true, sums);
         else
             tile_i16(l->pairs, a, b, bias, false, sums);
-        for (int64_t o = first; o < ork_min64(first + LANES, l->group_out); o++)
-            out[o] = (int16_t)ork_requant_one(
-                &conv->requant, ork_requant_multiplier(&conv->requant, group * l->group_out + o),
-                sums[o - first]);
+        requantize_i16(&conv->requant, group * l->group_out + first, sums, out + first,
+                       ork_min64(LANES, l->group_out - first));
     }
 }
 
@@ -133,7 +140,8 @@ void ISA(ork_i16_dense_run)(const ork_conv *conv, const void *packed, const void
     for (int64_t at = begin * s->out_w; at < end * s->out_w; at++, window_next(s, &w)) {
         for (int64_t group = 0; group < s->groups; group++) {
             a[l.pairs * 2 - 1] = 0; /* the second of a last odd pair */
-            gather_i16(s, (const int16_t *)in + group * l.group_in, &w, l.group_in, a);
+            gather(conv, (const int16_t *)in + group * l.group_in, sizeof(*a), &w, l.group_in, a,
+                   sizeof(*a), 0, copy_i16);
             pixel_i16(conv, &l, packed, group, a,
                       (int16_t *)out + at * s->out_stride + group * l.group_out);
         }

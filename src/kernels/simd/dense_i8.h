@@ -3,8 +3,8 @@
    weights less their zero points fit 16 bits, so that padding is plain 0 and nothing is left to
    correct; pairs of products are added at once. Packed: int16 weights
    [group][panel][k/2][PANEL][2], then int32 biases [group][panel][PANEL], then the constants of the
-   requantization. See lanes.h; the set's file also defines ivec madd(ivec, ivec) and ivec
-   requantize(...). */
+   requantization. See bytes.h. */
+#include "bytes.h"
 
 typedef struct i8_layout {
     int64_t pairs, group_in, group_out, panels, strip; /* panels of one group; strip in pixels */
@@ -27,12 +27,6 @@ static i8_layout i8_layout_of(const ork_conv *conv)
     return l;
 }
 
-static bool bytes_supported(const ork_conv *conv)
-{
-    const ork_requant *r = &conv->requant;
-    return r->in_zero >= -255 && r->in_zero <= 255 && requant_supported(r);
-}
-
 bool ISA(ork_i8_dense_supports)(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
@@ -42,18 +36,6 @@ bool ISA(ork_i8_dense_supports)(const ork_conv *conv)
 size_t ISA(ork_i8_dense_packed_bytes)(const ork_conv *conv)
 {
     return i8_layout_of(conv).bytes;
-}
-
-/* Weight of tap-and-channel k of output channel `channel`, less its zero point. */
-static int16_t i8_weight(const ork_conv *conv, int64_t channel, int64_t k)
-{
-    const ork_conv_shape *s = &conv->shape;
-    const int64_t taps = s->kernel_h * s->kernel_w, group_in = s->in_c / s->groups;
-    if (k >= taps * group_in)
-        return 0;
-    int64_t at = (channel * group_in + k % group_in) * taps + k / group_in;
-    return (int16_t)(ork_load_int(conv->weight_dtype, conv->weights, at) -
-                     ork_requant_weight_zero(&conv->requant, channel));
 }
 
 void ISA(ork_i8_dense_pack)(const ork_conv *conv, void *packed)
@@ -71,7 +53,7 @@ void ISA(ork_i8_dense_pack)(const ork_conv *conv, void *packed)
             int16_t *vector = to + (i - lane) * 2;
             for (int odd = 0; odd < 2; odd++)
                 vector[madd_slot((int)lane, odd)] =
-                    o < l.group_out ? i8_weight(conv, base + o, k + odd) : (int16_t)0;
+                    o < l.group_out ? centred_weight(conv, base + o, k + odd) : (int16_t)0;
         }
         to += l.pairs * PANEL * 2;
         for (int64_t o = first; o < first + PANEL; o++)
@@ -86,56 +68,6 @@ size_t ISA(ork_i8_dense_scratch_bytes)(const ork_conv *conv)
 {
     i8_layout l = i8_layout_of(conv);
     return ork_size_product(4, l.strip, l.pairs, 1);
-}
-
-ALWAYS_INLINE void widen(int16_t *restrict to, const uint8_t *restrict from, int64_t count,
-                         bool is_signed, int16_t zero)
-{
-    if (is_signed)
-        for (int64_t i = 0; i < count; i++)
-            to[i] = (int16_t)((int8_t)from[i] - zero);
-    else
-        for (int64_t i = 0; i < count; i++)
-            to[i] = (int16_t)(from[i] - zero);
-}
-
-/* One window less the zero point, zeros where it reads padding. */
-static void gather_i8(const ork_conv *conv, const uint8_t *in, const window *w, int64_t channels,
-                      int16_t *to)
-{
-    const ork_conv_shape *s = &conv->shape;
-    const bool is_signed = conv->dtype == ORK_I8;
-    const int16_t zero = (int16_t)conv->requant.in_zero;
-    const bool whole = s->dilation_w == 1 && s->in_stride == channels && w->x >= 0 &&
-                       w->x + s->kernel_w <= s->in_w;
-    for (int64_t ky = 0; ky < s->kernel_h; ky++, to += s->kernel_w * channels) {
-        int64_t y = w->y + ky * s->dilation_h;
-        const int64_t line = (w->image * s->in_h + y) * s->in_w;
-        if (y < 0 || y >= s->in_h) {
-            memset(to, 0, (size_t)(s->kernel_w * channels) * sizeof(*to));
-            continue;
-        }
-        if (whole) {
-            widen(to, in + (line + w->x) * s->in_stride, s->kernel_w * channels, is_signed, zero);
-            continue;
-        }
-        for (int64_t kx = 0; kx < s->kernel_w; kx++) {
-            int64_t x = w->x + kx * s->dilation_w;
-            if (x < 0 || x >= s->in_w)
-                memset(to + kx * channels, 0, (size_t)channels * sizeof(*to));
-            else
-                widen(to + kx * channels, in + (line + x) * s->in_stride, channels, is_signed,
-                      zero);
-        }
-    }
-}
-
-/* A pair of int16, whatever the alignment. */
-ALWAYS_INLINE int32_t load_pair(const int16_t *from)
-{
-    int32_t pair;
-    memcpy(&pair, from, sizeof(pair));
-    return pair;
 }
 
 static void tile_i8(int64_t pairs, const int16_t *restrict a, int64_t rows,
@@ -158,7 +90,7 @@ static void tile_i8(int64_t pairs, const int16_t *restrict a, int64_t rows,
             w[v] = ivec_load((const int32_t *)(const void *)(b + v * LANES * 2));
 #pragma GCC unroll 16
         for (int r = 0; r < ROWS; r++) {
-            ivec x = ivec_of(load_pair(row[r] + i * 2));
+            ivec x = ivec_of(load_word(row[r] + i * 2));
 #pragma GCC unroll 16
             for (int v = 0; v < PANEL_VECTORS; v++)
                 sum[r][v] = madd(sum[r][v], x, w[v]);
@@ -169,38 +101,6 @@ static void tile_i8(int64_t pairs, const int16_t *restrict a, int64_t rows,
 #pragma GCC unroll 16
         for (int v = 0; v < PANEL_VECTORS; v++)
             ivec_store(tile + r * PANEL + v * LANES, sum[r][v]);
-    }
-}
-
-static void look_up(const uint8_t *table, uint8_t *bytes, int64_t count)
-{
-    for (int64_t i = 0; table && i < count; i++)
-        bytes[i] = table[bytes[i]];
-}
-
-/* 2 LANES accumulators at a time to bytes; constants repeat after `vectors` (even) of LANES. */
-static void requantize_bytes(const ork_requant *r, const requant_lanes *constants, int vectors,
-                             const int32_t *from, uint8_t *to, int64_t count)
-{
-    for (int64_t i = 0; i < count; i += 2 * LANES) {
-        const int v = (int)(i / LANES % vectors);
-        ivec low = requantize(r, &constants[v], ivec_load(from + i));
-        ivec high = requantize(r, &constants[v + 1], ivec_load(from + i + LANES));
-        narrow(low, high, to + i);
-    }
-    look_up(r->table, to, count);
-}
-
-static void store_tile_i8(const ork_conv *conv, const requant_lanes *requant, const int32_t *tile,
-                          int64_t rows, uint8_t *out, int64_t channels)
-{
-    uint8_t bytes[ROWS * PANEL];
-    requantize_bytes(&conv->requant, requant, PANEL_VECTORS, tile, bytes, rows * PANEL);
-    for (int64_t r = 0; r < rows; r++, out += conv->shape.out_stride) {
-        if (channels == PANEL)
-            memcpy(out, bytes + r * PANEL, PANEL);
-        else
-            memcpy(out, bytes + r * PANEL, (size_t)channels);
     }
 }
 
@@ -221,9 +121,27 @@ static void strip_i8(const ork_conv *conv, const i8_layout *l, const void *packe
             int32_t tile[ROWS * PANEL] __attribute__((aligned(64)));
             int64_t rows = ork_min64(ROWS, pixels - p);
             tile_i8(l->pairs, a + p * l->pairs * 2, rows, b, bias, tile);
-            store_tile_i8(conv, requant, tile, rows,
-                          out + p * conv->shape.out_stride + panel * PANEL, channels);
+            store_tile_bytes(conv, requant, tile, rows,
+                             out + p * conv->shape.out_stride + panel * PANEL, channels);
         }
+    }
+}
+
+/* Lays out the windows of `pixels` output pixels from `at` on. */
+static void windows_i8(const ork_conv *conv, const i8_layout *l, const uint8_t *in, int64_t at,
+                       int64_t pixels, int16_t *to)
+{
+    const ork_conv_shape *s = &conv->shape;
+    const int64_t k = s->kernel_h * s->kernel_w * l->group_in, step = l->pairs * 2;
+    if (is_pointwise(s) && s->in_stride == l->group_in && k == step) {
+        widen(conv, to, in + at * step, pixels * step);
+        return;
+    }
+    window w = window_of(s, at);
+    for (int64_t p = 0; p < pixels; p++, window_next(s, &w), to += step) {
+        gather(conv, in, 1, &w, l->group_in, to, sizeof(*to), 0, widen);
+        if (k & 1)
+            to[k] = 0;
     }
 }
 
@@ -232,19 +150,13 @@ void ISA(ork_i8_dense_run)(const ork_conv *conv, const void *packed, const void 
 {
     const ork_conv_shape *s = &conv->shape;
     const i8_layout l = i8_layout_of(conv);
-    const int64_t k = s->kernel_h * s->kernel_w * l.group_in, last = end * s->out_w;
-    const uint8_t *in = in_data;
-    int16_t *a = scratch;
+    const int64_t last = end * s->out_w;
     for (int64_t at = begin * s->out_w; at < last; at += l.strip) {
-        int64_t pixels = ork_min64(l.strip, last - at);
+        const int64_t pixels = ork_min64(l.strip, last - at);
         for (int64_t group = 0; group < s->groups; group++) {
-            window w = window_of(s, at);
-            for (int64_t p = 0; p < pixels; p++, window_next(s, &w)) {
-                gather_i8(conv, in + group * l.group_in, &w, l.group_in, a + p * l.pairs * 2);
-                if (k & 1)
-                    a[p * l.pairs * 2 + k] = 0;
-            }
-            strip_i8(conv, &l, packed, group, a, pixels,
+            windows_i8(conv, &l, (const uint8_t *)in_data + group * l.group_in, at, pixels,
+                       scratch);
+            strip_i8(conv, &l, packed, group, scratch, pixels,
                      (uint8_t *)out_data + at * s->out_stride + group * l.group_out);
         }
     }

@@ -7,6 +7,8 @@
      dw_lane(channel)            where a channel's sum lies in the two vectors of a block
      dw_slot(channel, odd)       where its weight lies in a pair of taps
      dw_pair(sum, x0, x1, w)     adds two taps of a block */
+#include "bytes.h"
+
 enum { BLOCK = 2 * LANES, DW_PAIR = 2 * BLOCK, DW_MAX_TAPS = 1024 };
 
 typedef struct dw_layout {
@@ -60,7 +62,8 @@ void ISA(ork_i8_depthwise_pack)(const ork_conv *conv, void *packed)
         if (conv->bias)
             bias[lane] = ((const int32_t *)conv->bias)[c];
         for (int64_t tap = 0; tap < taps; tap++)
-            weights[tap / 2 * DW_PAIR + dw_slot(channel, (int)(tap & 1))] = i8_weight(conv, c, tap);
+            weights[tap / 2 * DW_PAIR + dw_slot(channel, (int)(tap & 1))] =
+                centred_weight(conv, c, tap);
     }
 }
 
@@ -79,7 +82,6 @@ static void dw_fill_line(const ork_conv *conv, const dw_layout *l, const uint8_t
 {
     const ork_conv_shape *s = &conv->shape;
     const int64_t channels = l->blocks * BLOCK;
-    const int16_t zero = (int16_t)conv->requant.in_zero;
     if (y < 0 || y >= s->in_h) {
         memset(line, 0, (size_t)l->line * sizeof(*line));
         return;
@@ -89,7 +91,7 @@ static void dw_fill_line(const ork_conv *conv, const dw_layout *l, const uint8_t
         int64_t real = x >= 0 && x < s->in_w ? s->in_c : 0;
         const uint8_t *from = in + ((image * s->in_h + y) * s->in_w + x) * s->in_stride;
         if (real)
-            widen(line, from, real, conv->dtype == ORK_I8, zero);
+            widen(conv, line, from, real);
         for (int64_t c = real; c < channels; c++)
             line[c] = 0;
     }
@@ -134,7 +136,6 @@ ALWAYS_INLINE void dw_pixel(const ork_conv *conv, const dw_layout *l, const char
         uint8_t bytes[BLOCK];
         dw_narrow(requantize(&conv->requant, &requant[0], sum[0]),
                   requantize(&conv->requant, &requant[1], sum[1]), bytes);
-        look_up(conv->requant.table, bytes, BLOCK);
         if (c + BLOCK <= conv->shape.out_c)
             memcpy(out + c, bytes, BLOCK);
         else
@@ -148,10 +149,12 @@ void ISA(ork_i8_depthwise_run)(const ork_conv *conv, const void *packed, const v
     const ork_conv_shape *s = &conv->shape;
     const dw_layout l = dw_layout_of(conv);
     const int16_t *taps[DW_MAX_TAPS + 1];
+    const bool gaps = s->out_stride != s->out_c;
+    const int64_t runs = gaps ? s->out_w : 1, length = gaps ? s->out_c : s->out_w * s->out_c;
     for (int64_t i = 0; i < l.slots; i++)
         ((int64_t *)scratch)[i] = -1;
     for (int64_t row = begin; row < end; row++) {
-        uint8_t *to = (uint8_t *)out + row * s->out_w * s->out_stride;
+        uint8_t *line = (uint8_t *)out + row * s->out_w * s->out_stride, *to = line;
         dw_find_taps(conv, &l, in, row, scratch, taps);
         for (int64_t x = 0; x < s->out_w; x++, to += s->out_stride) {
             int64_t at = x * s->stride_w * l.blocks * BLOCK;
@@ -160,5 +163,8 @@ void ISA(ork_i8_depthwise_run)(const ork_conv *conv, const void *packed, const v
             else
                 dw_pixel(conv, &l, packed, taps, at, l.pairs, to);
         }
+        for (int64_t i = 0; conv->requant.table && i < runs; i++)
+            look_up(conv->requant.table, line + i * s->out_stride, line + i * s->out_stride,
+                    length);
     }
 }

@@ -2,6 +2,7 @@
 /* Vectors of LANES floats or int32 in the compilers' common vector language, so that one template
    serves every instruction set. Included once by each instruction set's file, which defines first
      LANES            floats in a register
+     ROWS, PANEL_VECTORS  pixels and registers of channels of a matrix product's tile
      ISA(name)        the name with the set's suffix
    and after it, before the templates
      vec_max(a, b), vec_min(a, b)    not a number when b is not
@@ -15,6 +16,9 @@
 
 typedef float vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef uint32_t uvec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+enum { PANEL = LANES * PANEL_VECTORS };
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -46,6 +50,11 @@ ALWAYS_INLINE vec vec_of(float value)
 ALWAYS_INLINE ivec ivec_of(int32_t value)
 {
     return (ivec){0} + value;
+}
+
+ALWAYS_INLINE uvec uvec_of(uint32_t value)
+{
+    return (uvec){0} + value;
 }
 
 /* `on` where the comparison gave -1, else `off`. */

@@ -4,7 +4,7 @@
 #ifndef ORK_KERNELS_STRIP_H
 #define ORK_KERNELS_STRIP_H
 
-#include "../internal.h"
+#include "lanes.h"
 
 /* Where output pixel `at` begins: image, and the input coordinates of its first tap. */
 typedef struct window {
@@ -53,6 +53,42 @@ static inline bool is_pointwise(const ork_conv_shape *s)
 {
     return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 &&
            s->pad_top == 0 && s->pad_left == 0 && s->in_h == s->out_h && s->in_w == s->out_w;
+}
+
+/* Copies `count` neighbouring elements of the input as the window wants them. */
+typedef void gather_copy(const ork_conv *conv, void *to, const void *from, int64_t count);
+
+/* One window of `channels`, of which one image line may come in one copy. Elements take in_size
+   bytes in the input and to_size in the window; what reads padding becomes bytes of `padding`. */
+ALWAYS_INLINE void gather(const ork_conv *conv, const void *in_data, int64_t in_size,
+                          const window *w, int64_t channels, void *window_data, int64_t to_size,
+                          int padding, gather_copy *copy)
+{
+    const ork_conv_shape *s = &conv->shape;
+    const char *in = in_data;
+    char *to = window_data;
+    const bool whole = s->dilation_w == 1 && s->in_stride == channels && w->x >= 0 &&
+                       w->x + s->kernel_w <= s->in_w;
+    for (int64_t ky = 0; ky < s->kernel_h; ky++, to += s->kernel_w * channels * to_size) {
+        const int64_t y = w->y + ky * s->dilation_h;
+        const int64_t line = (w->image * s->in_h + y) * s->in_w;
+        if (y < 0 || y >= s->in_h) {
+            memset(to, padding, (size_t)(s->kernel_w * channels * to_size));
+            continue;
+        }
+        if (whole) {
+            copy(conv, to, in + (line + w->x) * s->in_stride * in_size, s->kernel_w * channels);
+            continue;
+        }
+        for (int64_t kx = 0; kx < s->kernel_w; kx++) {
+            const int64_t x = w->x + kx * s->dilation_w;
+            char *tap = to + kx * channels * to_size;
+            if (x < 0 || x >= s->in_w)
+                memset(tap, padding, (size_t)(channels * to_size));
+            else
+                copy(conv, tap, in + (line + x) * s->in_stride * in_size, channels);
+        }
+    }
 }
 
 static inline int64_t round_up(int64_t value, int64_t step)

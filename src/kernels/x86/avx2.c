@@ -8,6 +8,7 @@
 #define ISA(name)     name##_avx2
 
 #include "../simd/lanes.h"
+#include "order.h"
 
 ALWAYS_INLINE vec vec_max(vec a, vec b)
 {
@@ -22,18 +23,6 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
 ALWAYS_INLINE vec vec_fma(vec sum, vec a, vec b)
 {
     return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
-}
-
-/* Where 64-bit constants of a lane lie: even lanes, then odd ones. */
-static int wide_slot(int lane)
-{
-    return (lane & 1) * LANES / 2 + lane / 2;
-}
-
-/* Pairs of weights: two taps of a channel side by side. */
-static int madd_slot(int lane, int odd)
-{
-    return 2 * lane + odd;
 }
 
 #include "../simd/requant.h"
@@ -94,17 +83,6 @@ ALWAYS_INLINE void narrow(ivec a, ivec b, uint8_t *to)
               (ivec)_mm256_permute2x128_si256((__m256i)a, (__m256i)b, 0x31), to);
 }
 
-/* Unpacking works inside each half of a register: low takes channels 0-3 and 8-11. */
-static int dw_lane(int channel)
-{
-    return (channel & 4 ? LANES : 0) + (channel & 8 ? 4 : 0) + (channel & 3);
-}
-
-static int dw_slot(int channel, int odd)
-{
-    return 2 * dw_lane(channel) + odd;
-}
-
 ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, const int16_t *w)
 {
     __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)x0);
@@ -112,6 +90,36 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     const ivec *weights = (const ivec *)(const void *)w;
     sum[0] = madd(sum[0], (ivec)_mm256_unpacklo_epi16(a, b), weights[0]);
     sum[1] = madd(sum[1], (ivec)_mm256_unpackhi_epi16(a, b), weights[1]);
+}
+
+/* Sixteen entries from `table` on by the low halves of the bytes, or the sixteen after them where
+   the bit tested is set. */
+ALWAYS_INLINE __m256i look_up_two(const uint8_t *table, __m256i low, __m256i bit4)
+{
+    const __m128i *part = (const __m128i *)(const void *)table;
+    __m256i first = _mm256_broadcastsi128_si256(_mm_loadu_si128(part));
+    __m256i second = _mm256_broadcastsi128_si256(_mm_loadu_si128(part + 1));
+    return _mm256_blendv_epi8(_mm256_shuffle_epi8(first, low), _mm256_shuffle_epi8(second, low),
+                              bit4);
+}
+
+ALWAYS_INLINE __m256i look_up_four(const uint8_t *table, __m256i low, __m256i bit4, __m256i bit5)
+{
+    return _mm256_blendv_epi8(look_up_two(table, low, bit4), look_up_two(table + 32, low, bit4),
+                              bit5);
+}
+
+/* Bits are tested where they stand highest in a byte. */
+ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
+{
+    const __m256i x = (__m256i)bytes, low = _mm256_and_si256(x, _mm256_set1_epi8(15));
+    const __m256i bit4 = _mm256_slli_epi16(x, 3), bit5 = _mm256_slli_epi16(x, 2);
+    const __m256i bit6 = _mm256_slli_epi16(x, 1);
+    __m256i lower = _mm256_blendv_epi8(look_up_four(table, low, bit4, bit5),
+                                       look_up_four(table + 64, low, bit4, bit5), bit6);
+    __m256i upper = _mm256_blendv_epi8(look_up_four(table + 128, low, bit4, bit5),
+                                       look_up_four(table + 192, low, bit4, bit5), bit6);
+    return (ivec)_mm256_blendv_epi8(lower, upper, x);
 }
 
 /* LANES int32 to LANES int64. */
@@ -125,11 +133,13 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 }
 
 #include "../simd/activation.h"
+#include "../simd/convert.h"
 #include "../simd/dense_f32.h"
+#include "../simd/dense_i16.h"
 #include "../simd/dense_i8.h"
 #include "../simd/depthwise_f32.h"
+#include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
 #include "../simd/elements.h"
-
-/* after dense_i8.h, whose helpers it uses */
-#include "../simd/dense_i16.h"
+#include "../simd/matmul.h"
+#include "../simd/pooling.h"
