@@ -11,7 +11,8 @@ typedef struct parser {
     ork_graph *graph;
     const char *at, *end;
     int line;
-    ork_map *values; /* "%7" -> value */
+    size_t generated; /* bytes of constants given as zeros, fill or random */
+    ork_map *values;  /* "%7" -> value */
     bool failed;
 } parser;
 
@@ -215,7 +216,7 @@ static bool type(parser *p, ork_type *out)
 
 /* ---- constants ---- */
 
-enum { LARGEST_GENERATED = 64 << 20 }; /* bytes of a constant given as fill or random */
+enum { MOST_GENERATED = 4 << 20 }; /* a short text must not ask for much memory */
 
 static uint32_t next_random(uint64_t *state) /* a 64-bit linear congruential generator */
 {
@@ -256,10 +257,11 @@ static void *constant_data(parser *p, const ork_type *t)
     size_t bytes = ork_tensor_bytes(&(ork_tensor){.type = *t});
     int64_t count = ork_shape_count(&t->shape);
     bool list = accept(p, "[");
-    if (list ? count > (p->end - p->at + 1) / 2 + 1 : bytes > LARGEST_GENERATED) {
+    if (list ? count > (p->end - p->at + 1) / 2 + 1 : bytes > MOST_GENERATED - p->generated) {
         fail(p, list ? "there are fewer numbers than elements" : "the constant is too large");
         return NULL;
     }
+    p->generated += list ? 0 : bytes;
     void *data = ork_arena_alloc(p->graph->arena, bytes);
     if (list) {
         listed(p, t, data, count);
