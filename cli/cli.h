@@ -25,6 +25,8 @@ typedef struct ork_cli_list {
     int count;
 } ork_cli_list;
 void ork_cli_list_add(ork_cli_list *list, const char *text);
+/* Adds the lines of a text: without their ends, a byte order mark at the start left out. */
+void ork_cli_list_add_lines(ork_cli_list *list, FILE *file);
 
 /* The name most like `text`, or NULL when none is close; names end with NULL. */
 const char *ork_cli_nearest(const char *text, const char *const *names);

@@ -71,16 +71,13 @@ static int read_labels(detect_job *job)
 {
     const char *path = job->options->labels;
     FILE *file = path ? fopen(path, "r") : NULL;
-    char line[256];
     if (path && !file)
         return ork_cli_fail(job->cli, "E0101", path, strerror(errno), NULL,
                             "the labels cannot be read");
-    while (file && fgets(line, sizeof(line), file)) {
-        line[strcspn(line, "\r\n")] = '\0';
-        ork_cli_list_add(&job->labels, ork_cli_format("%s", line));
-    }
-    if (file)
+    if (file) {
+        ork_cli_list_add_lines(&job->labels, file);
         fclose(file);
+    }
     return 0;
 }
 

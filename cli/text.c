@@ -73,6 +73,18 @@ void ork_cli_list_add(ork_cli_list *list, const char *text)
     list->items[list->count] = NULL;
 }
 
+void ork_cli_list_add_lines(ork_cli_list *list, FILE *file)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    for (bool first = true; getline(&line, &capacity, file) >= 0; first = false) {
+        bool marked = first && strncmp(line, "\xef\xbb\xbf", 3) == 0;
+        line[strcspn(line, "\r\n")] = '\0';
+        ork_cli_list_add(list, ork_cli_format("%s", line + (marked ? 3 : 0)));
+    }
+    free(line);
+}
+
 /* ---- names ---- */
 
 enum { LONGEST_NAME = 64 };

@@ -13,6 +13,7 @@ ork_graph *ork_graph_new(const char *name)
     graph->name = ork_arena_strdup(arena, name ? name : "");
     graph->origin = graph->target = "";
     graph->names = ork_map_new(arena);
+    graph->name_counts = ork_map_new(arena);
     return graph;
 }
 
@@ -46,16 +47,14 @@ static const char *unique_name(ork_graph *graph, const char *wanted)
         wanted = "v";
     if (!ork_map_get(graph->names, wanted))
         return ork_arena_strdup(graph->arena, wanted);
-    /* The counter of a name is kept under a key no name can have, so that many equal names cost
-       linear time. */
-    char *counter_key = ork_arena_printf(graph->arena, "\x01%s", wanted);
-    uintptr_t number = (uintptr_t)ork_map_get(graph->names, counter_key);
+    /* Names are counted, so that many equal ones cost linear time. */
+    uintptr_t number = (uintptr_t)ork_map_get(graph->name_counts, wanted);
     char *name;
     do {
         number++;
         name = ork_arena_printf(graph->arena, "%s_%zu", wanted, (size_t)number);
     } while (ork_map_get(graph->names, name));
-    ork_map_set(graph->names, counter_key, (void *)number);
+    ork_map_set(graph->name_counts, wanted, (void *)number);
     return name;
 }
 
@@ -104,7 +103,15 @@ ork_value *ork_graph_add_constant(ork_graph *graph, const char *name, const ork_
 
 void ork_graph_add_output(ork_graph *graph, ork_value *value)
 {
+    ork_vec_push(graph->arena, &value->places, graph->outputs.count);
     ork_vec_push(graph->arena, &graph->outputs, value);
+}
+
+void ork_graph_clear_outputs(ork_graph *graph)
+{
+    for (size_t i = 0; i < graph->outputs.count; i++)
+        graph->outputs.items[i]->places.count = 0;
+    graph->outputs.count = 0;
 }
 
 ork_value *ork_graph_constant_f32(ork_graph *graph, const char *name, int rank, const int64_t *dims,
@@ -125,43 +132,58 @@ ork_value *ork_graph_scalar(ork_graph *graph, ork_dtype dtype, double number)
     return ork_graph_add_constant(graph, "scalar", &type, data);
 }
 
-/* ---- uses ---- */
+/* ---- uses ----
+   Nodes and values know where they stand in each other's lists, so that no change searches: a file
+   may give one value a million users. */
 
 static void add_use(ork_graph *graph, ork_value *value, ork_node *node, int port)
 {
     ork_use use = {node, port};
-    if (value)
-        ork_vec_push(graph->arena, &value->uses, use);
+    node->inputs[port] = value;
+    if (!value)
+        return;
+    node->places[port] = value->uses.count;
+    ork_vec_push(graph->arena, &value->uses, use);
 }
 
-static void remove_use(ork_value *value, const ork_node *node, int port)
+static void remove_use(const ork_node *node, int port)
 {
-    for (size_t i = 0; value && i < value->uses.count; i++) {
-        if (value->uses.items[i].node == node && value->uses.items[i].port == port) {
-            value->uses.items[i] = value->uses.items[--value->uses.count];
-            return;
-        }
-    }
+    ork_value *value = node->inputs[port];
+    if (!value)
+        return;
+    ork_use last = value->uses.items[--value->uses.count];
+    value->uses.items[node->places[port]] = last;
+    last.node->places[last.port] = node->places[port];
+}
+
+static void add_port(ork_graph *graph, ork_node *node)
+{
+    size_t count = (size_t)node->input_count++;
+    ork_value **inputs = ORK_NEW_ARRAY(graph->arena, ork_value *, count + 1);
+    size_t *places = ORK_NEW_ARRAY(graph->arena, size_t, count + 1);
+    memcpy(inputs, node->inputs, count * sizeof(*inputs));
+    memcpy(places, node->places, count * sizeof(*places));
+    node->inputs = inputs;
+    node->places = places;
 }
 
 void ork_node_set_input(ork_graph *graph, ork_node *node, int port, ork_value *value)
 {
-    remove_use(node->inputs[port], node, port);
-    node->inputs[port] = value;
+    assert(port <= node->input_count);
+    if (port == node->input_count)
+        add_port(graph, node);
+    remove_use(node, port);
     add_use(graph, value, node, port);
 }
 
-bool ork_graph_is_output(const ork_graph *graph, const ork_value *value)
+bool ork_value_is_output(const ork_value *value)
 {
-    for (size_t i = 0; i < graph->outputs.count; i++)
-        if (graph->outputs.items[i] == value)
-            return true;
-    return false;
+    return value->places.count > 0;
 }
 
-ork_node *ork_value_single_user(const ork_graph *graph, const ork_value *value)
+ork_node *ork_value_single_user(const ork_value *value)
 {
-    if (value->uses.count != 1 || ork_graph_is_output(graph, value))
+    if (value->uses.count != 1 || ork_value_is_output(value))
         return NULL;
     return value->uses.items[0].node;
 }
@@ -169,19 +191,15 @@ ork_node *ork_value_single_user(const ork_graph *graph, const ork_value *value)
 /* True when `from` was an output of the graph. */
 static bool move_uses(ork_graph *graph, ork_value *from, ork_value *to)
 {
-    for (size_t i = 0; i < from->uses.count; i++) {
-        ork_use use = from->uses.items[i];
-        use.node->inputs[use.port] = to;
-        ork_vec_push(graph->arena, &to->uses, use);
-    }
+    for (size_t i = 0; i < from->uses.count; i++)
+        add_use(graph, to, from->uses.items[i].node, from->uses.items[i].port);
     from->uses.count = 0;
-    bool was_output = false;
-    for (size_t i = 0; i < graph->outputs.count; i++) {
-        if (graph->outputs.items[i] != from)
-            continue;
-        graph->outputs.items[i] = to;
-        was_output = true;
+    bool was_output = ork_value_is_output(from);
+    for (size_t i = 0; i < from->places.count; i++) {
+        graph->outputs.items[from->places.items[i]] = to;
+        ork_vec_push(graph->arena, &to->places, from->places.items[i]);
     }
+    from->places.count = 0;
     return was_output;
 }
 
@@ -243,6 +261,7 @@ static ork_node *new_node(ork_graph *graph, ork_op op, const ork_attrs *attrs,
         node->attrs = *attrs;
     node->input_count = input_count;
     node->inputs = ORK_NEW_ARRAY(graph->arena, ork_value *, (size_t)input_count);
+    node->places = ORK_NEW_ARRAY(graph->arena, size_t, (size_t)input_count);
     for (int i = 0; i < input_count; i++)
         node->inputs[i] = inputs[i];
     return node;
@@ -334,9 +353,9 @@ ork_value *ork_graph_add2(ork_graph *graph, ork_diag *diag, ork_op op, const ork
 
 void ork_graph_remove(ork_graph *graph, ork_node *node)
 {
-    assert(node->output->uses.count == 0 && !ork_graph_is_output(graph, node->output));
+    assert(node->output->uses.count == 0 && !ork_value_is_output(node->output));
     for (int i = 0; i < node->input_count; i++)
-        remove_use(node->inputs[i], node, i);
+        remove_use(node, i);
     if (node->previous)
         node->previous->next = node->next;
     else
@@ -355,7 +374,7 @@ size_t ork_graph_remove_dead(ork_graph *graph)
     size_t removed = 0;
     for (ork_node *node = graph->last, *previous; node; node = previous) {
         previous = node->previous;
-        if (node->output->uses.count == 0 && !ork_graph_is_output(graph, node->output)) {
+        if (node->output->uses.count == 0 && !ork_value_is_output(node->output)) {
             ork_graph_remove(graph, node);
             removed++;
         }
@@ -414,11 +433,8 @@ static void clone_node(ork_graph *copy, const ork_node *node, ork_value *const *
     ork_node *twin =
         new_node(copy, node->op, &node->attrs, node->inputs, node->input_count, node->name);
     twin->scope = ork_arena_strdup(copy->arena, node->scope);
-    for (int i = 0; i < twin->input_count; i++) {
-        if (twin->inputs[i])
-            twin->inputs[i] = twins[twin->inputs[i]->id];
-        add_use(copy, twin->inputs[i], twin, i);
-    }
+    for (int i = 0; i < twin->input_count; i++)
+        add_use(copy, twin->inputs[i] ? twins[twin->inputs[i]->id] : NULL, twin, i);
     twin->output = twins[node->output->id];
     twin->output->producer = twin;
     link_node(copy, twin, copy->last, true);
@@ -441,10 +457,10 @@ static void clone_preprocess(ork_graph *copy, const ork_preprocess *from, ork_pr
 }
 
 /* Values that nothing uses are left behind. */
-static bool is_alive(const ork_graph *graph, const ork_value *value)
+static bool is_alive(const ork_value *value)
 {
     return value->kind == ORK_VALUE_INPUT || value->producer || value->uses.count > 0 ||
-           ork_graph_is_output(graph, value);
+           ork_value_is_output(value);
 }
 
 ork_graph *ork_graph_clone(const ork_graph *graph, bool copy_data)
@@ -457,7 +473,7 @@ ork_graph *ork_graph_clone(const ork_graph *graph, bool copy_data)
     ork_value **twins = ORK_NEW_ARRAY(copy->arena, ork_value *, graph->values.count);
     for (size_t i = 0; i < graph->values.count; i++) {
         const ork_value *value = graph->values.items[i];
-        if (is_alive(graph, value))
+        if (is_alive(value))
             twins[i] = clone_value(copy, value, copy_data);
     }
     for (size_t i = 0; i < graph->inputs.count; i++) {

@@ -142,6 +142,7 @@ struct ork_value {
     const void *data;   /* constants: elements in row-major order, maybe unaligned; else NULL */
     ork_node *producer; /* computed values; else NULL */
     ORK_VEC(ork_use) uses;
+    ORK_VEC(size_t) places; /* in graph->outputs, of an output of the graph */
 };
 
 struct ork_node {
@@ -151,6 +152,7 @@ struct ork_node {
     const char *scope; /* where it stands in the user's source, or "" */
     ork_attrs attrs;
     ork_value **inputs; /* NULL for an optional input that is absent */
+    size_t *places;     /* of each input: in the uses of its value */
     int input_count;
     ork_value *output;
     void *user; /* free for the pass or planner at work */
@@ -191,6 +193,7 @@ struct ork_graph {
     ORK_VEC(ork_value *) outputs;
     ORK_VEC(ork_file) files; /* mapped files that constants point into */
     ork_map *names;          /* name -> value */
+    ork_map *name_counts;    /* name -> how often it was wanted again */
 };
 
 ork_graph *ork_graph_new(const char *name);
@@ -209,6 +212,8 @@ ork_value *ork_graph_add_input(ork_graph *graph, const char *name, const ork_typ
 ork_value *ork_graph_add_constant(ork_graph *graph, const char *name, const ork_type *type,
                                   const void *data);
 void ork_graph_add_output(ork_graph *graph, ork_value *value);
+/* Before others are added. */
+void ork_graph_clear_outputs(ork_graph *graph);
 
 /* Memory of the graph for a constant's data; NULL, with the error set, when there is none. */
 void *ork_graph_alloc(ork_graph *graph, ork_diag *diag, size_t size);
@@ -237,6 +242,7 @@ bool ork_node_where(const ork_node *node, ork_diag *diag);
 
 /* ---- change ---------------------------------------------------------------------------- */
 
+/* A port one beyond the inputs that the node has adds an input. */
 void ork_node_set_input(ork_graph *graph, ork_node *node, int port, ork_value *value);
 /* All uses of `from`, graph outputs included, become uses of `to`. When `from` is a graph output
    its name moves to `to`. */
@@ -247,9 +253,9 @@ void ork_graph_supersede(ork_graph *graph, ork_value *from, ork_value *to);
 void ork_graph_remove(ork_graph *graph, ork_node *node); /* its output must have no uses left */
 /* Removes nodes whose outputs nobody uses; returns how many. */
 size_t ork_graph_remove_dead(ork_graph *graph);
-bool ork_graph_is_output(const ork_graph *graph, const ork_value *value);
+bool ork_value_is_output(const ork_value *value);
 /* The only node that uses the value, or NULL; graph outputs count as a use. */
-ork_node *ork_value_single_user(const ork_graph *graph, const ork_value *value);
+ork_node *ork_value_single_user(const ork_value *value);
 void ork_value_rename(ork_graph *graph, ork_value *value, const char *name); /* made unique */
 ork_value *ork_graph_find(const ork_graph *graph, const char *name);
 /* The function, with its parameters, of a node of class UNARY; false when it is none. */

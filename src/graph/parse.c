@@ -11,8 +11,8 @@ typedef struct parser {
     ork_graph *graph;
     const char *at, *end;
     int line;
+    size_t generated; /* bytes of constants given as zeros, fill or random */
     ork_map *values;  /* "%7" -> value */
-    size_t generated; /* bytes of constants that the text does not spell out */
     bool failed;
 } parser;
 
@@ -216,7 +216,7 @@ static bool type(parser *p, ork_type *out)
 
 /* ---- constants ---- */
 
-enum { MOST_GENERATED = 64 << 20 }; /* bytes of all constants given as zeros, fill or random */
+enum { MOST_GENERATED = 4 << 20 }; /* a short text must not ask for much memory */
 
 static uint32_t next_random(uint64_t *state) /* a 64-bit linear congruential generator */
 {

@@ -239,7 +239,7 @@ void ork_graph_print(const ork_graph *graph, const ork_text_options *options, or
     for (size_t i = 0; i < graph->values.count; i++) {
         const ork_value *value = graph->values.items[i];
         if (value->kind != ORK_VALUE_CONSTANT ||
-            (value->uses.count == 0 && !ork_graph_is_output(graph, value)))
+            (value->uses.count == 0 && !ork_value_is_output(value)))
             continue;
         ork_str_printf(out, "  const ");
         print_header(out, value);

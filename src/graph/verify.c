@@ -11,23 +11,16 @@ static bool broken(ork_diag *diag, const ork_node *node, const char *rule)
                 : false;
 }
 
-/* While a graph is checked, by value id. */
-typedef struct checks {
-    bool *ready;         /* available in execution order */
-    uint64_t *unmatched; /* a sum over uses less one over inputs: 0 when they are the same */
-    ork_diag *diag;
-} checks;
-
-/* Different for different uses, so that sums over them tell sets apart. */
-static uint64_t mark_of(const ork_node *node, int port)
+static bool has_use(const ork_value *value, const ork_node *node, int port)
 {
-    uint64_t mix = ((uint64_t)(uintptr_t)node + (uint64_t)port + 1) * 0x9e3779b97f4a7c15u;
-    return (mix ^ mix >> 29) * 0xbf58476d1ce4e5b9u;
+    size_t place = node->places[port];
+    return place < value->uses.count && value->uses.items[place].node == node &&
+           value->uses.items[place].port == port;
 }
 
-static bool check_inputs(const ork_node *node, const checks *c)
+/* ready[id] is set once the value is available in execution order. */
+static bool check_inputs(const ork_node *node, const bool *ready, ork_diag *diag)
 {
-    ork_diag *diag = c->diag;
     const ork_op_info *info = &ork_op_table[node->op];
     if (node->input_count < info->min_inputs ||
         (info->max_inputs >= 0 && node->input_count > info->max_inputs))
@@ -39,9 +32,10 @@ static bool check_inputs(const ork_node *node, const checks *c)
                 return broken(diag, node, "a required input is absent");
             continue;
         }
-        if (!c->ready[input->id])
+        if (!ready[input->id])
             return broken(diag, node, "an input is used before it is computed");
-        c->unmatched[input->id] -= mark_of(node, i);
+        if (!has_use(input, node, i))
+            return broken(diag, node, "an input does not know its user");
     }
     return true;
 }
@@ -81,22 +75,20 @@ static bool check_quantized(const ork_node *node, ork_diag *diag)
     return true;
 }
 
-static bool check_node(const ork_graph *graph, const ork_node *node, const checks *c)
+static bool check_node(const ork_graph *graph, const ork_node *node, bool *ready, ork_diag *diag)
 {
-    ork_diag *diag = c->diag;
     if (!node->output || node->output->producer != node || node->output->kind != ORK_VALUE_COMPUTED)
         return broken(diag, node, "the output does not know its producer");
-    if (!check_inputs(node, c) || !check_type(graph, node, diag))
+    if (!check_inputs(node, ready, diag) || !check_type(graph, node, diag))
         return false;
     if (graph->stage == ORK_STAGE_QUANT && !check_quantized(node, diag))
         return false;
-    c->ready[node->output->id] = true;
+    ready[node->output->id] = true;
     return true;
 }
 
-static bool check_values(const ork_graph *graph, const checks *c)
+static bool check_values(const ork_graph *graph, bool *ready, ork_diag *diag)
 {
-    ork_diag *diag = c->diag;
     for (size_t i = 0; i < graph->values.count; i++) {
         const ork_value *value = graph->values.items[i];
         size_t bytes;
@@ -106,9 +98,7 @@ static bool check_values(const ork_graph *graph, const checks *c)
             return broken(diag, NULL, "a value is too large");
         if (value->kind == ORK_VALUE_CONSTANT && !value->data && bytes > 0)
             return broken(diag, NULL, "a constant has no data");
-        c->ready[i] = value->kind != ORK_VALUE_COMPUTED;
-        for (size_t k = 0; k < value->uses.count; k++)
-            c->unmatched[i] += mark_of(value->uses.items[k].node, value->uses.items[k].port);
+        ready[i] = value->kind != ORK_VALUE_COMPUTED;
     }
     return true;
 }
@@ -116,20 +106,15 @@ static bool check_values(const ork_graph *graph, const checks *c)
 bool ork_graph_verify(const ork_graph *graph, ork_diag *diag)
 {
     ork_arena *scratch = ork_arena_new();
-    checks c = {ORK_NEW_ARRAY(scratch, bool, graph->values.count + 1),
-                ORK_NEW_ARRAY(scratch, uint64_t, graph->values.count + 1), diag};
-    bool good = check_values(graph, &c);
+    bool *ready = ORK_NEW_ARRAY(scratch, bool, graph->values.count + 1);
+    bool good = check_values(graph, ready, diag);
     size_t count = 0;
     for (const ork_node *node = graph->first; good && node; node = node->next, count++)
-        good = check_node(graph, node, &c);
+        good = check_node(graph, node, ready, diag);
     if (good && count != graph->node_count)
         good = broken(diag, NULL, "the number of nodes is wrong");
-    for (size_t i = 0; good && i < graph->values.count; i++)
-        if (c.unmatched[i] != 0)
-            good =
-                broken(diag, graph->values.items[i]->producer, "a value does not know its users");
     for (size_t i = 0; good && i < graph->outputs.count; i++)
-        if (!c.ready[graph->outputs.items[i]->id])
+        if (!ready[graph->outputs.items[i]->id])
             good = broken(diag, NULL, "an output is never computed");
     ork_arena_free(scratch);
     return good;

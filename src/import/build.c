@@ -306,7 +306,7 @@ void ork_build_drop_unused_inputs(ork_build *build)
     size_t kept = 0;
     for (size_t i = 0; i < graph->inputs.count; i++)
         if (graph->inputs.items[i].value->uses.count > 0 ||
-            ork_graph_is_output(graph, graph->inputs.items[i].value))
+            ork_value_is_output(graph->inputs.items[i].value))
             graph->inputs.items[kept++] = graph->inputs.items[i];
     graph->inputs.count = kept;
 }
@@ -325,7 +325,7 @@ static bool fail_name(ork_build *build, const char *name)
 
 bool ork_build_cut(ork_build *build, const char *const *names, int count)
 {
-    build->graph->outputs.count = 0;
+    ork_graph_clear_outputs(build->graph);
     for (int i = 0; i < count; i++) {
         ork_value *value = ork_graph_find(build->graph, names[i]);
         if (!value)

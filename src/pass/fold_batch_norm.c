@@ -39,7 +39,7 @@ bool ork_pass_fold_batch_norm(ork_graph *graph, ork_diag *diag, size_t *changes)
         ork_node *conv = norm->op == ORK_OP_BATCH_NORM ? norm->inputs[0]->producer : NULL;
         int axis;
         float *factor, *offset;
-        if (!is_convolution(conv) || ork_value_single_user(graph, conv->output) != norm)
+        if (!is_convolution(conv) || ork_value_single_user(conv->output) != norm)
             continue;
         int64_t channels = ork_rewrite_channels(conv, &axis);
         if (axis != 1 || !affine_of(graph, diag, norm, channels, &factor, &offset) ||

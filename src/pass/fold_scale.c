@@ -53,7 +53,7 @@ static bool fold(ork_graph *graph, ork_diag *diag, ork_node *node)
     for (int i = 0; i < 2; i++) {
         ork_node *conv = node->inputs[i]->producer;
         if (!conv || (conv->op != ORK_OP_CONV2D && conv->op != ORK_OP_LINEAR) ||
-            ork_value_single_user(graph, conv->output) != node ||
+            ork_value_single_user(conv->output) != node ||
             !ork_shape_equal(&conv->output->type.shape, &node->output->type.shape))
             continue;
         int axis, port;

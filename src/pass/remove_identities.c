@@ -74,7 +74,7 @@ bool ork_pass_remove_identities(ork_graph *graph, ork_diag *diag, size_t *change
         while (merge_with_producer(graph, node))
             ++*changes;
         /* An input that is also an output stays apart from it: it would have two names. */
-        bool bare_output = ork_graph_is_output(graph, node->output) && !node->inputs[0]->producer;
+        bool bare_output = ork_value_is_output(node->output) && !node->inputs[0]->producer;
         if (is_identity(node) && !bare_output) {
             ork_graph_replace(graph, node->output, node->inputs[0]);
             ++*changes;

@@ -57,13 +57,6 @@ bool ork_rewrite_scale_outputs(ork_graph *graph, ork_diag *diag, ork_node *node,
         bias ? bias->name : ork_arena_printf(graph->arena, "%s.bias", node->name);
     ork_node_set_input(graph, node, 1,
                        ork_graph_add_constant(graph, weight_name, &weight_type, weights));
-    if (node->input_count < 3) {
-        ork_value **inputs = ORK_NEW_ARRAY(graph->arena, ork_value *, 3);
-        inputs[0] = node->inputs[0];
-        inputs[1] = node->inputs[1];
-        node->inputs = inputs;
-        node->input_count = 3;
-    }
     ork_node_set_input(graph, node, 2,
                        ork_graph_add_constant(graph, bias_name, &bias_type, biases));
     return true;

@@ -37,7 +37,7 @@ void function_table(const ork_node *node, uint8_t table[256])
 
 const ork_node *fusable_function(planner *p, const ork_node *node)
 {
-    const ork_node *user = ork_value_single_user(p->plan->graph, node->output);
+    const ork_node *user = ork_value_single_user(node->output);
     ork_activation activation;
     if (p->plan->options.observable || !user || !ork_node_function(user, &activation))
         return NULL;

@@ -85,7 +85,7 @@ static bool can_live_in(const planner *p, const ork_value *value, const ork_valu
     return value->producer && writes_pixels(value->producer->op) && !p->homes[value->id] &&
            p->layouts[value->id] == LAYOUT_PIXELS && value->type.dtype == concat->type.dtype &&
            ork_quant_equal(&value->type.quant, &concat->type.quant, 0) &&
-           !ork_graph_is_output(p->plan->graph, value);
+           !ork_value_is_output(value);
 }
 
 static void find_homes(planner *p, const ork_node *concat)

@@ -127,11 +127,20 @@ static bool read_lines(ork_dataset *d, ork_diag *diag, ork_bytes text, size_t *m
     return true;
 }
 
+static bool check_text(const ork_dataset *d, ork_diag *diag, ork_bytes text)
+{
+    if (!text.size || !memchr(text.data, 0, text.size))
+        return true;
+    ork_fail(diag, ORK_ERR_DATASET_OPEN, "cannot read the dataset '%s'", d->path);
+    ork_why(diag, "it holds zero bytes, so that it is no text, or one saved as UTF-16");
+    return ork_fix(diag, "dataset is a text file with one picture a line; save it as UTF-8");
+}
+
 static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
 {
     size_t missing = 0;
     ork_diag_clear(diag); /* the first missing file is told, which an older error would hide */
-    if (!read_lines(d, diag, text, &missing))
+    if (!check_text(d, diag, text) || !read_lines(d, diag, text, &missing))
         return false;
     if (missing)
         return ork_fix(diag,
@@ -157,14 +166,19 @@ ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_cou
         free(reason);
         return NULL;
     }
+    ork_dataset *d = ork_dataset_read(diag, path, file.bytes, input_count);
+    ork_file_unmap(&file);
+    return d;
+}
+
+ork_dataset *ork_dataset_read(ork_diag *diag, const char *path, ork_bytes text, size_t input_count)
+{
     ork_arena *arena = ork_arena_new();
     ork_dataset *d = ORK_NEW(arena, ork_dataset);
     d->arena = arena;
     d->path = ork_arena_strdup(arena, path);
     d->input_count = input_count;
-    bool good = read_list(d, diag, file.bytes);
-    ork_file_unmap(&file);
-    if (good)
+    if (read_list(d, diag, text))
         return d;
     ork_dataset_free(d);
     return NULL;

@@ -16,6 +16,8 @@ typedef struct ork_dataset ork_dataset;
 
 /* Reads the list and checks that every file is there. NULL with E0401, E0402 or E0403. */
 ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_count);
+/* The same for a list already read; files are named relative to the folder of `path`. */
+ork_dataset *ork_dataset_read(ork_diag *diag, const char *path, ork_bytes text, size_t input_count);
 void ork_dataset_free(ork_dataset *dataset);
 size_t ork_dataset_count(const ork_dataset *dataset);
 /* Loads sample `index` and stores it as the runner's inputs: pictures are decoded as RGB and

@@ -45,7 +45,7 @@ static ork_range useful_range(const quantizer *q, const ork_value *value)
     for (size_t i = 0; i < value->uses.count; i++)
         if (value->uses.items[i].node->op != ORK_OP_SIGMOID)
             return range;
-    if (value->uses.count == 0 || q->dtype == ORK_I16 || ork_graph_is_output(q->graph, value))
+    if (value->uses.count == 0 || q->dtype == ORK_I16 || ork_value_is_output(value))
         return range;
     range.min = fmaxf(range.min, -limit);
     range.max = fminf(range.max, limit);
@@ -69,7 +69,7 @@ static void share_clamp(const quantizer *q, const ork_node *node)
     if (node->op != ORK_OP_RELU && node->op != ORK_OP_CLIP)
         return;
     const ork_value *in = node->inputs[0];
-    if (!in->producer || ork_value_single_user(q->graph, in) != node || stays_float(in->producer))
+    if (!in->producer || ork_value_single_user(in) != node || stays_float(in->producer))
         return;
     if (ork_op_table[in->producer->op].op_class == ORK_CLASS_CONV || in->producer->op == ORK_OP_ADD)
         q->quants[in->id] = q->quants[node->output->id];

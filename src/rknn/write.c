@@ -50,7 +50,7 @@ static void place_values(rknn_writer *w)
     for (size_t i = 0; i < graph->values.count; i++) {
         const ork_value *value = graph->values.items[i];
         if (value->kind != ORK_VALUE_CONSTANT ||
-            (value->uses.count == 0 && !ork_graph_is_output(graph, value)))
+            (value->uses.count == 0 && !ork_value_is_output(value)))
             continue;
         w->places[i].constant = (int)w->constants.count;
         ork_vec_push(w->arena, &w->constants, value);

@@ -457,6 +457,16 @@ class Model(Base):
         self.assertRegex(text, r'1\.png: \d+ box')
         self.assertEqual(one.read_bytes()[:3], b'\xff\xd8\xff')
 
+    def test_labels_of_any_length(self):
+        names = ['i' * 600, 'p' * 254, 's' * 1000]
+        labels = self.folder / 'labels.txt'
+        labels.write_bytes(b'\xef\xbb\xbf' + '\r\n'.join(names).encode())
+        document = json.loads(self.good('detect', self.rknn, self.pictures, '--no-output', '--score',
+                                        '0.0001', '--labels', labels, '--json', '-').stdout)
+        self.assertGreater(len(document['results']), 0)
+        for row in document['results']:
+            self.assertEqual(row['category'], names[row['category_id']])
+
     def test_sources_are_never_overwritten(self):
         before = (self.pictures / '0.png').read_bytes()
         self.fails(2, 'E0004', 'detect', self.rknn, self.pictures / '0.png', '-o', self.pictures, '-q')

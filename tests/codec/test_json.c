@@ -1,39 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../reader_fixture.h"
 #include "codec/codec.h"
 
 #include <float.h>
 #include <locale.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-typedef struct fixture {
-    ork_diag *diag;
-    ork_arena *arena;
-} fixture;
-
-static int setup(void **state)
-{
-    fixture *f = calloc(1, sizeof(*f));
-    f->diag = ork_diag_new();
-    f->arena = ork_arena_new();
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture *f = *state;
-    ork_arena_free(f->arena);
-    ork_diag_free(f->diag);
-    free(f);
-    return 0;
-}
 
 static ork_json *read_text(fixture *f, const char *text)
 {

@@ -1,47 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define DATA_FOLDER "codec/pickle"
+#include "../reader_fixture.h"
 #include "codec/codec.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-typedef struct fixture {
-    ork_diag *diag;
-    ork_arena *arena;
-    ork_file file;
-} fixture;
-
-static int setup(void **state)
-{
-    fixture *f = calloc(1, sizeof(*f));
-    f->diag = ork_diag_new();
-    f->arena = ork_arena_new();
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture *f = *state;
-    ork_file_unmap(&f->file);
-    ork_arena_free(f->arena);
-    ork_diag_free(f->diag);
-    free(f);
-    return 0;
-}
-
-static ork_bytes load(fixture *f, const char *name)
-{
-    char path[512];
-    snprintf(path, sizeof(path), ORK_TEST_DATA "/codec/pickle/%s", name);
-    ork_file_unmap(&f->file);
-    assert_true(ork_file_map(f->diag, path, &f->file));
-    return f->file.bytes;
-}
 
 static ork_pickle_value *read_bytes(fixture *f, ork_bytes bytes)
 {

@@ -64,7 +64,7 @@ static void visit(walk *w, const ork_pickle_value *value)
 {
     int64_t integer = 0;
     double number = 0;
-    if (!value || w->depth >= ORK_PICKLE_DEPTH || w->visits++ > 10000)
+    if (!value || w->depth >= ORK_PICKLE_DEPTH || w->visits++ > 1000)
         return;
     w->depth++;
     w->sum += (unsigned)ork_pickle_count(value) + (ork_pickle_text(value) != NULL);

@@ -22,7 +22,7 @@ static void test_replace_moves_uses_and_output_names(void **state)
     ork_graph_add_output(graph, b);
     ork_graph_add_output(graph, c);
     assert_int_equal(b->uses.count, 2);
-    assert_null(ork_value_single_user(graph, b));
+    assert_null(ork_value_single_user(b));
     ork_graph_replace(graph, b, a);
     assert_int_equal(b->uses.count, 0);
     assert_string_equal(a->name, "b"); /* the output keeps its name */
@@ -66,7 +66,51 @@ static void test_names_are_made_unique(void **state)
     assert_string_equal(ork_graph_add_input(graph, "x", &type)->name, "x_1");
     assert_string_equal(ork_graph_add_input(graph, "x_1", &type)->name, "x_1_1");
     assert_string_equal(ork_graph_add_input(graph, "x", &type)->name, "x_2");
+    /* whatever byte a name begins with, it is only a name */
+    assert_null(ork_graph_find(graph, "\x01x"));
+    assert_string_equal(ork_graph_add_input(graph, "\x01x", &type)->name, "\x01x");
+    assert_string_equal(ork_graph_add_input(graph, "x", &type)->name, "x_3");
     ork_graph_free(graph);
+}
+
+/* Users come and go in no order; each end of a use knows the other all the time. */
+static void test_many_users(void **state)
+{
+    (void)state;
+    enum { USERS = 50 };
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = ork_graph_new("g");
+    ork_type type = ork_type_of(ORK_F32, 1, (int64_t[]){3});
+    ork_value *x = ork_graph_add_input(graph, "x", &type);
+    ork_value *y = ork_graph_add_input(graph, "y", &type);
+    ork_value *sum[USERS];
+    for (int i = 0; i < USERS; i++)
+        sum[i] = ork_graph_add2(graph, diag, ORK_OP_ADD, NULL, x, i % 3 ? x : y, NULL);
+    for (int i = 0; i < USERS; i++) {
+        int at = i * 7 % USERS;
+        if (i % 2)
+            ork_node_set_input(graph, sum[at]->producer, i % 3 == 0, y);
+        if (i % 5 == 0)
+            ork_graph_add_output(graph, sum[at]);
+        assert_true(ork_graph_verify(graph, diag));
+    }
+    ork_graph_add_output(graph, sum[0]); /* once more */
+    ork_graph_replace(graph, x, y);
+    assert_int_equal(x->uses.count, 0);
+    assert_int_equal(y->uses.count, 2 * USERS);
+    assert_true(ork_graph_verify(graph, diag));
+    assert_int_equal(ork_graph_remove_dead(graph), USERS - 10);
+    assert_int_equal(y->uses.count, 2 * 10);
+    assert_true(ork_graph_verify(graph, diag));
+    ork_graph_replace(graph, sum[0], x);
+    assert_false(ork_value_is_output(sum[0]));
+    assert_ptr_equal(graph->outputs.items[10], x);
+    assert_int_equal(x->places.count, 2);
+    assert_true(ork_graph_verify(graph, diag));
+    y->uses.items[0] = y->uses.items[1]; /* a fault of ours would be found */
+    assert_false(ork_graph_verify(graph, diag));
+    ork_graph_free(graph);
+    ork_diag_free(diag);
 }
 
 typedef struct folder {
@@ -136,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_replace_moves_uses_and_output_names),
         cmocka_unit_test(test_wrong_users_are_found),
         cmocka_unit_test(test_names_are_made_unique),
+        cmocka_unit_test(test_many_users),
         cmocka_unit_test(test_folding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

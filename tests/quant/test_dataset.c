@@ -81,6 +81,24 @@ static void test_wrong_lists(void **state)
     expect(p, "a.npy\nno.jpg\n\n'no again.jpg'\n", 1, "E0402", "line 2 names a file");
     assert_non_null(strstr(ork_diag_error(p->diag)->fix, "2 of 3 lines"));
     expect(p, "a.npy\n\"a.npy\n", 1, "E0402", "a quote in line 2 is not closed");
+    static const char utf16[] = "a\0.\0n\0p\0y\0";
+    assert_null(ork_dataset_read(p->diag, p->list, (ork_bytes){(const uint8_t *)utf16, 10}, 1));
+    assert_string_equal(ork_diag_error(p->diag)->id, "E0401");
+    assert_non_null(strstr(ork_diag_error(p->diag)->why, "UTF-16"));
+}
+
+static void test_lists_from_other_systems(void **state)
+{
+    place *p = *state;
+    write_array(p, "a.npy", 0);
+    write_array(p, "b c.npy", 0);
+    write_text(p->list, "\xef\xbb\xbf"
+                        "a.npy 'b c.npy'\r\n\r\n\t\"b c.npy\"\ta.npy # remark");
+    ork_dataset *dataset = ork_dataset_open(p->diag, p->list, 2);
+    if (!dataset)
+        fail_msg("%s", ork_diag_error(p->diag)->what);
+    assert_int_equal(ork_dataset_count(dataset), 2);
+    ork_dataset_free(dataset);
 }
 
 static const char network[] = "graph \"n\" canon { input %0 \"x\" f32[1x1x2x2]\n"
@@ -149,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_wrong_lists, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lists_from_other_systems, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ranges_cover_the_samples, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_samples_that_cannot_be_used, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_constant_inputs_are_refused, set_up, tear_down),

@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "../reader_fixture.h"
 #include "tensor/tensor.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-typedef struct fixture {
-    ork_diag *diag;
-    ork_arena *arena;
-} fixture;
-
-static int setup(void **state)
-{
-    fixture *f = calloc(1, sizeof(*f));
-    f->diag = ork_diag_new();
-    f->arena = ork_arena_new();
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture *f = *state;
-    ork_arena_free(f->arena);
-    ork_diag_free(f->diag);
-    free(f);
-    return 0;
-}
 
 static bool read_path(fixture *f, const char *path, ork_tensor *tensor)
 {

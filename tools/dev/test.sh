@@ -152,13 +152,29 @@ part_docs() {
     done
 }
 
+netron=netron==9.3.3 # a viewer of models; its package for pip holds the modules for node
+
+part_netron() {
+    if ! command -v node >/dev/null; then
+        skip 'netron: there is no node to run it'
+    elif ! [ -f build-netron/netron/rknn.js ] &&
+        ! python3 -m pip install -q --no-deps --retries 1 --timeout 15 --target build-netron \
+            "$netron" >"$log" 2>&1; then
+        tail -n 1 "$log"
+        skip "netron: pip cannot fetch $netron"
+    elif built build; then
+        check 'Netron shows what our .rknn files hold' \
+            python3 tests/rknn/netron_check.py build/cli/ork build-netron/netron
+    fi
+}
+
 run_tests() {
     local part start
     install_packages needed
     if ! install_packages test; then
         echo "dev: going on without them; tests that need them are skipped"
     fi
-    for part in ${*:-checks unit sanitize threads cross avx512 docs}; do
+    for part in ${*:-checks unit sanitize threads cross avx512 docs netron}; do
         if ! declare -F "part_$part" >/dev/null; then
             echo "dev: there is no part '$part' of the tests" >&2
             return 2

@@ -5,9 +5,14 @@
 #include <string.h>
 
 enum {
-    MAX_STEPS = 400000, /* expressions; a large transformer has 40 thousand */
     MAX_OUTPUTS = 1024,
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* libFuzzer: many small runs find more */
+    MAX_STEPS = 1000,
+    SPARE_BYTES = 32 * 1024,
+#else
+    MAX_STEPS = 400000,             /* expressions; a large transformer has 40 thousand */
     SPARE_BYTES = 64 * 1024 * 1024, /* for constants computed during import */
+#endif
 };
 
 /* ---- inputs of the network ------------------------------------------------------------- */

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Prints libFuzzer's dictionary for a fuzz target: words that its reader knows, taken from the tables
+in the sources, and the marks of the format.
+
+usage: fuzz_words.py TARGET
+"""
+import re
+import sys
+
+STRING = r'"((?:\\.|[^"\\\n])*)"'
+WORD = r'\b([a-z_][a-z0-9_.]+)\b'
+PICKLE = [bytes([code]) for code in b'.(NI0123\x88\x89JKMLFSTUVX\x8c\x8d]ael)t\x85\x86\x87}dsucioR\x81'
+          b'\x92bpqrghjGBC\x8e\x8f\x90\x91\x93\x94\x95QP'] + [
+    b'\x80\x02', b'\x80\x04\x95', b'ctorch._utils\n_rebuild_tensor_v2\n', b'ccollections\nOrderedDict\n',
+    b'ctorch\nFloatStorage\n', b'X\x07\x00\x00\x00storage', b'\x8a\x01\x00', b'h\x00', b'q\x00', b'K\x01',
+    b'M\x00\x01', b'J\xff\xff\xff\x7f', b')R.', b')\x81}b', b'(K\x01K\x02t', b'(lp0\n.', b'I01\n']
+ZIP = [b'PK\x01\x02', b'PK\x03\x04', b'PK\x05\x06', b'PK\x06\x06', b'PK\x06\x07', b'PK\x07\x08',
+       b'\x08\x00', b'\x01\x00\x1c\x00', b'\xff\xff\xff\xff', b'\xff\xff', b'\x2d\x00']
+CODE = [b' = ', b': Tensor', b'\n    ', b'(x, ', b'[0, 1]', b'[1, 1]', b', dim=1', b'-1', b'1e-05',
+        b'getattr(self, "w")', b'self.w', b'self.b', b'self.s', b'self.s.forward(', b'CONSTANTS.c0',
+        b'CONSTANTS.c2', b'annotate(List[Tensor], [', b'torch.size(x, 0)', b'ops.prim.NumToTensor(',
+        b'unchecked_cast(Tensor, ', b'None', b'True', b'False', b'#2', b'return ', b'  def forward(',
+        b'class M(Module):\n', b'def f(x: Tensor) -> Tensor:\n', b'__torch__.f(', b'torch.device("cpu")',
+        b'9223372036854775807', b'-9223372036854775808', b'"floor"', b'"bilinear"', b'"zeros"']
+GRAPH = [b'%0', b'%1', b'input ', b'const ', b'output ', b'fill 1', b'random 1', b'zeros', b'layer "l"',
+         b'scope "s"', b'f32[1x1]', b'i64[2]', b'u8[1]{0.5 1}', b'{fl 3}', b'{axis 0 [1] [0]}', b' [1 0]',
+         b'mean [0] std [1] reorder [0]', b'graph "g" imported {', b'canon', b'quant', b'_', b'\\x00',
+         b'nan', b'-inf', b'2147483647', b'9223372036854775807', b'-1', b'level 3']
+JSON = [b'{"', b'":', b'",', b'[]', b'{}', b'null', b'true', b'false', b'\\u0000', b'\\ud83d\\ude00',
+        b'1e308', b'-0.0', b'18446744073709551615']
+DATASET = [b'a', b'"b c"', b"'", b'"', b'#', b'\r\n', b'\xef\xbb\xbf', b'./a', b'\xff\xfe', b'\t', b'/']
+# target: (sources, what is taken from them), ..., and words
+TARGETS = {
+    'torchscript': [('src/import/torchscript/torch_ops.def', r'"((?:torch|ops|prim)[a-z0-9_.]+)"'),
+                    ('src/import/torchscript/torch_ops.def', r'[ ]([a-z_]+)='), CODE],
+    'pickle': [PICKLE],
+    'zip': [ZIP],
+    'graph_text': [('src/graph/ops.def', WORD), GRAPH],
+    'json': [JSON],
+    'rknn': [('src/rknn/rknn_ops.def', STRING), ('src/rknn/read.c', STRING),
+             ('src/rknn/types.c', STRING), ('src/rknn/attrs.c', STRING), JSON],
+    'config': [('src/api/config.def', STRING), ('src/api/config.def', r'CONFIG\((\w+)'),
+               ('src/npu/socs.def', STRING), [b'#', b'[', b'],', b'0', b'2 1 0', b'-1', b'\n']],
+    'dataset': [DATASET],
+    'labels': [DATASET],
+}
+
+
+def words_of(target):
+    for source in TARGETS.get(target, []):
+        if isinstance(source, list):
+            yield from source
+        else:
+            path, pattern = source
+            for word in re.findall(pattern, open(path, encoding='utf-8').read()):
+                yield word.encode()
+
+
+def main():
+    for word in sorted(set(words_of(sys.argv[1]))):
+        if 0 < len(word) <= 64:
+            print('"%s"' % ''.join('\\x%02x' % byte for byte in word))
+
+
+if __name__ == '__main__':
+    main()
