@@ -109,8 +109,6 @@ void ork_cli_warn(ork_cli *cli, const char *format, ...) ORK_CLI_PRINTF(2, 3);
 void ork_cli_say(ork_cli *cli, const char *format, ...) ORK_CLI_PRINTF(2, 3);
 /* "1.4 MB" */
 char *ork_cli_bytes(size_t bytes);
-/* "544 million" */
-char *ork_cli_count(int64_t count);
 
 /* Callbacks for ork_model_set_log and ork_model_set_progress; user is the ork_cli. */
 void ork_cli_log(void *user, ork_log_level level, const char *text);

@@ -121,7 +121,8 @@ int ork_cli_load(ork_cli *cli, ork_model *model, const char *path,
     if (!ork_model_load(model, path, &load))
         return load_failed(cli, model, count > 0);
     ork_model_info info;
-    if (!to_run || !ork_model_get_info(model, &info) || strcmp(info.format, "rknn") == 0)
+    if (!to_run || !ork_model_get_info(model, &info) || info.quantized ||
+        strcmp(info.format, "rknn") == 0)
         return 0;
     ork_build_options options = ORK_OPTIONS_INIT(ork_build_options);
     return ork_model_build(model, &options) ? 0 : ork_cli_model_failed(cli, model);

@@ -166,18 +166,6 @@ char *ork_cli_bytes(size_t bytes)
     return ork_cli_format("%.*f %s", size < 10 ? 2 : size < 100 ? 1 : 0, size, units[unit]);
 }
 
-char *ork_cli_count(int64_t count)
-{
-    static const char *const units[] = {"thousand", "million", "billion", "trillion"};
-    if (count < 10000)
-        return ork_cli_format("%lld", (long long)count);
-    double size = (double)count / 1000;
-    size_t unit = 0;
-    for (; size >= 1000 && unit + 1 < ORK_CLI_COUNT(units); unit++)
-        size /= 1000;
-    return ork_cli_format("%.*f %s", size < 10 ? 2 : size < 100 ? 1 : 0, size, units[unit]);
-}
-
 double ork_cli_seconds(void)
 {
     struct timespec now;

@@ -93,7 +93,7 @@ ORK_API bool ork_model_load_pytorch(ork_model *model, const char *path,
 ORK_API bool ork_model_load_onnx(ork_model *model, const char *path,
                                  const ork_load_options *options);
 ORK_API bool ork_model_load_rknn(ork_model *model, const char *path);
-/* By the file's content and name: TorchScript, .onnx, .rknn. */
+/* By the file's content and name: TorchScript, .onnx, .rknn, the text form of ork_model_text. */
 ORK_API bool ork_model_load(ork_model *model, const char *path, const ork_load_options *options);
 
 typedef struct ork_build_options {
@@ -127,7 +127,7 @@ ORK_API bool ork_model_output_info(const ork_model *model, int index, ork_tensor
 /* What the model is as a whole. Texts are "" where there is nothing to say; they live as long as
    those of ork_tensor_info. False before a model is loaded. */
 typedef struct ork_model_info {
-    const char *format; /* of the file it came from: "pytorch", "rknn" */
+    const char *format; /* of the file it came from: "pytorch", "onnx", "rknn", "text" */
     const char *name;   /* of the network */
     const char *target; /* platforms, comma separated: "rk1808" */
     bool quantized;     /* some values are integers with a quantization */
@@ -166,7 +166,7 @@ typedef struct ork_check_finding {
 } ork_check_finding;
 
 typedef struct ork_check_report {
-    const char *target;
+    const char *network, *target;
     size_t npu_layers, host_layers;
     int64_t macs;         /* multiplications of one inference */
     int64_t weight_count; /* numbers in constants */
@@ -180,6 +180,58 @@ typedef struct ork_check_report {
 /* Holds the layers of a loaded or built model against what the chip takes; nothing is built. The
    report is the model's and lives until its next check. NULL on failure. */
 ORK_API const ork_check_report *ork_model_check(ork_model *model, const char *target);
+/* The report as a table for people, to be freed with ork_text_free; of each rule the first three
+   layers, or all. */
+ORK_API char *ork_check_text(const ork_check_report *report, bool all);
+
+/* ---- looking at a model ---------------------------------------------------------------- */
+
+typedef enum ork_diagram_format {
+    ORK_DIAGRAM_TEXT, /* a line for each layer, with rails beside them */
+    ORK_DIAGRAM_SVG,
+    ORK_DIAGRAM_DOT,
+    ORK_DIAGRAM_JSON,
+} ork_diagram_format;
+
+typedef struct ork_diagram_options {
+    size_t size;
+    ork_diagram_format format;
+    /* "imported": as the file says it; "canon": as it is built; "quant": as it was quantized. NULL:
+       what was built, or would be. */
+    const char *stage;
+} ork_diagram_options;
+
+/* A drawing of the loaded or built model, to be freed with ork_text_free. NULL on failure. */
+ORK_API char *ork_model_diagram(ork_model *model, const ork_diagram_options *options);
+
+typedef struct ork_diff_options {
+    size_t size;
+    const char *stage;     /* as above */
+    bool exact_weights;    /* weights must be the same bits */
+    double weights_within; /* 0: 1e-5; relative to the greatest weight of a tensor, above 1 */
+} ork_diff_options;
+
+/* One difference; texts that do not apply are "". */
+typedef struct ork_difference {
+    const char *kind;           /* "added", "removed", "changed" */
+    const char *first, *second; /* the layer's name in each model */
+    const char *op;
+    const char *what; /* "stride", "weight", "scale" ...; of changed layers */
+    const char *before, *after;
+} ork_difference;
+
+typedef struct ork_diff_report {
+    size_t matched_layers, first_layers, second_layers;
+    double weight_difference; /* the greatest, relative as above */
+    int difference_count;     /* 0: the same network */
+    const ork_difference *differences;
+} ork_diff_report;
+
+/* Compares two loaded or built models by their structure: neither names nor the order of layers
+   matter. The report is the first model's and lives until its next. NULL on failure, with the error
+   in the first model. */
+ORK_API const ork_diff_report *ork_model_diff(ork_model *first, ork_model *second,
+                                              const ork_diff_options *options);
 
 /* ---- running --------------------------------------------------------------------------- */
 

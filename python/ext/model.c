@@ -512,6 +512,7 @@ METHOD(config, ork_py_config)
 METHOD(load_pytorch, load_pytorch)
 METHOD(load_onnx, load_onnx)
 METHOD(load_rknn, load_rknn)
+METHOD(check, ork_py_check)
 METHOD(build, build)
 METHOD(export_rknn, export_rknn)
 METHOD(init_runtime, init_runtime)
@@ -525,13 +526,9 @@ METHOD(not_yet, ork_py_not_yet)
         #name, method_##name, METH_VARARGS, NULL                                                   \
     }
 static PyMethodDef model_methods[] = {
-    ROW(config),          ROW(load_pytorch),
-    ROW(load_onnx),       ROW(load_rknn),
-    ROW(build),           ROW(export_rknn),
-    ROW(init_runtime),    ROW(inference),
-    ROW(get_sdk_version), ROW(log_to),
-    ROW(not_yet),         ROW(print),
-    ROW(release),         {0},
+    ROW(config), ROW(load_pytorch), ROW(load_onnx),    ROW(load_rknn), ROW(check),
+    ROW(build),  ROW(export_rknn),  ROW(init_runtime), ROW(inference), ROW(get_sdk_version),
+    ROW(log_to), ROW(not_yet),      ROW(print),        ROW(release),   {0},
 };
 
 static PyType_Slot model_slots[] = {

@@ -2,7 +2,6 @@
 #include "internal.h"
 
 #include "../npu/npu.h"
-#include "../pass/pass.h"
 
 #include <string.h>
 
@@ -39,7 +38,7 @@ static ork_check_finding finding_of(ork_arena *arena, const ork_finding *found)
     };
 }
 
-static ork_check_report *report_of(ork_arena *arena, const ork_check *check)
+static ork_check_report *report_of(ork_arena *arena, const ork_check *check, const char *network)
 {
     ork_check_report *report = ORK_NEW(arena, ork_check_report);
     ork_check_finding *findings =
@@ -50,6 +49,7 @@ static ork_check_report *report_of(ork_arena *arena, const ork_check *check)
     for (size_t i = 0; i < check->cut.count; i++)
         cut[i] = ork_arena_strdup(arena, check->cut.items[i]->name);
     *report = (ork_check_report){
+        .network = ork_arena_strdup(arena, network),
         .target = check->soc->name,
         .npu_layers = check->npu_nodes,
         .host_layers = check->host_nodes,
@@ -62,16 +62,6 @@ static ork_check_report *report_of(ork_arena *arena, const ork_check *check)
         .cut = cut,
     };
     return report;
-}
-
-/* What is checked is what would be built: the graph after the passes. */
-static ork_graph *canonical(ork_model *model)
-{
-    ork_graph *graph = ork_graph_clone(model->loaded, false);
-    if (ork_passes_run(graph, model->diag, config_int(model, CONFIG_optimization_level)))
-        return graph;
-    ork_graph_free(graph);
-    return NULL;
 }
 
 const ork_check_report *ork_model_check(ork_model *model, const char *target)
@@ -91,7 +81,8 @@ const ork_check_report *ork_model_check(ork_model *model, const char *target)
                  target);
         return NULL;
     }
-    ork_graph *graph = model->loaded ? canonical(model) : NULL;
+    /* What is checked is what would be built. */
+    ork_graph *graph = model->loaded ? canonical_graph(model) : NULL;
     const ork_graph *subject = model->loaded ? graph : model->built;
     if (!subject)
         return NULL;
@@ -99,7 +90,7 @@ const ork_check_report *ork_model_check(ork_model *model, const char *target)
     model->check_arena = ork_arena_new();
     const ork_check *check =
         ork_check_run(model->check_arena, subject, soc, subject->stage == ORK_STAGE_QUANT);
-    const ork_check_report *report = report_of(model->check_arena, check);
+    const ork_check_report *report = report_of(model->check_arena, check, subject->name);
     ork_graph_free(graph);
     return report;
 }

@@ -29,6 +29,7 @@ struct ork_model {
     ork_graph *loaded;      /* as the importer gave it; NULL for .rknn */
     ork_graph *built;       /* what runs and is exported */
     ork_arena *check_arena; /* of the last report of ork_model_check, or NULL */
+    ork_arena *diff_arena;  /* of the last report of ork_model_diff, or NULL */
 };
 
 struct ork_session {
@@ -43,6 +44,8 @@ struct ork_session {
 
 /* The graph to look at: built, else loaded; NULL before a model is loaded. */
 const ork_graph *model_graph(const ork_model *model);
+/* The graph after the passes, a clone of the loaded one; NULL on failure. */
+ork_graph *canonical_graph(ork_model *model);
 int config_int(const ork_model *model, config_id id);
 ork_dtype config_dtype(const ork_model *model);
 /* Channel order, mean and std into the graph's inputs; false with E0303 or E0304. */

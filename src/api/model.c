@@ -52,6 +52,7 @@ void ork_model_free(ork_model *model)
         return;
     unload(model);
     ork_arena_free(model->check_arena);
+    ork_arena_free(model->diff_arena);
     ork_arena_free(model->arena);
     ork_diag_free(model->diag);
     free(model);
@@ -85,6 +86,15 @@ const ork_graph *model_graph(const ork_model *model)
     return model->built ? model->built : model->loaded;
 }
 
+ork_graph *canonical_graph(ork_model *model)
+{
+    ork_graph *graph = ork_graph_clone(model->loaded, false);
+    if (ork_passes_run(graph, model->diag, config_int(model, CONFIG_optimization_level)))
+        return graph;
+    ork_graph_free(graph);
+    return NULL;
+}
+
 /* ---- loading ---- */
 
 static bool is_rknn(ork_bytes bytes, const char *path)
@@ -99,6 +109,26 @@ static bool is_onnx(ork_bytes bytes, const char *path)
     return ork_ends_with(path, ".onnx");
 }
 
+static const char text_start[] = "graph \"";
+
+static bool is_text(ork_bytes bytes, const char *path)
+{
+    (void)path;
+    return bytes.size >= sizeof(text_start) &&
+           memcmp(bytes.data, text_start, sizeof(text_start) - 1) == 0;
+}
+
+/* The text form: what `ork info --graph --constants` prints, or written by hand. */
+static ork_graph *read_text(ork_diag *diag, const char *path)
+{
+    ork_file file;
+    if (!ork_file_map(diag, path, &file))
+        return NULL;
+    ork_graph *graph = ork_graph_parse(diag, (const char *)file.bytes.data, file.bytes.size);
+    ork_file_unmap(&file);
+    return graph;
+}
+
 static bool is_anything(ork_bytes bytes, const char *path)
 {
     (void)bytes;
@@ -110,14 +140,15 @@ static bool is_anything(ork_bytes bytes, const char *path)
 typedef struct model_format {
     const char *name;
     bool (*fits)(ork_bytes bytes, const char *path);
-    /* One of both: a float graph to be built, or a built one. */
+    /* One of both: with options for a network that is to be built, or without. */
     ork_graph *(*import)(ork_diag *diag, const char *path, const ork_import_options *options);
     ork_graph *(*read)(ork_diag *diag, const char *path);
 } model_format;
 
-enum { RKNN, ONNX, PYTORCH };
+enum { RKNN, TEXT, ONNX, PYTORCH };
 static const model_format formats[] = {
     [RKNN] = {"rknn", is_rknn, NULL, ork_rknn_read},
+    [TEXT] = {"text", is_text, NULL, read_text},
     [ONNX] = {"onnx", is_onnx, ork_import_onnx, NULL},
     [PYTORCH] = {"pytorch", is_anything, ork_import_pytorch, NULL},
 };
@@ -155,10 +186,10 @@ static bool load(ork_model *model, const model_format *format, const char *path,
         memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
     ork_diag_clear(model->diag);
     unload(model);
-    if (format->read)
-        model->built = format->read(model->diag, path);
-    else
-        model->loaded = import(model, format, path, &options);
+    ork_graph *graph =
+        format->read ? format->read(model->diag, path) : import(model, format, path, &options);
+    bool is_built = format == &formats[RKNN] || (graph && graph->stage == ORK_STAGE_QUANT);
+    *(is_built ? &model->built : &model->loaded) = graph;
     /* Preprocessing is checked as early as it can be known. */
     if (!model_graph(model) || (model->loaded && !config_preprocess(model, model->loaded))) {
         unload(model);

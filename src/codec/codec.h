@@ -10,6 +10,8 @@
 
 /* True when the bytes are well-formed UTF-8: no surrogates, no overlong forms. */
 bool ork_utf8_valid(const char *text, size_t length);
+/* Bytes of the character at the start of the text; 0 when it is malformed or the text is empty. */
+size_t ork_utf8_step(const char *text, size_t length);
 
 /* ---- zip ------------------------------------------------------------------------------- */
 

@@ -5,9 +5,6 @@
 
 #include "codec.h"
 
-/* Bytes of the character at the start of the text; 0 when it is malformed or the text is empty. */
-size_t ork_utf8_step(const char *text, size_t length);
-
 /* Writes a code point below 0x110000 as 1 to 4 bytes; returns how many. */
 size_t ork_utf8_encode(uint32_t code, char *out);
 

@@ -281,6 +281,9 @@ typedef struct ork_text_options {
     bool all_constants; /* print constants in full, so that the text reads back */
 } ork_text_options;
 
+/* The value of an attribute as the text form writes it; nothing when it is zero. */
+void ork_attr_print(ork_str *out, const ork_attr_info *info, const ork_attrs *attrs);
+
 /* The text form:
      graph "eyes" canon origin "pytorch" target "rk1808" {
        input %0 "x" f32[1x3x416x416] mean [123.675 116.28 103.53] std [...] reorder [2 1 0]

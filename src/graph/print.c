@@ -3,6 +3,8 @@
 #include "graph.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SHORT_CONSTANT = 8 }; /* constants up to this many elements are always printed in full */
@@ -24,8 +26,13 @@ static void print_string(ork_str *out, const char *text)
 
 static void print_float(ork_str *out, double value)
 {
-    /* 9 digits identify a float, 17 a double; most values are floats. */
-    ork_str_printf(out, (double)(float)value == value || isnan(value) ? "%.9g" : "%.17g", value);
+    /* 9 digits identify a float, 17 a double; most values are floats, or were written short. */
+    char text[32];
+    snprintf(text, sizeof(text), "%.9g", value);
+    bool enough = (double)(float)value == value || isnan(value) || strtod(text, NULL) == value;
+    if (!enough)
+        snprintf(text, sizeof(text), "%.17g", value);
+    ork_str_append(out, text, strlen(text));
 }
 
 static void print_ints(ork_str *out, const int64_t *values, int count)
@@ -142,11 +149,11 @@ static bool is_zero(const ork_attr_info *info, const void *field)
     return memcmp(field, &zero, sizes[info->kind]) == 0;
 }
 
-static void print_attr(ork_str *out, const ork_attr_info *info, const void *field)
+void ork_attr_print(ork_str *out, const ork_attr_info *info, const ork_attrs *attrs)
 {
+    const void *field = (const char *)attrs + info->offset;
     if (is_zero(info, field))
         return;
-    ork_str_printf(out, " %s ", info->name);
     switch (info->kind) {
     case ORK_ATTR_KIND_INT:
         ork_str_printf(out, "%lld", (long long)*(const int64_t *)field);
@@ -175,6 +182,14 @@ static void print_attr(ork_str *out, const ork_attr_info *info, const void *fiel
     }
 }
 
+static void print_attr(ork_str *out, const ork_attr_info *info, const ork_attrs *attrs)
+{
+    if (is_zero(info, (const char *)attrs + info->offset))
+        return;
+    ork_str_printf(out, " %s ", info->name);
+    ork_attr_print(out, info, attrs);
+}
+
 static void print_node(ork_str *out, const ork_node *node)
 {
     const ork_op_info *info = &ork_op_table[node->op];
@@ -189,7 +204,7 @@ static void print_node(ork_str *out, const ork_node *node)
     }
     ork_str_printf(out, ")");
     for (int i = 0; i < info->attr_count; i++)
-        print_attr(out, &info->attrs[i], (const char *)&node->attrs + info->attrs[i].offset);
+        print_attr(out, &info->attrs[i], &node->attrs);
     if (strcmp(node->name, node->output->name) != 0) {
         ork_str_printf(out, " layer ");
         print_string(out, node->name);

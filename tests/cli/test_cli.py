@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 import zlib
 
 ORK = pathlib.Path(sys.argv[1]).resolve()
@@ -23,7 +24,7 @@ EYES = pathlib.Path(sys.argv[2]).resolve() / 'eyes' if len(sys.argv) > 2 else No
 MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'info', 'run', 'detect', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'detect', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -244,6 +245,102 @@ class Usage(Base):
         result = ork('info', text)
         self.assertIn(result.returncode, (3, 4), result.stderr)
         self.assertRegex(result.stderr, r'error E0[26]\d\d')
+
+
+NET = """graph "net" imported {
+  input %0 "x" f32[1x8x32x32]
+  const %1 "w" f32[8x1x3x3] random 1
+  const %2 "w2" f32[8x8x12x12] random 2
+  %3 "stem<&>" f32[1x8x32x32] = conv2d(%0, %1, _) stride [1 1] dilation [1 1] pad [1 1 1 1] groups 8
+  %4 "act" f32[1x8x32x32] = silu(%3)
+  %5 "large" f32[1x8x21x21] = conv2d(%4, %2, _) stride [1 1] dilation [1 1] groups 1
+  %6 "sign" f32[1x8x21x21] = sign(%5)
+  output %6
+}
+"""
+
+
+class TextForm(Base):
+    """Verbs that look at a network, on one in its text form."""
+
+    def write(self, name, text=NET):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def test_text_form_is_a_model(self):
+        text = self.good('info', self.write('net.txt'), '--graph', '--constants').stdout
+        again = self.write('again.txt', text)
+        self.assertEqual(text, self.good('info', again, '--graph', '--constants').stdout)
+        self.assertEqual(json.loads(self.good('info', again, '--json').stdout)['format'], 'text')
+        error = self.fails(3, 'E0210', 'info', self.write('bad.txt', 'graph "x" imported {\n  what'))
+        self.assertIn('line 2', error.stderr)
+
+    def test_check(self):
+        result = ork('check', self.write('net.txt'), '--target', 'rk1808')
+        self.assertEqual(result.returncode, 4, result.stderr)
+        for text in ('net on rk1808: 2 layers on the NPU, 2 on the host processor\n',
+                     'The chip refuses\n  kernel-size: 1 layer\n      large  conv2d  1x8x32x32, 8x8x12x12',
+                     'Runs on the host processor\n  operator: 1 layer\n      sign  sign',
+                     '  depthwise: 1 layer\n      stem<&>  conv2d', '  activation: 1 layer\n      act  silu',
+                     "outputs=['act']"):
+            self.assertIn(text, result.stdout)
+        document = json.loads(ork('check', self.folder / 'net.txt', '--json').stdout)
+        self.assertEqual([(f['rule'], f['severity'], f['layer']) for f in document['findings']],
+                         [('depthwise', 'accuracy', 'stem<&>'), ('activation', 'slow', 'act'),
+                          ('kernel-size', 'stops', 'large'), ('operator', 'host', 'sign')])
+        self.assertEqual(document['outputs'], ['act'])
+        self.assertEqual(document['multiplications'], 32 * 32 * 8 * 9 + 21 * 21 * 8 * 8 * 144)
+        self.fails(2, 'E0305', 'check', self.folder / 'net.txt', '--target', 'rk9999')
+
+    def test_graph(self):
+        net = self.write('net.txt')
+        text = self.good('graph', net).stdout
+        self.assertRegex(text, r'(?m)^●   conv2d 3x3 pad 1 depthwise, silu +stem<&> +f32 1x8x32x32$')
+        for name, start in (('a.svg', '<?xml'), ('a.dot', 'digraph'), ('a.json', '{'), ('a.txt', 'net (canon)')):
+            self.good('graph', net, '-o', self.folder / name)
+            self.assertTrue((self.folder / name).read_text().startswith(start), name)
+        root = xml.etree.ElementTree.parse(self.folder / 'a.svg').getroot()
+        words = [e.text for e in root.iter('{http://www.w3.org/2000/svg}text')]
+        self.assertIn('stem<&>', words)
+        self.assertIn('8x8x12x12', words)
+        document = json.loads(self.good('graph', net, '--json').stdout)
+        self.assertEqual(len(document['diagram']['boxes']), 4)
+        self.assertEqual(document['command'], 'graph')
+        self.assertIn('digraph', self.good('graph', net, '--format', 'dot').stdout)
+        self.assertIn('(imported)', self.good('graph', net, '--stage', 'imported').stdout)
+        self.fails(2, 'E0005', 'graph', net, '--stage', 'quant')
+        self.fails(8, 'E0102', 'graph', net, '-o', self.folder / 'no' / 'a.svg')
+
+    def test_diff(self):
+        net = self.write('net.txt')
+        same = self.write('same.txt', NET.replace('"large"', '"other"').replace('"net"', '"n"'))
+        self.assertIn('The same network: 4 layers', self.good('diff', net, same).stdout)
+        other = self.write('other.txt', NET.replace('random 2', 'random 3').replace('silu', 'relu'))
+        result = ork('diff', net, other)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        for line in ('- silu  act', '+ relu  act', '~ conv2d  large  weight: differs by'):
+            self.assertIn(line, result.stdout)
+        document = json.loads(ork('diff', net, other, '--json').stdout)
+        self.assertFalse(document['same'])
+        self.assertEqual(document['matched_layers'], 3)
+        self.assertEqual({row['kind'] for row in document['differences']},
+                         {'added', 'removed', 'changed'})
+        weights = self.write('weights.txt', NET.replace('random 2', 'random 3'))
+        self.good('diff', net, weights, '--weights', '3')
+        self.fails(8, 'E0101', 'diff', net, self.folder / 'absent.txt')
+
+    def test_the_same_network_from_two_frameworks(self):
+        shared = os.environ.get('ORK_SHARED')
+        if not shared:
+            self.skipTest('ORK_SHARED is not set')
+        folder = pathlib.Path(shared) / 'models' / 'yolox_nano'
+        result = self.good('diff', folder / 'yolox_nano_coco_flat.pt', folder / 'yolox_nano_416.onnx',
+                           *SIZE, '--json')
+        document = json.loads(result.stdout)
+        self.assertTrue(document['same'])
+        self.assertGreater(document['matched_layers'], 200)
+        self.assertLess(document['weight_difference'], 1e-5)
 
 
 @unittest.skipUnless(HAS_MODEL, 'examples/eyes/eyes.pt is absent')

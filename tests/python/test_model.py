@@ -54,6 +54,37 @@ def resident_bytes():
 
 
 @support.needs_eyes
+class Check(support.InEmptyFolder):
+    def test_findings_and_table(self):
+        with support.capture() as printed:
+            rknn = loaded()
+            report = rknn.check(target='rk1808')
+        self.assertEqual(printed.out, report['text'])
+        self.assertEqual(printed.err, '')
+        self.assertIn('on rk1808: %d layers on the NPU' % report['npu_layers'], printed.out)
+        self.assertEqual(report['target'], 'rk1808')
+        self.assertGreater(report['multiplications'], 1e6)
+        rules = {finding['rule'] for finding in report['findings']}
+        self.assertIn('activation', rules)
+        for finding in report['findings']:
+            self.assertEqual(set(finding), {'rule', 'severity', 'layer', 'scope', 'operator',
+                                            'inputs', 'output', 'why', 'instead'})
+            self.assertIn(finding['severity'], ('stops', 'host', 'accuracy', 'slow'))
+        self.assertTrue(all(isinstance(name, str) for name in report['outputs']))
+        with support.capture() as printed:
+            self.assertEqual(rknn.check('rk1808', is_print=False), report)
+        self.assertEqual(printed.out, '')
+        self.assertEqual(rknn.build(do_quantization=False), 0)
+
+    def test_failures(self):
+        rknn = RKNN()
+        self.assert_fails(rknn, rknn.check, None, 'E0005', 'no model')
+        with support.capture():
+            rknn = loaded()
+        self.assert_fails(rknn, lambda: rknn.check('rk9'), None, 'E0305', 'rk9')
+
+
+@support.needs_eyes
 class Inference(support.InEmptyFolder):
     @classmethod
     def setUpClass(cls):

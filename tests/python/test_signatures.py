@@ -61,6 +61,8 @@ SIGNATURES = {
     'list_support_target_platform': '(self, rknn_model=None)',
     'load_firmware': '(self, fw_dir=None)',
     'fetch_rknn_model_config': '(self, model_path)',
+    # Our own: RKNN-Toolkit has no such call.
+    'check': "(self, target='rk1808', is_print=True)",
 }
 
 

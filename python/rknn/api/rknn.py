@@ -135,6 +135,23 @@ class RKNN:
         """Not available yet: returns None."""
         return self._not_yet(None, 'register_op')
 
+    # ---- what a chip takes -------------------------------------------------------------------
+
+    def check(self, target='rk1808', is_print=True):
+        """Tells what a chip will not take of the loaded network, or takes badly; builds nothing.
+
+        An extension: RKNN-Toolkit has no such call. target: 'rk1808', 'rv1126' ... Prints a table,
+        unless is_print is False, and returns a dictionary: 'findings', a list of dictionaries with
+        'rule', 'severity' ('stops', 'host', 'accuracy' or 'slow'), 'layer', 'scope', 'operator',
+        'inputs', 'output', 'why' and 'instead'; 'outputs', names to end the network with so that
+        the chip takes all of it; counts of layers, multiplications and weights; the table, 'text'.
+        None when it fails.
+        """
+        report = self._call(None, None, self._model.check, target)
+        if report is not None and is_print:
+            print(report['text'], end='')
+        return report
+
     # ---- building --------------------------------------------------------------------------
 
     def build(self, do_quantization=True, dataset='dataset.txt', pre_compile=False,

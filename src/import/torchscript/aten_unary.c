@@ -230,10 +230,10 @@ ORK_TS_HANDLER(square)
     return ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[0], false);
 }
 
-/* Layers that do nothing once training is over. (x, p, training) */
+/* Layers that do nothing once training is over, nor ever when p is 0. (x, p, training) */
 ORK_TS_HANDLER(dropout)
 {
-    if (arg[2]->boolean)
+    if (arg[2]->boolean && ork_ts_as_double(arg[1]) != 0)
         ork_log(ts->diag, ORK_LOG_WARNING,
                 "%s: dropout was traced in training mode and is left out; call model.eval() before "
                 "tracing",

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a chip will not take, as a dictionary: the keys are those of `ork check --json`. */
+#include "ext.h"
+
+/* Steals the value. */
+static bool put(PyObject *dict, const char *key, PyObject *value)
+{
+    bool ok = value && PyDict_SetItemString(dict, key, value) == 0;
+    Py_XDECREF(value);
+    return ok;
+}
+
+static PyObject *text_of(const char *text)
+{
+    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+}
+
+static PyObject *finding_of(const ork_check_finding *finding)
+{
+    PyObject *dict = PyDict_New();
+    if (dict && put(dict, "rule", text_of(finding->rule)) &&
+        put(dict, "severity", text_of(finding->severity)) &&
+        put(dict, "layer", text_of(finding->layer)) &&
+        put(dict, "scope", text_of(finding->scope)) &&
+        put(dict, "operator", text_of(finding->op)) &&
+        put(dict, "inputs", text_of(finding->inputs)) &&
+        put(dict, "output", text_of(finding->output)) &&
+        put(dict, "why", text_of(finding->reason)) &&
+        put(dict, "instead", text_of(finding->instead)))
+        return dict;
+    Py_XDECREF(dict);
+    return NULL;
+}
+
+static PyObject *findings_of(const ork_check_report *report)
+{
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list && i < report->finding_count; i++) {
+        PyObject *finding = finding_of(&report->findings[i]);
+        if (!finding || PyList_Append(list, finding) != 0)
+            Py_CLEAR(list);
+        Py_XDECREF(finding);
+    }
+    return list;
+}
+
+static PyObject *cut_of(const ork_check_report *report)
+{
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list && i < report->cut_count; i++) {
+        PyObject *name = text_of(report->cut[i]);
+        if (!name || PyList_Append(list, name) != 0)
+            Py_CLEAR(list);
+        Py_XDECREF(name);
+    }
+    return list;
+}
+
+static PyObject *printed(const ork_check_report *report)
+{
+    char *text = ork_check_text(report, false);
+    PyObject *object = text ? text_of(text) : PyErr_NoMemory();
+    ork_text_free(text);
+    return object;
+}
+
+PyObject *ork_py_check(ork_py_model *self, PyObject *args)
+{
+    const char *target;
+    if (!PyArg_ParseTuple(args, "s:check", &target) || !ork_py_config_check(self, "check"))
+        return NULL;
+    const ork_check_report *report = ork_model_check(self->model, target);
+    if (!report)
+        return ork_py_fail_from(self, ork_model_error(self->model));
+    PyObject *dict = PyDict_New();
+    if (dict && put(dict, "target", text_of(report->target)) &&
+        put(dict, "npu_layers", PyLong_FromSize_t(report->npu_layers)) &&
+        put(dict, "host_layers", PyLong_FromSize_t(report->host_layers)) &&
+        put(dict, "multiplications", PyLong_FromLongLong(report->macs)) &&
+        put(dict, "weights", PyLong_FromLongLong(report->weight_count)) &&
+        put(dict, "peak_numbers", PyLong_FromLongLong(report->peak_count)) &&
+        put(dict, "findings", findings_of(report)) && put(dict, "outputs", cut_of(report)) &&
+        put(dict, "text", printed(report)))
+        return dict;
+    Py_XDECREF(dict);
+    return NULL;
+}
