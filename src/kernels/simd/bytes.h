@@ -63,8 +63,7 @@ static inline void look_up(const uint8_t *table, const uint8_t *from, uint8_t *t
     ivec rest;
     int64_t i = 0;
     for (; i + BYTES <= count; i += BYTES)
-        ivec_store((int32_t *)(void *)(to + i),
-                   look_up_vector(table, ivec_load((const int32_t *)(const void *)(from + i))));
+        ivec_store_bytes(to + i, look_up_vector(table, ivec_load_bytes(from + i)));
     if (i == count)
         return;
     memset(&rest, 0, sizeof(rest));

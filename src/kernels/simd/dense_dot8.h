@@ -127,9 +127,9 @@ static int32_t dot8_sum(const uint8_t *x, int64_t count)
     const int64_t whole = count / (LANES * 4) * (LANES * 4);
     ivec sum = ivec_of(0);
     for (int64_t i = 0; i < whole; i += LANES * 4)
-        sum = dot(sum, ivec_load((const int32_t *)(const void *)(x + i)), ones);
+        sum = dot(sum, ivec_load_bytes(x + i), ones);
     memcpy(rest, x + whole, (size_t)(count - whole));
-    sum = dot(sum, ivec_load((const int32_t *)(const void *)rest), ones);
+    sum = dot(sum, ivec_load_bytes(rest), ones);
     uint32_t total = 0;
     for (int lane = 0; lane < LANES; lane++)
         total += (uint32_t)sum[lane];

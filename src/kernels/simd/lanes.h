@@ -42,6 +42,19 @@ ALWAYS_INLINE void ivec_store(int32_t *to, ivec value)
     *(ivec *)(void *)to = value;
 }
 
+/* The same for bytes, which may lie at any address. */
+ALWAYS_INLINE ivec ivec_load_bytes(const uint8_t *from)
+{
+    ivec value;
+    memcpy(&value, from, sizeof(value));
+    return value;
+}
+
+ALWAYS_INLINE void ivec_store_bytes(uint8_t *to, ivec value)
+{
+    memcpy(to, &value, sizeof(value));
+}
+
 ALWAYS_INLINE vec vec_of(float value)
 {
     return (vec){0} + value;
