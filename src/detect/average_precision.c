@@ -52,19 +52,20 @@ static const struct {
     figure_kind kind;
     int overlap;
 } figure_rows[ORK_FIGURE_COUNT] = {
-#define ORK_FIGURE(symbol, name, view, kind, overlap, help) {view, kind, overlap},
+#define ORK_FIGURE(symbol, name, view, kind, overlap, help)                                        \
+    [ORK_FIGURE_##symbol] = {view, kind, overlap},
 #include "figures.def"
 #undef ORK_FIGURE
 };
 
 const char *const ork_figure_names[ORK_FIGURE_COUNT] = {
-#define ORK_FIGURE(symbol, name, view, kind, overlap, help) name,
+#define ORK_FIGURE(symbol, name, view, kind, overlap, help) [ORK_FIGURE_##symbol] = name,
 #include "figures.def"
 #undef ORK_FIGURE
 };
 
 const char *const ork_figure_helps[ORK_FIGURE_COUNT] = {
-#define ORK_FIGURE(symbol, name, view, kind, overlap, help) help,
+#define ORK_FIGURE(symbol, name, view, kind, overlap, help) [ORK_FIGURE_##symbol] = help,
 #include "figures.def"
 #undef ORK_FIGURE
 };

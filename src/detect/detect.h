@@ -6,6 +6,8 @@
 #ifndef ORK_DETECT_H
 #define ORK_DETECT_H
 
+#include <openrknn/types.h>
+
 #include "../base/base.h"
 #include "../graph/graph.h"
 #include "../image/image.h"
@@ -152,12 +154,8 @@ bool ork_coco_read(ork_diag *diag, ork_arena *arena, ork_bytes text, ork_coco *c
    reference implementation, pycocotools, does: of each picture the best 100 boxes of each class are
    matched greedily, best first, with the marked object that they overlap most; crowds and objects
    outside of the range of areas are ignored; precision is read at 101 recalls. */
-typedef enum ork_figure {
-#define ORK_FIGURE(symbol, name, view, kind, overlap, help) ORK_FIGURE_##symbol,
-#include "figures.def"
-#undef ORK_FIGURE
-    ORK_FIGURE_COUNT
-} ork_figure;
+
+/* "AP50"; and what it is, in words. */
 extern const char *const ork_figure_names[ORK_FIGURE_COUNT];
 extern const char *const ork_figure_helps[ORK_FIGURE_COUNT];
 
