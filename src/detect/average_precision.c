@@ -202,7 +202,7 @@ static size_t best_object(const pairing *pair, size_t b, double least)
             continue;
         if (best < pair->object_count && !pair->is_ignored[best] && pair->is_ignored[o])
             break;
-        if (pair->overlaps[b * pair->object_count + o] < least)
+        if (!(pair->overlaps[b * pair->object_count + o] >= least)) /* nor when it is no number */
             continue;
         least = pair->overlaps[b * pair->object_count + o];
         best = o;
