@@ -3,6 +3,7 @@
 #include "eval.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 typedef eval_values values;
@@ -75,11 +76,24 @@ static int cell_width(const eval_job *job)
     return width < CELL_MOST ? width : CELL_MOST;
 }
 
+/* Letters, not bytes: "±" has two. */
+static int letters(const char *text)
+{
+    int count = 0;
+    for (; *text; text++)
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    return count;
+}
+
 void eval_say_row(const eval_job *job, const char *name, const char *const *cells)
 {
-    const char *line = ork_cli_format("%-*.*s", NAME_WIDTH, NAME_WIDTH, name);
-    for (int i = 0; i < job->count; i++)
-        line = ork_cli_format("%s  %-*s", line, i + 1 < job->count ? cell_width(job) : 0, cells[i]);
+    const char *line = name;
+    int end = NAME_WIDTH;
+    for (int i = 0; i < job->count; i++) {
+        int blanks = end - letters(line) > 0 ? end - letters(line) : 0;
+        line = ork_cli_format("%s%*s  %s", line, blanks, "", cells[i]);
+        end += 2 + cell_width(job);
+    }
     ork_cli_say(job->cli, "%s", line);
 }
 
@@ -97,7 +111,8 @@ const char *eval_percent(double value, const double *first)
         return "    -";
     if (!first || *first < 0)
         return ork_cli_format("%6.2f", value * 100);
-    return ork_cli_format("%6.2f  %+.2f", value * 100, (value - *first) * 100);
+    double difference = (value - *first) * 100;
+    return ork_cli_format("%6.2f  %+.2f", value * 100, fabs(difference) < 0.005 ? 0 : difference);
 }
 
 /* ---- models ---- */
@@ -140,16 +155,18 @@ static void close_subject(eval_subject *subject)
     ork_model_free(subject->model);
 }
 
-/* Names without folders, as long as they differ. */
+/* Names without folders, numbered where they are the same. */
 static void name_subjects(eval_job *job)
 {
     for (int i = 0; i < job->count; i++) {
         eval_subject *subject = &job->subjects[i];
+        int same = 1;
         subject->path = job->cli->arguments.items[i];
         subject->name = ork_cli_base_name(subject->path);
         for (int k = 0; k < i; k++)
-            if (strcmp(job->subjects[k].name, subject->name) == 0)
-                subject->name = subject->path;
+            same += strcmp(ork_cli_base_name(job->subjects[k].path), subject->name) == 0;
+        if (same > 1)
+            subject->name = ork_cli_format("%s (%d)", subject->name, same);
     }
 }
 

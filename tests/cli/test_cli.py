@@ -24,7 +24,7 @@ EYES = pathlib.Path(sys.argv[2]).resolve() / 'eyes' if len(sys.argv) > 2 else No
 MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'detect', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
