@@ -5,9 +5,9 @@ image alone. With names of two files of your own, prints pycocotools' figures of
 
   python3 make.py [ANNOTATIONS DETECTIONS]
 
-The files hold crowds, objects whose area is not that of their box, images and categories without
-objects, without boxes or without both, equal scores on one image and between images, equal overlaps,
-and an image with more than 100 boxes of a class. Coordinates are quarters and scores 64ths, so that
+The files hold crowds, objects whose area is not that of their box or lies at a border, images and
+categories without objects, without boxes or without both, equal scores on one image and between images,
+equal overlaps, and images with more than 10 and more than 100 boxes of a class. Coordinates are quarters and scores 64ths, so that
 they are the same numbers in float32."""
 import contextlib
 import io
@@ -53,6 +53,12 @@ def make_truth(random_):
                             'bbox': [40.0 * i, 10.0, 30.0, 30.0], 'area': 900.0, 'iscrowd': 0})
         annotations.append({'id': len(annotations) + 1, 'image_id': many, 'category_id': 3,
                             'bbox': [40.0 * i + 10, 10.0, 30.0, 30.0], 'area': 1100.0, 'iscrowd': 0})
+    for side in (32.0, 96.0):  # at the borders of small, medium and large
+        annotations.append({'id': len(annotations) + 1, 'image_id': images[1]['id'], 'category_id': 90,
+                            'bbox': [100.0, 20.0, side, side], 'area': side * side, 'iscrowd': 0})
+    for i in range(12):  # more than 10 that are found
+        annotations.append({'id': len(annotations) + 1, 'image_id': images[2]['id'], 'category_id': 90,
+                            'bbox': [50.0 * i, 200.0, 40.0, 50.0], 'area': 2000.0, 'iscrowd': 0})
     random_.shuffle(annotations)
     return {'images': images, 'annotations': annotations,
             'categories': [{'id': number, 'name': name} for number, name in CATEGORIES]}
@@ -77,6 +83,11 @@ def make_found(random_, truth):
             add(image['id'], random_.choice([7, 3, 90, 1]), box_of(random_, 60))
     for i in range(6):  # each overlaps two objects alike
         add(1000 - 37 * 3, 3, [40.0 * i + 5, 10.0, 30.0, 30.0])
+    for side in (32.0, 96.0):
+        add(1000 - 37, 90, [100.0, 20.0, side, side])
+    for i in range(12):
+        found.append({'image_id': 1000 - 37 * 2, 'category_id': 90, 'bbox': [50.0 * i, 200.0, 40.0, 50.0],
+                      'score': (50 - i) / 64})
     for _ in range(120):
         add(1000 - 37 * 8, 7, box_of(random_, 40))
     random_.shuffle(found)
