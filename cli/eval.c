@@ -135,8 +135,8 @@ static int open_subject(eval_job *job, eval_subject *subject)
 {
     int code;
     subject->model = ork_cli_new_model(job->cli, &job->options->model, &code);
-    if (!subject->model)
-        return code;
+    if (!subject->model || (job->options->annotations && ork_cli_ends_with(subject->path, ".json")))
+        return code; /* boxes that were found before need no network */
     code = ork_cli_load(job->cli, subject->model, subject->path, &job->options->model, true);
     if (code)
         return code;

@@ -13,7 +13,8 @@ typedef struct eval_values {
     bool agnostic, bgr, classes;
 } eval_values;
 
-/* One model, with what it takes to run and measure it. */
+/* One model, with what it takes to run and measure it; or a file of results, which has a model for
+   its errors only. */
 typedef struct eval_subject {
     const char *path, *name; /* the name is short */
     ork_model *model;

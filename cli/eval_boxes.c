@@ -7,7 +7,19 @@
 
 /* ---- running ---- */
 
-static int new_detector(const eval_job *job, eval_subject *subject, const ork_ground_truth *truth)
+static int new_evaluation(const eval_job *job, eval_subject *subject, const ork_ground_truth *truth)
+{
+    ork_evaluation_options options = ORK_OPTIONS_INIT(ork_evaluation_options);
+    if (subject->detector) {
+        options.class_count = ork_detector_class_count(subject->detector);
+        options.labels = job->labels.items;
+        options.label_count = job->labels.count;
+    }
+    subject->evaluation = ork_evaluation_new(subject->model, truth, &options);
+    return subject->evaluation ? 0 : ork_cli_model_failed(job->cli, subject->model);
+}
+
+static int new_detector(const eval_job *job, eval_subject *subject)
 {
     const eval_values *v = job->options;
     ork_detect_options options = ORK_OPTIONS_INIT(ork_detect_options);
@@ -19,14 +31,20 @@ static int new_detector(const eval_job *job, eval_subject *subject, const ork_gr
     options.bgr = v->bgr;
     options.max_boxes = v->max_boxes ? v->max_boxes : 1000;
     subject->detector = ork_detector_new(subject->session, &options);
-    if (!subject->detector)
-        return ork_cli_report(job->cli, ork_session_error(subject->session));
-    ork_evaluation_options given = ORK_OPTIONS_INIT(ork_evaluation_options);
-    given.class_count = ork_detector_class_count(subject->detector);
-    given.labels = job->labels.items;
-    given.label_count = job->labels.count;
-    subject->evaluation = ork_evaluation_new(subject->model, truth, &given);
-    return subject->evaluation ? 0 : ork_cli_model_failed(job->cli, subject->model);
+    return subject->detector ? 0 : ork_cli_report(job->cli, ork_session_error(subject->session));
+}
+
+/* A network gets its detector, a file of results is taken as it is. */
+static int prepare(const eval_job *job, eval_subject *subject, const ork_ground_truth *truth,
+                   int pictures)
+{
+    int code = subject->session ? new_detector(job, subject) : 0;
+    if (!code)
+        code = new_evaluation(job, subject, truth);
+    if (!code && !subject->detector &&
+        !ork_evaluation_read(subject->evaluation, subject->path, pictures))
+        code = ork_cli_model_failed(job->cli, subject->model);
+    return code;
 }
 
 static int detect(const eval_job *job, eval_subject *subject, int image, const ork_picture *picture)
@@ -68,7 +86,8 @@ static int evaluate_image(const eval_job *job, const ork_ground_truth *truth, co
         return ork_cli_model_failed(job->cli, job->subjects[0].model);
     int code = 0;
     for (int i = 0; i < job->count && !code; i++)
-        code = detect(job, &job->subjects[i], index, &picture);
+        if (job->subjects[i].detector)
+            code = detect(job, &job->subjects[i], index, &picture);
     ork_picture_free(&picture);
     return code;
 }
@@ -76,8 +95,10 @@ static int evaluate_image(const eval_job *job, const ork_ground_truth *truth, co
 static int evaluate_images(const eval_job *job, const ork_ground_truth *truth, int count)
 {
     const char *folder = picture_folder(job->options);
-    int code = 0;
-    for (int i = 0; i < count && !code; i++) {
+    int code = 0, detectors = 0;
+    for (int i = 0; i < job->count; i++)
+        detectors += job->subjects[i].detector != NULL;
+    for (int i = 0; i < count && detectors && !code; i++) {
         if (ork_cli_interrupted())
             return ork_cli_cancelled(job->cli);
         code = evaluate_image(job, truth, folder, i);
@@ -129,7 +150,7 @@ static int evaluate(eval_job *job, const ork_ground_truth *truth)
         ork_cli_warn(job->cli, "%zu annotations of pictures or categories that are not listed",
                      skipped);
     for (int i = 0; i < job->count && !code; i++)
-        code = new_detector(job, &job->subjects[i], truth);
+        code = prepare(job, &job->subjects[i], truth, count);
     if (!code)
         code = evaluate_images(job, truth, count);
     if (!code)

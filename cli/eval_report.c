@@ -247,7 +247,8 @@ void eval_boxes_to_json(const eval_job *job, const ork_ground_truth *truth, ork_
         const eval_subject *subject = &job->subjects[i];
         ork_cli_json_open(json, NULL, '{');
         ork_cli_json_text(json, "model", subject->path);
-        ork_cli_json_text(json, "head", ork_detector_description(subject->detector));
+        if (subject->detector)
+            ork_cli_json_text(json, "head", ork_detector_description(subject->detector));
         figures_to_json(json, subject->evaluation, -1);
         if (job->options->classes)
             classes_to_json(json, truth, subject->evaluation);

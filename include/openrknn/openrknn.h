@@ -425,6 +425,10 @@ ORK_API void ork_evaluation_free(ork_evaluation *evaluation);
    added count for nothing. */
 ORK_API bool ork_evaluation_add(ork_evaluation *evaluation, int image, const ork_detection *boxes,
                                 int count);
+/* Instead of adding: takes the boxes from a file in the form of COCO's results, of this program or
+   another, for the first image_count images, or all when it is 0; those that the file does not name
+   have none. Labels have no part in it. */
+ORK_API bool ork_evaluation_read(ork_evaluation *evaluation, const char *path, int image_count);
 /* The name of a figure, "AP50", and what it is; false when there is none. */
 ORK_API bool ork_figure_info(int figure, const char **name, const char **help);
 /* Over all added images. category: an index, or -1 for the mean over all that have objects. A

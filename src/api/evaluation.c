@@ -203,6 +203,43 @@ bool ork_evaluation_add(ork_evaluation *e, int image, const ork_detection *boxes
     return ork_fail(diag, ORK_ERR_USAGE, "image %d has been added already", image);
 }
 
+/* ---- boxes of a file ---- */
+
+/* The results of an image lie side by side; `next` is the first not yet used. */
+static bool add_results(ork_evaluation *e, int image, const ork_coco_results *results, size_t *next)
+{
+    size_t count = 0;
+    while (*next + count < results->count && results->items[*next + count].image == image)
+        count++;
+    if (!reserve_boxes(e, count))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        e->boxes[i] = results->items[*next + i].box;
+    *next += count;
+    return ork_judge_add(e->judge, image, e->boxes, count) ||
+           ork_fail(e->model->diag, ORK_ERR_USAGE, "image %d has been added already", image);
+}
+
+bool ork_evaluation_read(ork_evaluation *e, const char *path, int image_count)
+{
+    ork_diag *diag = e->model->diag;
+    ork_file file;
+    ork_coco_results results;
+    size_t next = 0;
+    ork_diag_clear(diag);
+    if (!ork_file_map(diag, path, &file))
+        return false;
+    ork_arena *arena = ork_arena_new();
+    bool good = ork_coco_read_results(diag, arena, file.bytes, e->coco, &results);
+    ork_file_unmap(&file);
+    int end =
+        image_count > 0 && image_count < e->coco->image_count ? image_count : e->coco->image_count;
+    for (int i = 0; i < end && good; i++)
+        good = add_results(e, i, &results, &next);
+    ork_arena_free(arena);
+    return good || ork_where(diag, "%s", path);
+}
+
 /* ---- figures ---- */
 
 bool ork_figure_info(int figure, const char **name, const char **help)

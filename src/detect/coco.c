@@ -15,6 +15,12 @@ static bool fail_entry(ork_diag *diag, const char *list, size_t index, const cha
     return ork_why(diag, "%s", why);
 }
 
+static bool check_length(ork_diag *diag, const ork_json *list)
+{
+    return ork_json_count(list) <= INT_MAX / 2 ||
+           ork_fail(diag, ORK_ERR_ANNOTATIONS, "there are too many entries");
+}
+
 static bool get_list(ork_diag *diag, const ork_json *root, const char *name, const ork_json **list)
 {
     *list = ork_json_get(root, name);
@@ -22,9 +28,7 @@ static bool get_list(ork_diag *diag, const ork_json *root, const char *name, con
         ork_fail(diag, ORK_ERR_ANNOTATIONS, "these are no annotations in COCO's form");
         return ork_why(diag, "there is no list \"%s\" in it", name);
     }
-    if (ork_json_count(*list) > INT_MAX / 2)
-        return ork_fail(diag, ORK_ERR_ANNOTATIONS, "the list \"%s\" is too long", name);
-    return true;
+    return check_length(diag, *list);
 }
 
 static bool get_id(const ork_json *entry, const char *key, int64_t *id)
@@ -58,6 +62,13 @@ static int by_image_id(const void *left, const void *right)
 {
     const ork_coco_image *a = left, *b = right;
     return (a->id > b->id) - (a->id < b->id);
+}
+
+/* NULL when it is not listed. */
+static const ork_coco_image *find_image(const ork_coco *coco, int64_t id)
+{
+    ork_coco_image wanted = {.id = id};
+    return bsearch(&wanted, coco->images, (size_t)coco->image_count, sizeof(wanted), by_image_id);
 }
 
 static bool read_images(ork_diag *diag, ork_arena *arena, const ork_json *root, ork_coco *coco)
@@ -110,6 +121,15 @@ static place *sort_categories(ork_diag *diag, ork_arena *arena, const ork_coco *
     return places;
 }
 
+/* -1 when it is not listed. */
+static int find_category(const ork_coco *coco, const place *sorted, int64_t id)
+{
+    place wanted = {.id = id};
+    const place *found =
+        bsearch(&wanted, sorted, (size_t)coco->category_count, sizeof(wanted), by_place_id);
+    return found ? found->index : -1;
+}
+
 static bool read_categories(ork_diag *diag, ork_arena *arena, const ork_json *root, ork_coco *coco)
 {
     const ork_json *list;
@@ -148,28 +168,33 @@ static bool is_crowd(const ork_json *entry)
     return ork_json_get_int(entry, "iscrowd", 0) != 0 || ork_json_get_bool(entry, "iscrowd", false);
 }
 
+/* Of an annotation or a result. */
+typedef struct box_ids {
+    int64_t image, category;
+} box_ids;
+
+static bool read_ids(const ork_json *entry, box_ids *ids)
+{
+    return get_id(entry, "image_id", &ids->image) && get_id(entry, "category_id", &ids->category);
+}
+
 static bool read_object(ork_diag *diag, const ork_json *entry, size_t index,
                         const place *categories, ork_coco *coco)
 {
-    ork_coco_image image = {0};
-    place category = {0};
+    box_ids ids;
     ork_coco_object object = {.crowd = is_crowd(entry), .order = index};
-    if (!get_id(entry, "image_id", &image.id) || !get_id(entry, "category_id", &category.id) ||
-        !read_box(entry, &object))
+    if (!read_ids(entry, &ids) || !read_box(entry, &object))
         return fail_entry(
             diag, "annotations", index,
             "it needs an \"image_id\" and a \"category_id\", which are whole numbers, "
             "and a \"bbox\": left, top, width and height, not below 0");
-    const ork_coco_image *found =
-        bsearch(&image, coco->images, (size_t)coco->image_count, sizeof(image), by_image_id);
-    const place *known =
-        bsearch(&category, categories, (size_t)coco->category_count, sizeof(category), by_place_id);
-    if (!found || !known) {
+    const ork_coco_image *image = find_image(coco, ids.image);
+    object.category = find_category(coco, categories, ids.category);
+    if (!image || object.category < 0) {
         coco->skipped++;
         return true;
     }
-    object.image = (int)(found - coco->images);
-    object.category = known->index;
+    object.image = (int)(image - coco->images);
     coco->objects[coco->object_count++] = object;
     return true;
 }
@@ -217,6 +242,81 @@ bool ork_coco_read(ork_diag *diag, ork_arena *arena, ork_bytes text, ork_coco *c
     const ork_json *root = ork_json_read(diag, scratch, text);
     bool good = root && read_images(diag, arena, root, coco) &&
                 read_categories(diag, arena, root, coco) && read_objects(diag, arena, root, coco);
+    ork_arena_free(scratch);
+    return good;
+}
+
+/* ---- results ---- */
+
+static bool fail_results(ork_diag *diag, size_t index)
+{
+    ork_fail(diag, ORK_ERR_ANNOTATIONS, "these are no results in COCO's form");
+    ork_why(diag, "entry %zu of the list is not as it should be", index);
+    return ork_fix(diag,
+                   "give a list of boxes, each with \"image_id\", \"category_id\", \"bbox\" and "
+                   "\"score\"");
+}
+
+static bool read_result(ork_diag *diag, const ork_json *entry, size_t index, const ork_coco *coco,
+                        const place *categories, ork_coco_result *result)
+{
+    box_ids ids;
+    ork_coco_object found;
+    double score;
+    if (!read_ids(entry, &ids) || !read_box(entry, &found) ||
+        !ork_json_as_double(ork_json_get(entry, "score"), &score))
+        return fail_results(diag, index);
+    const ork_coco_image *image = find_image(coco, ids.image);
+    if (!image) {
+        ork_fail(diag, ORK_ERR_ANNOTATIONS, "result %zu is of image %lld, which has no annotations",
+                 index, (long long)ids.image);
+        return ork_fix(diag, "give results and annotations of the same pictures");
+    }
+    *result = (ork_coco_result){
+        .image = (int)(image - coco->images),
+        .order = (uint32_t)index,
+        .box = {.class_id = find_category(coco, categories, ids.category),
+                .score = (float)score,
+                .corners = {(float)found.left, (float)found.top, (float)(found.left + found.width),
+                            (float)(found.top + found.height)}}};
+    return true;
+}
+
+static int by_image_and_order(const void *left, const void *right)
+{
+    const ork_coco_result *a = left, *b = right;
+    if (a->image != b->image)
+        return a->image < b->image ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+static bool read_results(ork_diag *diag, ork_arena *arena, ork_arena *scratch, ork_bytes text,
+                         const ork_coco *coco, ork_coco_results *results)
+{
+    const ork_json *list = ork_json_read(diag, scratch, text);
+    const place *categories = sort_categories(diag, scratch, coco);
+    if (!list || !categories)
+        return false;
+    if (!ork_json_is(list, ORK_JSON_ARRAY))
+        return fail_results(diag, 0);
+    if (!check_length(diag, list))
+        return false;
+    size_t count = ork_json_count(list);
+    results->items = ORK_NEW_ARRAY(arena, ork_coco_result, count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (!read_result(diag, ork_json_item(list, i), i, coco, categories, &results->items[i]))
+            return false;
+    results->count = count;
+    qsort(results->items, count, sizeof(*results->items), by_image_and_order);
+    return true;
+}
+
+bool ork_coco_read_results(ork_diag *diag, ork_arena *arena, ork_bytes text, const ork_coco *coco,
+                           ork_coco_results *results)
+{
+    *results = (ork_coco_results){0};
+    ork_arena *scratch = ork_arena_new();
+    bool good = read_results(diag, arena, scratch, text, coco, results);
     ork_arena_free(scratch);
     return good;
 }

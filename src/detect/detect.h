@@ -148,6 +148,23 @@ typedef struct ork_coco {
    entry. */
 bool ork_coco_read(ork_diag *diag, ork_arena *arena, ork_bytes text, ork_coco *coco);
 
+/* Boxes that a detector found, from a file in the form of COCO's results; class ids are indices of
+   categories, -1 for categories that are not listed. Sorted by image, then as the file lists them.
+ */
+typedef struct ork_coco_result {
+    int image;
+    uint32_t order;
+    ork_box box;
+} ork_coco_result;
+typedef struct ork_coco_results {
+    ork_coco_result *items;
+    size_t count;
+} ork_coco_results;
+
+/* Fails as ork_coco_read; and for images that the annotations do not list. */
+bool ork_coco_read_results(ork_diag *diag, ork_arena *arena, ork_bytes text, const ork_coco *coco,
+                           ork_coco_results *results);
+
 /* ---- average precision ------------------------------------------------------------------- */
 
 /* The twelve figures of COCO's evaluation (cocodataset.org/#detection-eval), computed as its

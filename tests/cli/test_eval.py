@@ -156,6 +156,49 @@ class Boxes(Base):
         self.assertEqual(list(self.folder.iterdir()), [])
 
 
+COCO = pathlib.Path(__file__).resolve().parents[1] / 'data' / 'coco'
+
+
+class Results(Base):
+    """Boxes from files: those of tests/data/coco, whose figures pycocotools has computed."""
+
+    def test_figures_are_those_of_pycocotools(self):
+        expected = json.loads((COCO / 'expected.json').read_text())
+        again = self.folder / 'again.json'
+        document = json.loads(self.good('eval', COCO / 'found.json', '-a', COCO / 'truth.json', '--classes',
+                                        '--detections', again, '--json').stdout)
+        measured = document['models'][0]
+        self.assertNotIn('head', measured)
+        for mine, theirs in ([(measured, expected['all'])] +
+                             list(zip(measured['classes'], expected['categories']))):
+            for name, value in zip(FIGURES, theirs):
+                figure = mine['figures'][name]
+                self.assertAlmostEqual(-1 if figure is None else figure, value, 8, name)
+        text = self.good('eval', COCO / 'found.json', again, '-a', COCO / 'truth.json').stdout
+        self.assertRegex(text, r'(?m)^AP +25\.75 +25\.75  \+0\.00$')
+        self.assertRegex(text, r'(?m)^again.json: \d+ kept, 0 lost, 0 new; scores of the kept \+0\.000$')
+
+    def test_pictures_that_a_file_does_not_name_have_no_boxes(self):
+        path = self.folder / 'x.json'
+        path.write_text('[]')
+        document = json.loads(self.good('eval', COCO / 'found.json', path, '-a', COCO / 'truth.json',
+                                        '--limit', '12', '--json').stdout)
+        first, second = document['models']
+        self.assertEqual((document['pictures'], second['figures']['AP']), (12, 0))
+        self.assertEqual((second['boxes']['kept'], second['boxes']['new']), (0, 0))
+        self.assertGreater(second['boxes']['lost'], 10)
+        self.assertGreater(first['figures']['AP'], 0.1)
+
+    def test_what_is_no_results(self):
+        path = self.folder / 'x.json'
+        for text, part in (('{}', 'no results'), ('[{"image_id":5,"category_id":3,"bbox":[1,2,3,4],"score":1}]',
+                                                  'image 5, which has no annotations')):
+            path.write_text(text)
+            error = self.fails(5, 'E0904', 'eval', path, '-a', COCO / 'truth.json').stderr
+            self.assertIn(part, error)
+            self.assertIn(str(path), error)
+
+
 class Classes(Base):
     def setUp(self):
         super().setUp()

@@ -132,6 +132,54 @@ static void test_what_is_no_annotations(void **state)
     assert_string_equal(ork_diag_error(f->diag)->id, "E0106");
 }
 
+static bool read_results(fixture *f, const char *text, ork_coco_results *results)
+{
+    ork_diag_clear(f->diag);
+    ork_bytes bytes = {(const uint8_t *)text, strlen(text)};
+    return ork_coco_read_results(f->diag, f->arena, bytes, &f->coco, results);
+}
+
+/* The ids of the images are 149, 186 ... 1000. */
+static void test_results(void **state)
+{
+    fixture *f = *state;
+    ork_coco_results results;
+    assert_true(
+        read_results(f,
+                     "[{\"image_id\":1000,\"category_id\":3,\"bbox\":[1,2,3.5,4],\"score\":0.5},"
+                     " {\"image_id\":149,\"category_id\":8,\"bbox\":[0,0,0,0],\"score\":1},"
+                     " {\"image_id\":1000,\"category_id\":7,\"bbox\":[1,2,3,4],\"score\":0.75}]",
+                     &results));
+    assert_int_equal(results.count, 3);
+    const ork_coco_result *items = results.items;
+    assert_true(items[0].image == 0 && items[1].image == 23 && items[2].image == 23);
+    assert_true(items[0].box.class_id == -1 && items[1].box.class_id == 1);
+    assert_true(items[1].box.score == 0.5f && items[2].box.score == 0.75f);
+    assert_true(items[1].box.corners[2] == 4.5f && items[1].box.corners[3] == 6);
+    assert_true(read_results(f, "[]", &results));
+    assert_int_equal(results.count, 0);
+}
+
+static void test_what_is_no_results(void **state)
+{
+    static const struct {
+        const char *text, *what, *why;
+    } cases[] = {
+        {"{}", "no results", "entry 0"},
+        {"[7]", "no results", "entry 0"},
+        {"[{\"image_id\":1000,\"category_id\":3,\"bbox\":[1,2,3,4]}]", "no results", "entry 0"},
+        {"[{\"image_id\":1,\"category_id\":3,\"bbox\":[1,2,3,4],\"score\":1}]", "of image 1,", ""},
+    };
+    fixture *f = *state;
+    ork_coco_results results;
+    for (size_t i = 0; i < ORK_COUNT(cases); i++) {
+        assert_false(read_results(f, cases[i].text, &results));
+        assert_string_equal(ork_diag_error(f->diag)->id, "E0904");
+        assert_non_null(strstr(ork_diag_error(f->diag)->what, cases[i].what));
+        assert_non_null(strstr(ork_diag_error(f->diag)->why, cases[i].why));
+    }
+}
+
 /* ---- figures ---- */
 
 static int category_of(const ork_coco *coco, int64_t id)
@@ -310,6 +358,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_what_is_no_annotations),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_what_is_no_results),
         cmocka_unit_test(test_figures_are_those_of_pycocotools),
         cmocka_unit_test(test_the_order_of_images_makes_no_difference),
         cmocka_unit_test(test_images_never_added_count_for_nothing),

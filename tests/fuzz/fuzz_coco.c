@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Annotations in COCO's form, and figures of boxes held against them: whatever is in the file,
-   every figure is between 0 and 1, or -1. */
+/* Annotations and results in COCO's form, and figures of boxes held against them: whatever is in
+   the file, every figure is between 0 and 1, or -1. */
 #include "detect/detect.h"
 
 #include <math.h>
@@ -58,6 +58,26 @@ static void check_figures(ork_arena *arena, const ork_coco *coco)
     ork_judge_free(judge);
 }
 
+/* The same bytes as results, for annotations that know the ids 0 to 3. */
+static void check_results(ork_diag *diag, ork_arena *arena, ork_bytes text)
+{
+    static const char truth[] =
+        "{\"images\":[{\"id\":0,\"file_name\":\"\"},{\"id\":1,\"file_name\":\"\"},"
+        "{\"id\":2,\"file_name\":\"\"},{\"id\":3,\"file_name\":\"\"}],\"annotations\":[],"
+        "\"categories\":[{\"id\":1,\"name\":\"\"},{\"id\":2,\"name\":\"\"},{\"id\":3,\"name\":\"\"}"
+        "]}";
+    ork_coco coco;
+    ork_coco_results results;
+    if (!ork_coco_read(diag, arena, (ork_bytes){(const uint8_t *)truth, sizeof(truth) - 1}, &coco))
+        abort();
+    if (!ork_coco_read_results(diag, arena, text, &coco, &results))
+        return;
+    for (size_t i = 0; i < results.count; i++)
+        if (results.items[i].image >= coco.image_count || results.items[i].box.class_id >= 3 ||
+            (i && results.items[i - 1].image > results.items[i].image))
+            abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ork_diag *diag = ork_diag_new();
@@ -72,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                ork_diag_error_id(diag) != ORK_ERR_ANNOTATIONS) {
         abort();
     }
+    check_results(diag, arena, (ork_bytes){data, size});
     ork_arena_free(arena);
     ork_diag_free(diag);
     return 0;
