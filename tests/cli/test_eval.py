@@ -52,7 +52,7 @@ class Boxes(Base):
         cls.float, cls.u8 = cls.models / 'float.rknn', cls.models / 'u8.rknn'
         few = cls.models / 'few.txt'
         few.write_text(''.join('%s\n' % path for path in sorted((EYES / 'calibration').iterdir())[:3]))
-        for path, options in ((cls.float, ()), (cls.u8, ('--quantize', 'u8', '--dataset', few))):
+        for path, options in ((cls.float, ()), (cls.u8, ('--quantize', 'u8', '--vendor-exact', '--dataset', few))):
             subprocess.run([ORK, 'convert', EYES / 'eyes.pt', '-o', path, '-q', *PREPROCESS, *options], check=True)
 
     def evaluate(self, *arguments):
