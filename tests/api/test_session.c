@@ -53,6 +53,7 @@ static void build(fixture *f)
     ork_build_options options = ORK_OPTIONS_INIT(ork_build_options);
     options.do_quantization = true;
     options.dataset = f->list;
+    assert_true(ork_model_config(f->model, "vendor_exact", "1")); /* soon done, in emulators */
     assert_true(ork_model_config(f->model, "quantized_dtype", f->kind->quantized_dtype));
     assert_true(ork_model_config(f->model, "mean_values", "123.675 116.28 103.53"));
     assert_true(ork_model_config(f->model, "std_values", "58.395 57.12 57.375"));
