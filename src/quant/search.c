@@ -212,7 +212,7 @@ static void choose_candidates(search *s)
 
 /* Marks the unit's nodes, in parts or whole. */
 static void mark_unit(const ork_graph *graph, const ork_unit *unit, const ork_map *origins,
-                      bool *only)
+                      ork_dtype dtype, ork_dtype *dtypes)
 {
     for (const ork_node *node = graph->first; node; node = node->next) {
         const ork_origin *origin = ork_map_get(origins, node->output->name);
@@ -221,7 +221,7 @@ static void mark_unit(const ork_graph *graph, const ork_unit *unit, const ork_ma
         for (int i = 0; !mine && i < unit->follower_count; i++)
             mine =
                 strcmp(name, unit->followers[i]) == 0 || strcmp(name, unit->follower_ends[i]) == 0;
-        only[node->output->id] = mine;
+        dtypes[node->output->id] = mine ? dtype : ORK_F32;
     }
 }
 
@@ -233,11 +233,11 @@ static bool judge_unit(search *s, candidate *c, int groups)
     bool good = groups == 1 ||
                 ork_unit_split(graph, s->diag, c->unit, c->group_of[groups], groups, origins);
     if (good) {
-        bool *only = ORK_NEW_ARRAY(arena, bool, graph->values.count);
-        mark_unit(graph, c->unit, origins, only);
+        ork_dtype *dtypes = ORK_NEW_ARRAY(arena, ork_dtype, graph->values.count);
+        mark_unit(graph, c->unit, origins, s->options->dtype, dtypes);
         ork_recipe recipe = {.dtype = s->options->dtype,
                              .ranges = ranges_of(s, arena, graph, origins, ORK_RANGE_SQUARES),
-                             .only = only};
+                             .dtypes = dtypes};
         good = ork_quantize_by(s->diag, graph, &recipe) &&
                ork_probe_judge(s->probe, graph, QUICK_SAMPLES, &c->error[groups]);
     }
