@@ -87,11 +87,12 @@ ork_quant ork_quant_of_range(ork_dtype dtype, ork_range range);
 
 /* What to quantize, and into which numbers. */
 typedef struct ork_recipe {
-    ork_dtype dtype;
+    ork_dtype dtype;            /* of inputs */
     const ork_range *ranges;    /* by value id */
-    const bool *only;           /* by value id: nodes with this output; NULL: all that can be */
-    const void *const *weights; /* by value id of a constant: its integers, under the scale of its
-                                   extremes, in memory of the graph; or NULL */
+    const ork_dtype *dtypes;    /* by value id of a node's output: what it computes with, F32 stays
+                                   float; NULL: dtype, where it can */
+    const void *const *weights; /* by value id of a constant: its integers of type dtype, under the
+                                   scale of its extremes, in memory of the graph; or NULL */
     bool centre_floors;         /* biases make up for layers that round down */
 } ork_recipe;
 bool ork_quantize_by(ork_diag *diag, ork_graph *graph, const ork_recipe *recipe);
