@@ -3,7 +3,8 @@
    kept; any other form of the network is run on the same samples.
 
    Answers are the heads: what the outputs are put together from. A detector that joins boxes and
-   scores in one tensor is judged by each of them. */
+   scores in one tensor is judged by each of them, and boxes count as much as the scores at their
+   place: where there is no object, it does not matter what box is given. */
 #include "internal.h"
 
 #include <math.h>
@@ -18,6 +19,7 @@ struct ork_probe {
     size_t most, samples, heads;
     ork_observation *inputs; /* samples x inputs of the graph, the data copied */
     float **answers;         /* samples x heads */
+    float **weights;         /* samples x heads: of each pixel; NULL where all count alike */
     size_t input_at;         /* while they are kept */
     const ork_runner *runner;
 };
@@ -71,6 +73,45 @@ static void keep_input(void *user, const ork_observation *seen)
     kept->data = data;
 }
 
+static bool is_score(const ork_value *value)
+{
+    return value->producer && value->producer->op == ORK_OP_SIGMOID;
+}
+
+static bool same_pixels(const ork_shape *a, const ork_shape *b)
+{
+    return a->rank == 4 && b->rank == 4 && a->dim[0] == b->dim[0] && a->dim[2] == b->dim[2] &&
+           a->dim[3] == b->dim[3];
+}
+
+/* The product, over the heads of scores for the same pixels, of their greatest score there. */
+static float *weigh(const ork_probe *p, float *const *answers, size_t head)
+{
+    const ork_value *value = p->graph->outputs.items[head];
+    const ork_shape *shape = &value->type.shape;
+    float *weights = NULL;
+    for (size_t h = 0; !is_score(value) && h < p->heads; h++) {
+        const ork_value *scores = p->graph->outputs.items[h];
+        if (!is_score(scores) || !same_pixels(shape, &scores->type.shape))
+            continue;
+        const int64_t pixels = shape->dim[2] * shape->dim[3];
+        const int64_t channels = scores->type.shape.dim[1];
+        if (!weights) {
+            weights = ORK_NEW_ARRAY(p->arena, float, (size_t)(shape->dim[0] * pixels));
+            for (int64_t i = 0; i < shape->dim[0] * pixels; i++)
+                weights[i] = 1;
+        }
+        for (int64_t i = 0; i < shape->dim[0] * pixels; i++) {
+            const float *at = answers[h] + i / pixels * channels * pixels + i % pixels;
+            float most = 0;
+            for (int64_t c = 0; c < channels; c++)
+                most = fmaxf(most, at[c * pixels]);
+            weights[i] *= most;
+        }
+    }
+    return weights;
+}
+
 static void keep_answers(void *user)
 {
     ork_probe *p = user;
@@ -80,6 +121,8 @@ static void keep_answers(void *user)
         memcpy(data, ork_runner_output(p->runner, h), count * sizeof(*data));
         p->answers[p->samples * p->heads + h] = data;
     }
+    for (size_t h = 0; h < p->heads; h++)
+        p->weights[p->samples * p->heads + h] = weigh(p, p->answers + p->samples * p->heads, h);
     p->samples++;
     p->input_at = 0;
 }
@@ -95,6 +138,7 @@ ork_probe *ork_probe_new(ork_diag *diag, const ork_graph *graph, ork_dataset *da
     p->most = (span->end - span->begin + span->step - 1) / span->step;
     p->inputs = ORK_NEW_ARRAY(arena, ork_observation, p->most * p->graph->inputs.count);
     p->answers = ORK_NEW_ARRAY(arena, float *, p->most * p->heads + 1);
+    p->weights = ORK_NEW_ARRAY(arena, float *, p->most * p->heads + 1);
     ork_plan *plan = ork_plan_new(diag, p->graph, &(ork_plan_options){.observable = true});
     ork_runner *runner = plan ? ork_runner_new(diag, plan, pool) : NULL;
     bool good = runner != NULL;
@@ -148,15 +192,23 @@ typedef struct deviation {
     double error, sum, squares, count;
 } deviation;
 
-static void compare(deviation *d, const float *answer, const float *other, int64_t count)
+static void add(deviation *d, double answer, double other, double weight)
 {
-    for (int64_t i = 0; i < count; i++) {
-        const double a = (double)answer[i], difference = (double)other[i] - a;
-        d->error += difference * difference;
-        d->sum += a;
-        d->squares += a * a;
-    }
-    d->count += (double)count;
+    d->error += weight * (other - answer) * (other - answer);
+    d->sum += weight * answer;
+    d->squares += weight * answer * answer;
+    d->count += weight;
+}
+
+static void compare(deviation *d, const float *answer, const float *other, const float *weights,
+                    const ork_shape *shape)
+{
+    const int64_t count = ork_shape_count(shape);
+    const int64_t pixels = weights ? shape->dim[2] * shape->dim[3] : 1;
+    const int64_t image = weights ? pixels * shape->dim[1] : 1;
+    for (int64_t i = 0; i < count; i++)
+        add(d, (double)answer[i], (double)other[i],
+            weights ? (double)weights[i / image * pixels + i % pixels] : 1);
 }
 
 /* Squared error over variance, the mean of all heads; no head counts more than one that answers
@@ -184,7 +236,7 @@ bool ork_probe_judge(ork_probe *p, const ork_graph *graph, size_t samples, doubl
         ork_runner_run(runner);
         for (size_t h = 0; h < p->heads; h++)
             compare(&deviations[h], p->answers[i * p->heads + h], ork_runner_output(runner, h),
-                    ork_shape_count(&p->graph->outputs.items[h]->type.shape));
+                    p->weights[i * p->heads + h], &p->graph->outputs.items[h]->type.shape);
     }
     *error = judge(deviations, p->heads);
     ork_arena_free(scratch);

@@ -59,8 +59,24 @@ static const ork_activation *function_behind(const ork_value *value, ork_activat
                                                                                     : NULL;
 }
 
+/* Outputs, and what is only put together to outputs. Most of a detector's answers say that nothing
+   is there; a range that serves those well cuts off the boxes. */
+static bool is_answer(const ork_value *value)
+{
+    for (size_t i = 0; i < value->uses.count; i++) {
+        const ork_node *node = value->uses.items[i].node;
+        bool assembles =
+            node->op == ORK_OP_CONCAT || node->op == ORK_OP_RESHAPE || node->op == ORK_OP_TRANSPOSE;
+        if (!assembles || !is_answer(node->output))
+            return false;
+    }
+    return value->uses.count > 0 || ork_value_is_output(value);
+}
+
 static ork_range range_of_base(search *s, const ork_value *value, ork_range_algorithm algorithm)
 {
+    if (is_answer(value))
+        algorithm = ORK_RANGE_EXTREMES;
     ork_range *range = &s->ranges[algorithm][value->id];
     const ork_statistics *statistics = &s->statistics[value->id];
     ork_activation function;
