@@ -26,9 +26,8 @@ ORK_TS_HANDLER(batch_norm)
     if (training || arg[3]->kind == ORK_TS_NONE || arg[4]->kind == ORK_TS_NONE) {
         ork_build_unsupported(ts->build,
                               "batch normalization with statistics of the batch at hand");
-        ork_why(ts->diag,
-                "the model was traced in training mode, or the layer keeps no statistics");
-        ork_fix(ts->diag, "call model.eval() before torch.jit.trace");
+        ork_why(ts->diag, "the model was saved in training mode, or the layer keeps no statistics");
+        ork_fix(ts->diag, "call model.eval() before the model is traced or exported");
         return NULL;
     }
     return add_batch_norm(ts, arg[0], arg + 1, ork_ts_as_double(arg[7]));

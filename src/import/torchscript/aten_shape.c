@@ -469,8 +469,11 @@ ORK_TS_HANDLER(same)
 
 ORK_TS_HANDLER(copy)
 {
-    ork_value *value = arg[0]->kind == ORK_TS_TENSOR ? ork_ts_graph_value(ts, arg[0]) : NULL;
-    return arg[0]->kind == ORK_TS_TENSOR ? ork_ts_tensor(ts, value) : arg[0];
+    if (arg[0]->kind == ORK_TS_TENSOR)
+        return ork_ts_tensor(ts, ork_ts_graph_value(ts, arg[0]));
+    ork_ts_value *number = ork_ts_new(ts, arg[0]->kind);
+    *number = *arg[0];
+    return number;
 }
 
 ORK_TS_HANDLER(contiguous)

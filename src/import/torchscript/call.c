@@ -31,13 +31,17 @@ static ork_ts_value *note_unknown(ork_ts *ts, const char *name)
     return ork_ts_new(ts, ORK_TS_UNKNOWN);
 }
 
-/* An operator "x_" is "x" with its result written into the first argument, unless it has a row of
-   its own. */
+/* Unless they have rows of their own, an operator "x_" is "x" with its result written into the
+   first argument, and "x_copy" is "x" where that gives a view: in graphs where nothing is written.
+ */
 static const ork_ts_op *find_op(ork_ts *ts, const char *name, bool *in_place)
 {
+    static const char copy[] = "_copy";
     const ork_ts_op *op = ork_ts_find_op(name);
     size_t length = strlen(name);
     *in_place = false;
+    if (!op && ork_ends_with(name, copy))
+        return ork_ts_find_op(ork_arena_strndup(ts->arena, name, length - strlen(copy)));
     if (op || length < 2 || name[length - 1] != '_' || name[length - 2] == '_')
         return op;
     *in_place = true;
@@ -116,4 +120,3 @@ bool ork_ts_fail_unknown(ork_ts *ts)
     return ork_fix(ts->diag, "write these parts of the model with other operators, or leave them "
                              "out of the traced module and run them after the network");
 }
-
