@@ -67,8 +67,8 @@ ORK_TS_HANDLER(extreme_with_indices)
 }
 
 /* mean((x - mean)^2) * n / (n - correction) */
-static ork_ts_value *variance(ork_ts *ts, ork_ts_value *x, const ork_ts_value *axes, bool unbiased,
-                              bool keep)
+static ork_ts_value *variance(ork_ts *ts, ork_ts_value *x, const ork_ts_value *axes,
+                              double correction, bool keep)
 {
     ork_value *value = ork_ts_arg_float(ts, x);
     ork_ts_value *mean = reduce(ts, ORK_OP_REDUCE_MEAN, value, axes, true);
@@ -77,13 +77,13 @@ static ork_ts_value *variance(ork_ts *ts, ork_ts_value *x, const ork_ts_value *a
     value = rest ? ork_ts_graph_value(ts, rest) : NULL;
     ork_ts_value *result = reduce(ts, ORK_OP_REDUCE_MEAN, value, axes, keep);
     ork_shape all = ork_ts_shape(x);
-    if (!result || !unbiased)
+    if (!result || correction == 0)
         return result;
     ork_shape left = ork_ts_shape(result);
     double outputs = (double)ork_shape_count(&left);
     double count = outputs > 0 ? (double)ork_shape_count(&all) / outputs : 1;
-    return ork_ts_binary(ts, ORK_OP_MUL, result, ork_ts_float(ts, count / (count - 1), false),
-                         false);
+    return ork_ts_binary(ts, ORK_OP_MUL, result,
+                         ork_ts_float(ts, count / (count - correction), false), false);
 }
 
 static ork_ts_value *maybe_root(ork_ts *ts, ork_ts_value *variance_of, int is_root)
@@ -99,6 +99,13 @@ ORK_TS_HANDLER(variance_all)
 {
     return maybe_root(ts, variance(ts, arg[0], ork_ts_new(ts, ORK_TS_NONE), arg[1]->boolean, false),
                       param);
+}
+
+/* (x, axes, correction, keep) */
+ORK_TS_HANDLER(variance_corrected)
+{
+    double correction = arg[2]->kind == ORK_TS_NONE ? 1 : ork_ts_as_double(arg[2]);
+    return maybe_root(ts, variance(ts, arg[0], arg[1], correction, arg[3]->boolean), param);
 }
 
 /* (x, axes, unbiased, keep) */
