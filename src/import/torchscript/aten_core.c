@@ -110,6 +110,26 @@ ORK_TS_HANDLER(select_scatter)
     return whole ? written(ts, whole, ork_ts_op_select(ts, all, 0), arg[1]) : NULL;
 }
 
+/* Only where it is another shape of the same elements. (x, size, stride, offset) */
+ORK_TS_HANDLER(as_strided)
+{
+    ork_shape shape, old = ork_ts_shape(arg[0]);
+    ork_ints stride;
+    if (!ork_ts_arg_shape(ts, arg[1], &shape) || !ork_ts_arg_ints(ts, arg[2], &stride))
+        return NULL;
+    bool same = ork_shape_count(&shape) == ork_shape_count(&old) && stride.count == shape.rank &&
+                ork_ts_is_contiguous(arg[0]) &&
+                (arg[3]->kind == ORK_TS_NONE || ork_ts_as_int(arg[3]) == 0);
+    int64_t expected = 1;
+    for (int i = shape.rank - 1; same && i >= 0; i--) {
+        same = shape.dim[i] == 1 || stride.v[i] == expected;
+        expected *= shape.dim[i];
+    }
+    if (!same)
+        return ork_build_unsupported(ts->build, "elements from any places in memory");
+    return ork_ts_reshape(ts, arg[0], &shape);
+}
+
 /* ---- checks ---------------------------------------------------------------------------- */
 
 ORK_TS_HANDLER(nothing)
