@@ -21,8 +21,10 @@ static const char *user_tensor(const ork_json *spec)
 
 /* ---- inputs ---------------------------------------------------------------------------- */
 
-/* The sizes that the network was exported with; false when they are not all in the file. */
-static bool recorded_input(const ork_json *graph, const char *name, ork_import_input *input)
+/* The sizes that the network was exported with, and which of them are only examples; false when
+   they are not all in the file. */
+static bool recorded_input(const ork_json *graph, const char *name, ork_import_input *input,
+                           unsigned *free_axes)
 {
     const ork_json *meta = ork_json_get(ork_json_get(graph, "tensor_values"), name);
     const ork_json *sizes = ork_json_get(meta, "sizes");
@@ -32,9 +34,12 @@ static bool recorded_input(const ork_json *graph, const char *name, ork_import_i
     if (!class || !ork_ts_storage_dtype(class, &stored, &input->dtype) ||
         input->rank > ORK_MAX_RANK)
         return false;
-    for (int i = 0; i < input->rank; i++)
-        if (!ork_ts_export_size(ork_json_item(sizes, (size_t)i), &input->dim[i]))
+    for (int i = 0; i < input->rank; i++) {
+        const ork_json *size = ork_json_item(sizes, (size_t)i);
+        *free_axes |= (unsigned)(ork_json_get(size, "as_expr") != NULL) << i;
+        if (!ork_ts_export_size(size, &input->dim[i]))
             return false;
+    }
     return true;
 }
 
@@ -46,6 +51,7 @@ static bool read_signature(ork_ts *ts, ork_ts_signature *signature)
     bool all_recorded = true;
     *signature = (ork_ts_signature){.text = ""};
     signature->recorded = ORK_NEW_ARRAY(ts->arena, ork_import_input, count + 1);
+    signature->free_axes = ORK_NEW_ARRAY(ts->arena, unsigned, count + 1);
     for (size_t i = 0; i < count; i++) {
         bool is_user = !strcmp(kind_of(ork_json_item(specs, i), &spec), "user_input");
         const char *name = is_user ? user_tensor(spec) : NULL;
@@ -53,9 +59,10 @@ static bool read_signature(ork_ts *ts, ork_ts_signature *signature)
             continue;
         signature->text = ork_arena_printf(ts->arena, "%s%s%s: Tensor", signature->text,
                                            *signature->text ? ", " : "", name);
-        all_recorded =
-            recorded_input(exported->graph, name, &signature->recorded[signature->tensors++]) &&
-            all_recorded;
+        int at = signature->tensors++;
+        all_recorded = recorded_input(exported->graph, name, &signature->recorded[at],
+                                      &signature->free_axes[at]) &&
+                       all_recorded;
     }
     signature->recorded_count = all_recorded ? signature->tensors : 0;
     return true;

@@ -131,18 +131,31 @@ static void add_nhwc(ork_arena *arena, const ork_import_input *given, ork_ts_siz
     sizes->from_nhwc = found ? inputs : NULL;
 }
 
+/* Whether sizes are those that the network was saved with, but for axes that may have any. */
+static bool as_recorded(const ork_import_input *inputs, const ork_ts_signature *signature, int i)
+{
+    const ork_import_input *input = &inputs[i], *recorded = &signature->recorded[i];
+    unsigned free_axes = signature->free_axes ? signature->free_axes[i] : 0;
+    bool same = input->rank == recorded->rank;
+    for (int d = 0; same && d < input->rank; d++)
+        same = input->dim[d] == recorded->dim[d] || (free_axes >> d & 1);
+    return same;
+}
+
 /* The sizes at tracing decide whether a batch axis is missing; others are only warned about. */
 static void compare_with_recorded(ork_diag *diag, ork_arena *arena, const ork_import_input *given,
-                                  const ork_import_input *recorded, ork_ts_sizes *sizes)
+                                  const ork_ts_signature *signature, ork_ts_sizes *sizes)
 {
+    const ork_import_input *recorded = signature->recorded;
+    bool same = true;
     ork_import_input *inputs = ORK_NEW_ARRAY(arena, ork_import_input, (size_t)sizes->count + 1);
     for (int i = 0; i < sizes->count; i++) {
         inputs[i] = given[i].rank + 1 == recorded[i].rank ? with_batch(&given[i]) : given[i];
-        inputs[i].dtype = recorded[i].dtype;
+        same = as_recorded(inputs, signature, i) && same;
     }
-    if (!same_sizes(inputs, recorded, sizes->count))
+    if (!same)
         ork_log(diag, ORK_LOG_WARNING,
-                "input_size_list %s differs from the sizes that the model was traced with: %s",
+                "input_size_list %s differs from the sizes that the model was saved with: %s",
                 ork_ts_sizes_text(arena, inputs, sizes->count, false),
                 ork_ts_sizes_text(arena, recorded, sizes->count, false));
     sizes->tries[sizes->try_count++] = inputs;
@@ -151,6 +164,20 @@ static void compare_with_recorded(ork_diag *diag, ork_arena *arena, const ork_im
 static bool fits_signature(const ork_ts_signature *signature, int count)
 {
     return signature->has_list ? count > signature->tensors : count == signature->tensors;
+}
+
+/* The user gives sizes, the file knows types. */
+static const ork_import_input *typed(ork_arena *arena, const ork_import_options *options,
+                                     const ork_import_input *recorded)
+{
+    size_t count = (size_t)options->input_count;
+    ork_import_input *inputs = ORK_NEW_ARRAY(arena, ork_import_input, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        inputs[i] = options->inputs[i];
+        if (recorded)
+            inputs[i].dtype = recorded[i].dtype;
+    }
+    return inputs;
 }
 
 bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_signature *signature,
@@ -168,11 +195,12 @@ bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_signatur
         return has_recorded ? check_dims(diag, arena, recorded, recorded_count)
                             : fail_missing(diag, signature);
     }
-    const ork_import_input *given = options->inputs;
     sizes->count = options->input_count;
     sizes->is_user_list = true;
     if (!fits_signature(signature, sizes->count))
         return fail_count(diag, signature, sizes->count);
+    has_recorded = has_recorded && recorded_count == sizes->count;
+    const ork_import_input *given = typed(arena, options, has_recorded ? recorded : NULL);
     if (!check_dims(diag, arena, given, sizes->count))
         return false;
     for (int i = 0; i < sizes->count; i++)
@@ -182,8 +210,8 @@ bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_signatur
         add_try(arena, given, NEVER, sizes);
         return true;
     }
-    if (has_recorded && recorded_count == sizes->count)
-        compare_with_recorded(diag, arena, given, recorded, sizes);
+    if (has_recorded)
+        compare_with_recorded(diag, arena, given, signature, sizes);
     add_try(arena, given, AS_USUAL, sizes);
     add_try(arena, given, NEVER, sizes);
     if (sizes->try_count < (int)ORK_COUNT(sizes->tries))

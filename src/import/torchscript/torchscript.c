@@ -90,6 +90,7 @@ enum { MAX_RECORDED = 64 };
 /* Tensors of tuples and lists one after the other. */
 static void collect(const ork_pickle_value *value, int depth, ork_import_input *inputs, int *count)
 {
+    value = ork_ts_unwrapped(value);
     if (*count < MAX_RECORDED && input_of_pickle(value, &inputs[*count]))
         ++*count;
     for (size_t i = 0; depth > 0 && *count < MAX_RECORDED && i < ork_pickle_count(value); i++)
@@ -109,7 +110,7 @@ static bool read_recorded(ork_ts *ts, ork_ts_signature *signature)
     if (!ork_zip_entry_bytes(ts->diag, ts->archive->zip, index, ts->arena, &bytes) ||
         !ork_pickle_read(ts->diag, ts->arena, bytes, &value, NULL))
         return false;
-    const ork_pickle_value *forward = ork_pickle_get(value, "forward");
+    const ork_pickle_value *forward = ork_pickle_get(ork_ts_unwrapped(value), "forward");
     collect(forward, 3, signature->recorded, &signature->recorded_count);
     return true;
 }

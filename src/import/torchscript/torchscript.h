@@ -157,6 +157,10 @@ typedef struct ork_ts_tensor_info {
 /* False when the value is no plain tensor. */
 bool ork_ts_tensor_info_get(const ork_pickle_value *value, ork_ts_tensor_info *info);
 
+/* What is inside a list or dictionary with its type: torch.jit._pickle build_intlist([...]),
+   restore_type_tag([...], "type"). Other values as they are. */
+const ork_pickle_value *ork_ts_unwrapped(const ork_pickle_value *pickled);
+
 /* Where the bytes of tensors are: records archive/folder/key. */
 typedef struct ork_ts_storage {
     const ork_ts_archive *archive;
@@ -386,6 +390,7 @@ typedef struct ork_ts_signature {
     const char *text;           /* "x: Tensor, others: List[Tensor]" */
     ork_import_input *recorded; /* sizes that the file keeps */
     int recorded_count;
+    unsigned *free_axes; /* of each: a bit for every axis that may be of any size; NULL: none may */
 } ork_ts_signature;
 
 /* Where in the user's network the operator at work stands. */

@@ -74,8 +74,7 @@ static ork_ts_value *module_from(ork_ts *ts, const ork_pickle_value *pickled, co
     return value;
 }
 
-/* Lists are wrapped: torch.jit._pickle build_intlist([...]), restore_type_tag([...], "type"). */
-static const ork_pickle_value *unwrapped(const ork_pickle_value *pickled)
+const ork_pickle_value *ork_ts_unwrapped(const ork_pickle_value *pickled)
 {
     if (ork_pickle_is(pickled, ORK_PICKLE_CALL) &&
         ork_pickle_is(pickled->object->callable, ORK_PICKLE_GLOBAL) &&
@@ -130,7 +129,7 @@ ork_ts_value *ork_ts_from_pickle(ork_ts *ts, const ork_pickle_value *pickled, co
     if (ts->steps_left == 0)
         return ork_build_unsupported(ts->build, "the file holds too many objects");
     ts->steps_left--;
-    pickled = unwrapped(pickled);
+    pickled = ork_ts_unwrapped(pickled);
     if (!pickled)
         return ork_ts_text(ts, ORK_TS_UNAVAILABLE, name);
     ork_ts_value *value = simple_from(ts, pickled);
