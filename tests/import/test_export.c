@@ -140,17 +140,15 @@ static void test_refused(void **state)
 #define INPUTS                                                                                     \
     "[{\"parameter\":{\"arg\":{\"name\":\"p_w\"},\"parameter_name\":\"w\"}},"                      \
     "{\"user_input\":{\"arg\":{\"as_tensor\":{\"name\":\"x\"}}}}]"
-#define OUTPUTS "[{\"user_output\":{\"arg\":{\"as_tensor\":{\"name\":\"add\"}}}}]"
-#define SIGNATURE(inputs, outputs)                                                                 \
-    "{\"input_specs\":" inputs ",\"output_specs\":" outputs "}"
+#define OUTPUTS                    "[{\"user_output\":{\"arg\":{\"as_tensor\":{\"name\":\"add\"}}}}]"
+#define SIGNATURE(inputs, outputs) "{\"input_specs\":" inputs ",\"output_specs\":" outputs "}"
 #define MODULE(graph, signature)                                                                   \
     "{\"graph_module\":{\"graph\":" graph ",\"signature\":" signature                              \
     "},\"schema_version\":{\"major\":8,\"minor\":1},\"torch_version\":\"2.9\"}"
-#define GOOD_NODE  NODE("torch.ops.aten.add.Tensor", ARGS)
-#define GOOD_GRAPH GRAPH(GOOD_NODE, X(INT(4)))
-#define GOOD       MODULE(GOOD_GRAPH, SIGNATURE(INPUTS, OUTPUTS))
-#define WITH_NODE(node)                                                                            \
-    MODULE(GRAPH(node, X(INT(4))), SIGNATURE(INPUTS, OUTPUTS))
+#define GOOD_NODE       NODE("torch.ops.aten.add.Tensor", ARGS)
+#define GOOD_GRAPH      GRAPH(GOOD_NODE, X(INT(4)))
+#define GOOD            MODULE(GOOD_GRAPH, SIGNATURE(INPUTS, OUTPUTS))
+#define WITH_NODE(node) MODULE(GRAPH(node, X(INT(4))), SIGNATURE(INPUTS, OUTPUTS))
 #define WITH_ARG(arg)                                                                              \
     WITH_NODE(NODE("torch.ops.aten.add.Tensor",                                                    \
                    "[{\"name\":\"self\",\"arg\":{\"as_tensor\":{\"name\":\"x\"}},\"kind\":1},"     \
@@ -172,9 +170,8 @@ static ork_graph *import_archive(ork_diag *diag, const char *program, const char
     zip_add(&a, "net/data/weights/weight_0", numbers, sizeof(numbers));
     zip_add(&a, "net/data/constants/model_constants_config.json", "{}", 2);
     zip_finish(&a);
-    ork_graph *graph =
-        ork_import_pytorch_bytes(diag, "net.pt2", (ork_bytes){(uint8_t *)a.bytes.text, a.bytes.length},
-                                 NULL);
+    ork_graph *graph = ork_import_pytorch_bytes(
+        diag, "net.pt2", (ork_bytes){(uint8_t *)a.bytes.text, a.bytes.length}, NULL);
     ork_graph_free(graph);
     zip_free(&a);
     return graph;
@@ -202,98 +199,182 @@ static void test_good_archives(void **state)
 }
 
 static const archive_case bad_archives[] = {
-    {"no JSON", "{\"graph_module\":", W(ROW(META)), "E0106", {NULL, "models/model.json"}},
-    {"no object", "[]", W(ROW(META)), "E0204", {"graph_module is missing", NULL, NULL, "torch.export.save"}},
+    {"no JSON",
+     "{\"graph_module\":",
+     W(ROW(META)),
+     "E0106",
+     {NULL, "net.pt2", "models/model.json"}},
+    {"no object",
+     "[]",
+     W(ROW(META)),
+     "E0204",
+     {"graph_module is missing", NULL, NULL, "torch.export.save"}},
     {"no graph", MODULE("7", SIGNATURE(INPUTS, OUTPUTS)), W(ROW(META)), "E0204", {"no network"}},
     {"too new",
-     "{\"graph_module\":{\"graph\":{},\"signature\":{}},\"schema_version\":{\"major\":9,\"minor\":2},"
+     "{\"graph_module\":{\"graph\":{},\"signature\":{}},\"schema_version\":{\"major\":9,\"minor\":"
+     "2},"
      "\"torch_version\":\"3.1\"}",
-     W(ROW(META)), "E0201", {"version 9.2", NULL, "torch 3.1", "newer release"}},
+     W(ROW(META)),
+     "E0201",
+     {"version 9.2", NULL, "torch 3.1", "newer release"}},
     {"too old",
      "{\"graph_module\":{\"graph\":{},\"signature\":{}},\"schema_version\":4}",
-     W(ROW(META)), "E0201", {"5 to 8 can be read", NULL, NULL, "torch 2.5 or newer"}},
+     W(ROW(META)),
+     "E0201",
+     {"5 to 8 can be read", NULL, NULL, "torch 2.5 or newer"}},
     {"no weights", GOOD, "{}", "E0204", {"tensor 'w' is not in the file"}},
-    {"weights are no JSON", GOOD, "{,", "E0106", {NULL, "model_weights_config.json"}},
+    {"weights are no JSON", GOOD, "{,", "E0106", {NULL, "net.pt2", "model_weights_config.json"}},
     {"no record",
-     GOOD, "{\"config\":{\"w\":{\"path_name\":\"weight_9\",\"tensor_meta\":{" META "}}}}",
-     "E0104", {"data/weights/weight_9 is missing"}},
-    {"a record outside", GOOD,
+     GOOD,
+     "{\"config\":{\"w\":{\"path_name\":\"weight_9\",\"tensor_meta\":{" META "}}}}",
+     "E0104",
+     {"data/weights/weight_9 is missing"}},
+    {"a record outside",
+     GOOD,
      "{\"config\":{\"w\":{\"path_name\":\"../../archive_format\",\"tensor_meta\":{" META "}}}}",
-     "E0104", {"is missing"}},
-    {"too large", GOOD,
+     "E0104",
+     {"is missing"}},
+    {"too large",
+     GOOD,
      W(ROW("\"dtype\":7,\"sizes\":" INTS(5) ",\"strides\":" INTS(1) ",\"storage_offset\":" INT(0))),
-     "E0104", {"the tensor 'w' reaches beyond its record weight_0"}},
-    {"offset outside", GOOD,
+     "E0104",
+     {"the tensor 'w' reaches beyond its record weight_0"}},
+    {"offset outside",
+     GOOD,
      W(ROW("\"dtype\":7,\"sizes\":" INTS(4) ",\"strides\":" INTS(1) ",\"storage_offset\":" INT(1))),
-     "E0104", {"reaches beyond"}},
-    {"strides that overflow", GOOD,
-     W(ROW("\"dtype\":7,\"sizes\":" INTS(4) ",\"strides\":" INTS(9223372036854775807)
-           ",\"storage_offset\":" INT(0))),
-     "E0104", {"reaches beyond"}},
-    {"sizes that overflow", GOOD,
-     W(ROW("\"dtype\":7,\"sizes\":[" INT(4294967296) "," INT(4294967296) "],\"strides\":[" INT(0)
-           "," INT(0) "],\"storage_offset\":" INT(0))),
-     "E0104", {"reaches beyond"}},
-    {"negative size", GOOD,
-     W(ROW("\"dtype\":7,\"sizes\":" INTS(-4) ",\"strides\":" INTS(1) ",\"storage_offset\":" INT(0))),
-     "E0204", {"'w' is not described well"}},
-    {"a size without a value", GOOD,
-     W(ROW("\"dtype\":7,\"sizes\":[{\"as_expr\":{\"expr_str\":\"s0\"}}],\"strides\":" INTS(1)
-           ",\"storage_offset\":" INT(0))),
-     "E0204", {"not described well"}},
-    {"nine axes", GOOD, W(ROW("\"dtype\":7,\"sizes\":[1,2,3,4,5,6,7,8,9]")), "E0204", {"not described"}},
+     "E0104",
+     {"reaches beyond"}},
+    {"strides that overflow",
+     GOOD,
+     W(ROW("\"dtype\":7,\"sizes\":" INTS(4) ",\"strides\":" INTS(
+         9223372036854775807) ",\"storage_offset\":" INT(0))),
+     "E0104",
+     {"reaches beyond"}},
+    {"sizes that overflow",
+     GOOD,
+     W(ROW("\"dtype\":7,\"sizes\":[" INT(4294967296) "," INT(4294967296) "],\"strides\":[" INT(
+         0) "," INT(0) "],\"storage_offset\":" INT(0))),
+     "E0104",
+     {"reaches beyond"}},
+    {"negative size",
+     GOOD,
+     W(ROW(
+         "\"dtype\":7,\"sizes\":" INTS(-4) ",\"strides\":" INTS(1) ",\"storage_offset\":" INT(0))),
+     "E0204",
+     {"'w' is not described well"}},
+    {"a size without a value",
+     GOOD,
+     W(ROW("\"dtype\":7,\"sizes\":[{\"as_expr\":{\"expr_str\":\"s0\"}}],\"strides\":" INTS(
+         1) ",\"storage_offset\":" INT(0))),
+     "E0204",
+     {"not described well"}},
+    {"nine axes",
+     GOOD,
+     W(ROW("\"dtype\":7,\"sizes\":[1,2,3,4,5,6,7,8,9]")),
+     "E0204",
+     {"not described"}},
     {"no description", GOOD, W("{\"path_name\":\"weight_0\"}"), "E0204", {"not described well"}},
-    {"complex numbers", GOOD,
-     W(ROW("\"dtype\":10,\"sizes\":" INTS(2) ",\"strides\":" INTS(1) ",\"storage_offset\":" INT(0))),
-     "E0206", {"ComplexFloatStorage cannot be used"}},
-    {"a type unknown", GOOD,
-     W(ROW("\"dtype\":99,\"sizes\":" INTS(4) ",\"strides\":" INTS(1) ",\"storage_offset\":" INT(0))),
-     "E0206", {"'w', a tensor of a type that is not known"}},
-    {"pickled", GOOD, "{\"config\":{\"w\":{\"path_name\":\"weight_0\",\"use_pickle\":true}}}", "E0206",
+    {"complex numbers",
+     GOOD,
+     W(ROW(
+         "\"dtype\":10,\"sizes\":" INTS(2) ",\"strides\":" INTS(1) ",\"storage_offset\":" INT(0))),
+     "E0206",
+     {"ComplexFloatStorage cannot be used"}},
+    {"a type unknown",
+     GOOD,
+     W(ROW(
+         "\"dtype\":99,\"sizes\":" INTS(4) ",\"strides\":" INTS(1) ",\"storage_offset\":" INT(0))),
+     "E0206",
+     {"'w', a tensor of a type that is not known"}},
+    {"pickled",
+     GOOD,
+     "{\"config\":{\"w\":{\"path_name\":\"weight_0\",\"use_pickle\":true}}}",
+     "E0206",
      {"'w', a pickled object"}},
-    {"an unset name", WITH_ARG("{\"as_tensor\":{\"name\":\"y\"}}"), W(ROW(META)), "E0204",
+    {"an unset name",
+     WITH_ARG("{\"as_tensor\":{\"name\":\"y\"}}"),
+     W(ROW(META)),
+     "E0204",
      {"the graph uses 'y' before it is set", NULL, NULL, "torch.export.export("}},
     {"no name", WITH_ARG("{\"as_tensor\":7}"), W(ROW(META)), "E0204", {"a value without a name"}},
     {"no argument", WITH_ARG("[]"), W(ROW(META)), "E0204", {"no object with one member"}},
-    {"two members", WITH_ARG("{\"as_int\":1,\"as_float\":2}"), W(ROW(META)), "E0204",
+    {"two members",
+     WITH_ARG("{\"as_int\":1,\"as_float\":2}"),
+     W(ROW(META)),
+     "E0204",
      {"no object with one member"}},
-    {"a number of text", WITH_ARG("{\"as_int\":\"1\"}"), W(ROW(META)), "E0204",
+    {"a number of text",
+     WITH_ARG("{\"as_int\":\"1\"}"),
+     W(ROW(META)),
+     "E0204",
      {"string stands where a whole number"}},
-    {"a float of text", WITH_ARG("{\"as_float\":\"much\"}"), W(ROW(META)), "E0204",
+    {"a float of text",
+     WITH_ARG("{\"as_float\":\"much\"}"),
+     W(ROW(META)),
+     "E0204",
      {"stands where a number"}},
     {"no list", WITH_ARG("{\"as_ints\":1}"), W(ROW(META)), "E0204", {"stands where a list"}},
     {"a kind unknown", WITH_ARG("{\"as_complex\":{}}"), W(ROW(META)), "E0206", {"'as_complex'"}},
     {"no target", WITH_NODE("{\"inputs\":[]}"), W(ROW(META)), "E0204", {"no target"}},
     {"no node", WITH_NODE("7"), W(ROW(META)), "E0204", {"no target"}},
-    {"an operator unknown", WITH_NODE(NODE("torch.ops.mine.twist.default", ARGS)), W(ROW(META)),
-     "E0205", {"ops.mine.twist", "net.pt2"}},
+    {"an operator unknown",
+     WITH_NODE(NODE("torch.ops.mine.twist.default", ARGS)),
+     W(ROW(META)),
+     "E0205",
+     {"ops.mine.twist", "net.pt2"}},
     {"a target of nothing", WITH_NODE(NODE("torch.ops.", ARGS)), W(ROW(META)), "E0205", {"ops."}},
-    {"a higher-order operator unknown", WITH_NODE(NODE("torch.ops.higher_order.scan", ARGS)),
-     W(ROW(META)), "E0205", {"ops.higher_order.scan"}},
+    {"a higher-order operator unknown",
+     WITH_NODE(NODE("torch.ops.higher_order.scan", ARGS)),
+     W(ROW(META)),
+     "E0205",
+     {"ops.higher_order.scan"}},
     {"a graph that is none",
-     WITH_NODE(NODE("torch.ops.higher_order.wrap_with_set_grad_enabled", ARGS)), W(ROW(META)), "E0204",
+     WITH_NODE(NODE("torch.ops.higher_order.wrap_with_set_grad_enabled", ARGS)),
+     W(ROW(META)),
+     "E0204",
      {"argument 1 of a node is no graph"}},
-    {"a Python function unknown", WITH_NODE(NODE("_operator.matmul", ARGS)), W(ROW(META)), "E0205",
+    {"a Python function unknown",
+     WITH_NODE(NODE("_operator.matmul", ARGS)),
+     W(ROW(META)),
+     "E0205",
      {"_operator.matmul"}},
-    {"no output", MODULE(GOOD_GRAPH, SIGNATURE(INPUTS, "[]")), W(ROW(META)), "E0206", {"no output"}},
+    {"no output",
+     MODULE(GOOD_GRAPH, SIGNATURE(INPUTS, "[]")),
+     W(ROW(META)),
+     "E0206",
+     {"no output"}},
     {"an output unset",
      MODULE(GOOD_GRAPH,
             SIGNATURE(INPUTS, "[{\"user_output\":{\"arg\":{\"as_tensor\":{\"name\":\"z\"}}}}]")),
-     W(ROW(META)), "E0204", {"uses 'z'"}},
-    {"a loss", MODULE(GOOD_GRAPH, SIGNATURE(INPUTS, "[{\"gradient_to_parameter\":{}}]")), W(ROW(META)),
-     "E0206", {"'gradient_to_parameter'"}},
+     W(ROW(META)),
+     "E0204",
+     {"uses 'z'"}},
+    {"a loss",
+     MODULE(GOOD_GRAPH, SIGNATURE(INPUTS, "[{\"gradient_to_parameter\":{}}]")),
+     W(ROW(META)),
+     "E0206",
+     {"'gradient_to_parameter'"}},
     {"a custom object",
      WITH_INPUTS("[{\"custom_obj\":{\"arg\":{\"name\":\"p_w\"},\"custom_obj_name\":\"w\"}},"
                  "{\"user_input\":{\"arg\":{\"as_tensor\":{\"name\":\"x\"}}}}]"),
-     W(ROW(META)), "E0206", {"an input of the kind 'custom_obj'"}},
+     W(ROW(META)),
+     "E0206",
+     {"an input of the kind 'custom_obj'"}},
     {"sizes unknown",
-     MODULE(GRAPH(GOOD_NODE, ""), SIGNATURE(INPUTS, OUTPUTS)), W(ROW(META)), "E0207",
+     MODULE(GRAPH(GOOD_NODE, ""), SIGNATURE(INPUTS, OUTPUTS)),
+     W(ROW(META)),
+     "E0207",
      {"not known", NULL, "forward(x: Tensor)"}},
-    {"sizes of nothing", MODULE(GRAPH(GOOD_NODE, X(INT(0))), SIGNATURE(INPUTS, OUTPUTS)), W(ROW(META)),
-     "E0207", {"cannot have this size"}},
+    {"sizes of nothing",
+     MODULE(GRAPH(GOOD_NODE, X(INT(0))), SIGNATURE(INPUTS, OUTPUTS)),
+     W(ROW(META)),
+     "E0207",
+     {"cannot have this size"}},
     {"sizes beyond memory",
      MODULE(GRAPH(GOOD_NODE, X(INT(4294967296) "," INT(4294967296))), SIGNATURE(INPUTS, OUTPUTS)),
-     W(ROW(META)), "E0207", {"cannot have this size"}},
+     W(ROW(META)),
+     "E0207",
+     {"cannot have this size"}},
 };
 
 static void test_bad_archives(void **state)
@@ -324,8 +405,10 @@ static void test_packages(void **state)
         {{"net/archive_format", "net/models/a.json", "net/models/b.json"},
          "E0201",
          {"several networks: a, b"}},
-        {{"net/archive_format", "net/models/a.json"}, "E0106", {NULL, "models/a.json"}},
-        {{"serialized_exported_program.json"}, "E0106", {NULL, "serialized_exported_program.json"}},
+        {{"net/archive_format", "net/models/a.json"}, "E0106", {NULL, "net.pt2", "models/a.json"}},
+        {{"serialized_exported_program.json"},
+         "E0106",
+         {NULL, "net.pt2", "serialized_exported_program.json"}},
     };
     for (size_t i = 0; i < ORK_COUNT(rows); i++) {
         zip_archive a = {0};
@@ -360,9 +443,9 @@ static void test_truncated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_places),        cmocka_unit_test(test_weights_stay),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_good_archives),
-        cmocka_unit_test(test_bad_archives),  cmocka_unit_test(test_packages),
+        cmocka_unit_test(test_places),       cmocka_unit_test(test_weights_stay),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_good_archives),
+        cmocka_unit_test(test_bad_archives), cmocka_unit_test(test_packages),
         cmocka_unit_test(test_truncated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

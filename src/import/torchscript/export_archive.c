@@ -59,7 +59,7 @@ static ork_json *read_json(ork_diag *diag, ork_arena *arena, const ork_ts_archiv
         return NULL;
     ork_json *json = ork_json_read(diag, arena, bytes);
     if (!json)
-        ork_where(diag, "record %s", name);
+        ork_why(diag, "it stands in the record %s", name);
     return json;
 }
 
@@ -124,11 +124,11 @@ static bool open_saved(ork_diag *diag, ork_arena *arena, const ork_ts_archive *a
         return false;
     inside->zip = ork_zip_open(diag, arena, bytes);
     if (!inside->zip)
-        return ork_where(diag, "record %s", ork_zip_name(archive->zip, index));
+        return ork_why(diag, "it stands in the record %s", ork_zip_name(archive->zip, index));
     inside->root = ork_ts_archive_root(arena, inside->zip);
     if (!ork_ts_record(diag, inside, "data.pkl", arena, &bytes) ||
         !ork_pickle_read(diag, arena, bytes, &value, NULL))
-        return ork_where(diag, "record %s", ork_zip_name(archive->zip, index));
+        return ork_why(diag, "it stands in the record %s", ork_zip_name(archive->zip, index));
     payload->storage.archive = inside;
     payload->storage.folder = "data";
     payload->tensors = ork_map_new(arena);
