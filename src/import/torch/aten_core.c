@@ -53,6 +53,13 @@ ORK_TS_HANDLER(flash_attention)
     return ork_ts_op_attention(ts, all, 0);
 }
 
+/* (x, noise, lower, upper, training) */
+ORK_TS_HANDLER(rrelu_with_noise)
+{
+    ork_ts_value *all[] = {arg[0], arg[2], arg[3], arg[4]};
+    return ork_ts_op_rrelu(ts, all, 0);
+}
+
 /* The slope has the axes of x already. */
 ORK_TS_HANDLER(prelu_kernel)
 {
