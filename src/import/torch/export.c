@@ -59,6 +59,9 @@ static bool read_signature(ork_ts *ts, ork_ts_signature *signature)
             continue;
         signature->text = ork_arena_printf(ts->arena, "%s%s%s: Tensor", signature->text,
                                            *signature->text ? ", " : "", name);
+        if (signature->tensors == ORK_TS_MAX_INPUTS)
+            return ork_fail(ts->diag, ORK_ERR_UNSUPPORTED, "more than %d inputs",
+                            ORK_TS_MAX_INPUTS);
         int at = signature->tensors++;
         all_recorded = recorded_input(exported->graph, name, &signature->recorded[at],
                                       &signature->free_axes[at]) &&
@@ -232,30 +235,35 @@ static void take_module(ork_arena *arena, const char *stack, ork_ts_site *site)
     site->class_name = dot ? dot + 1 : class + 1;
 }
 
-/* Lines like `File "/home/me/app.py", line 9, in forward`, the innermost last. Those of torch
-   itself say little, and folders belong to the user. */
+/* Lines like `File "/home/me/app.py", line 9, in forward`, the innermost last; the innermost
+   outside of torch and of code that it made. Folders are left out: they are nobody's business. */
 static const char *source_of(ork_arena *arena, const char *trace)
 {
     static const char begin[] = "File \"", middle[] = "\", line ";
-    const char *found = NULL;
+    const char *file = NULL, *file_end = NULL;
     for (const char *at = trace; (at = strstr(at, begin)) != NULL;) {
-        const char *path = at + strlen(begin), *end = strstr(path, middle);
+        const char *path = at + strlen(begin), *end = strstr(path, middle), *name = path;
         if (!end)
             break;
-        const char *file = end, *inside_torch = strstr(path, "/torch/");
-        while (file > path && file[-1] != '/' && file[-1] != '\\')
-            file--;
-        const char *line = end + strlen(middle);
-        bool is_users = *path != '<' && (!inside_torch || inside_torch > end);
-        if (is_users)
-            found = ork_arena_printf(arena, "%.*s:%.*s", (int)(end - file), file,
-                                     (int)strspn(line, "0123456789"), line);
-        at = line;
+        bool is_users = *path != '<';
+        for (const char *c = path; c < end; c++) {
+            is_users = is_users && strncmp(c, "/torch/", 7) != 0;
+            name = *c == '/' || *c == '\\' ? c + 1 : name;
+        }
+        if (is_users) {
+            file = name;
+            file_end = end;
+        }
+        at = end;
     }
-    return found;
+    if (!file)
+        return NULL;
+    const char *line = file_end + strlen(middle);
+    return ork_arena_printf(arena, "%.*s:%.*s", (int)(file_end - file), file,
+                            (int)strspn(line, "0123456789"), line);
 }
 
-/* The end of a text, where the innermost stands: places are asked for often. */
+/* The end of a text, where the innermost stands. */
 static const char *metadata_of(const ork_json *node, const char *key)
 {
     enum { LONGEST = 8192 };
@@ -266,14 +274,19 @@ static const char *metadata_of(const ork_json *node, const char *key)
     return text->string.text + (length > LONGEST ? length - LONGEST : 0);
 }
 
-static ork_ts_site site_of(const ork_ts *ts)
+ork_ts_site ork_ts_export_site(ork_ts *ts, const ork_json *node)
 {
     ork_ts_site site = {.path = ""};
-    take_module(ts->arena, metadata_of(ts->node, "nn_module_stack"), &site);
-    site.source = source_of(ts->arena, metadata_of(ts->node, "stack_trace"));
+    take_module(ts->arena, metadata_of(node, "nn_module_stack"), &site);
+    site.source = source_of(ts->arena, metadata_of(node, "stack_trace"));
     if (!site.class_name && !site.source)
-        site.source = ork_json_get_text(ts->node, "name", NULL);
+        site.source = ork_json_get_text(node, "name", NULL);
     return site;
 }
 
-const ork_ts_reader ork_ts_export_reader = {ork_ts_export_open, read_signature, run, site_of};
+static ork_ts_site current_site(const ork_ts *ts)
+{
+    return ts->site;
+}
+
+const ork_ts_reader ork_ts_export_reader = {ork_ts_export_open, read_signature, run, current_site};
