@@ -71,12 +71,19 @@ static bool read_signature(ork_ts *ts, ork_ts_signature *signature)
     return true;
 }
 
+typedef struct feeder {
+    ork_ts *ts;
+    ork_map *values;
+    const ork_import_input *next; /* size of the next tensor of the user */
+} feeder;
+
 /* A size that the network takes as an input is what it was at export. */
-static ork_ts_value *recorded_number(ork_ts *ts, const ork_json *argument, const char **name)
+static ork_ts_value *recorded_number(feeder *f, const ork_json *argument, const char **name)
 {
     static const char *const kinds[][2] = {{"as_sym_int", "sym_int_values"},
                                            {"as_sym_float", "sym_float_values"},
                                            {"as_sym_bool", "sym_bool_values"}};
+    ork_ts *ts = f->ts;
     const ork_json *inside, *graph = ts->archive->exported->graph;
     const char *kind = kind_of(argument, &inside);
     int64_t size;
@@ -88,23 +95,17 @@ static ork_ts_value *recorded_number(ork_ts *ts, const ork_json *argument, const
         const ork_json *expression = ork_json_get(value, "as_expr");
         if (i == 0 && ork_ts_export_size(value, &size))
             return ork_ts_int(ts, size);
-        return ork_ts_export_argument(ts, NULL,
+        return ork_ts_export_argument(ts, f->values,
                                       expression ? ork_json_get(expression, "hint") : value);
     }
     return ork_ts_new(ts, ORK_TS_NONE);
 }
 
-typedef struct feeder {
-    ork_ts *ts;
-    ork_map *values;
-    const ork_import_input *next; /* size of the next tensor of the user */
-} feeder;
-
 static const char *feed_user(feeder *f, const ork_json *spec, ork_ts_value **value)
 {
     const char *name = user_tensor(spec);
     if (!name) {
-        *value = recorded_number(f->ts, ork_json_get(spec, "arg"), &name);
+        *value = recorded_number(f, ork_json_get(spec, "arg"), &name);
         if (*value && (*value)->kind == ORK_TS_INT)
             ork_log(f->ts->diag, ORK_LOG_NOTE, "the input '%s' is %lld from now on, as at export",
                     name, (long long)(*value)->integer);
@@ -141,7 +142,7 @@ static bool feed(feeder *f, const ork_json *item)
         name = feed_user(f, spec, &value);
     } else if (!strcmp(kind, "constant_input")) {
         name = ork_json_get_text(spec, "name", NULL);
-        value = ork_ts_export_argument(f->ts, NULL, ork_json_get(spec, "value"));
+        value = ork_ts_export_argument(f->ts, f->values, ork_json_get(spec, "value"));
     } else {
         value = ork_ts_text(f->ts, ORK_TS_UNAVAILABLE,
                             ork_arena_printf(f->ts->arena, "an input of the kind '%s'", kind));
@@ -184,16 +185,15 @@ static ork_ts_value *collect_outputs(feeder *f, const ork_json *specs)
     for (size_t i = 0; i < count; i++) {
         const ork_json *spec;
         const char *kind = kind_of(ork_json_item(specs, i), &spec);
-        if (!strcmp(kind, "user_output"))
+        if (!strcmp(kind, "user_output")) {
             items[used] = ork_ts_export_argument(ts, f->values, ork_json_get(spec, "arg"));
-        else if (!strcmp(kind, "buffer_mutation"))
+            if (!items[used++])
+                return NULL;
+        } else if (!strcmp(kind, "buffer_mutation")) {
             warn_of_state(ts, ork_json_get_text(spec, "buffer_name", ""));
-        else if (strcmp(kind, "user_input_mutation") != 0 && strcmp(kind, "token") != 0)
+        } else if (strcmp(kind, "user_input_mutation") != 0 && strcmp(kind, "token") != 0) {
             return ork_build_unsupported(ts->build, "an output of the kind '%s'", kind);
-        if (strcmp(kind, "user_output") != 0)
-            continue;
-        if (!items[used++])
-            return NULL;
+        }
     }
     return ork_ts_list(ts, ORK_TS_TUPLE, items, used);
 }
