@@ -45,6 +45,7 @@ TARGETS = {
     'zip': [ZIP],
     'graph_text': [('src/graph/ops.def', WORD), GRAPH],
     'json': [JSON],
+    'coco': [('src/detect/coco.c', STRING), JSON, [b'"id":1', b'[0,0,9,9]', b'"image_id":1', b'"category_id":1']],
     'rknn': [('src/rknn/rknn_ops.def', STRING), ('src/rknn/read.c', STRING),
              ('src/rknn/types.c', STRING), ('src/rknn/attrs.c', STRING), JSON],
     'config': [('src/api/config.def', STRING), ('src/api/config.def', r'CONFIG\((\w+)'),

@@ -10,14 +10,17 @@
 #include <string.h>
 
 enum {
-    CANDIDATES = 20, /* units that are judged */
-    FINALISTS = 10,  /* units of which groups are judged */
+    CANDIDATES = 16, /* units that are judged */
+    FINALISTS = 8,   /* units of which groups are judged, at most */
     MOST_GROUPS = 4,
-    QUICK_SAMPLES = 6, /* of the probe, while units are judged */
+    QUICK_SAMPLES = 4, /* of the probe, while units are judged */
     PROBE_SAMPLES = 16,
     ROUNDING_SAMPLES = 24,
     APART = 64, /* from so many samples on, those of the probe are not used otherwise */
 };
+
+/* A launch has to lower the error of the network's answers by so much to be worth it. */
+static const double least_gain = 0.001;
 
 typedef struct candidate {
     const ork_unit *unit;
@@ -212,7 +215,7 @@ static void choose_candidates(search *s)
 
 /* Marks the unit's nodes, in parts or whole. */
 static void mark_unit(const ork_graph *graph, const ork_unit *unit, const ork_map *origins,
-                      bool *only)
+                      ork_dtype dtype, ork_dtype *dtypes)
 {
     for (const ork_node *node = graph->first; node; node = node->next) {
         const ork_origin *origin = ork_map_get(origins, node->output->name);
@@ -221,7 +224,7 @@ static void mark_unit(const ork_graph *graph, const ork_unit *unit, const ork_ma
         for (int i = 0; !mine && i < unit->follower_count; i++)
             mine =
                 strcmp(name, unit->followers[i]) == 0 || strcmp(name, unit->follower_ends[i]) == 0;
-        only[node->output->id] = mine;
+        dtypes[node->output->id] = mine ? dtype : ORK_F32;
     }
 }
 
@@ -233,11 +236,11 @@ static bool judge_unit(search *s, candidate *c, int groups)
     bool good = groups == 1 ||
                 ork_unit_split(graph, s->diag, c->unit, c->group_of[groups], groups, origins);
     if (good) {
-        bool *only = ORK_NEW_ARRAY(arena, bool, graph->values.count);
-        mark_unit(graph, c->unit, origins, only);
+        ork_dtype *dtypes = ORK_NEW_ARRAY(arena, ork_dtype, graph->values.count);
+        mark_unit(graph, c->unit, origins, s->options->dtype, dtypes);
         ork_recipe recipe = {.dtype = s->options->dtype,
                              .ranges = ranges_of(s, arena, graph, origins, ORK_RANGE_SQUARES),
-                             .only = only};
+                             .dtypes = dtypes};
         good = ork_quantize_by(s->diag, graph, &recipe) &&
                ork_probe_judge(s->probe, graph, QUICK_SAMPLES, &c->error[groups]);
     }
@@ -264,6 +267,9 @@ static bool judge_candidates(search *s)
     if (count)
         qsort(s->candidates.items, count, sizeof(candidate), by_error);
     s->candidates.count = ork_min_size(count, FINALISTS);
+    while (s->candidates.count > 0 &&
+           s->candidates.items[s->candidates.count - 1].error[1] < least_gain)
+        s->candidates.count--;
     for (size_t i = 0; i < s->candidates.count; i++) {
         candidate *c = &s->candidates.items[i];
         const features f = features_of(s, c->unit);
@@ -292,7 +298,7 @@ static void allocate(search *s)
     for (;;) {
         candidate *best = NULL;
         int best_groups = 0;
-        double most = 0;
+        double most = least_gain;
         for (size_t i = 0; i < s->candidates.count; i++) {
             candidate *c = &s->candidates.items[i];
             for (int groups = c->groups + 1; groups <= MOST_GROUPS; groups++) {
@@ -387,12 +393,12 @@ static bool give_form(search *s, ork_graph *graph, const form *f, const rounding
     if (good) {
         const void **all = ORK_NEW_ARRAY(arena, const void *, graph->values.count); /* some new */
         memcpy(all, weights, count * sizeof(*all));
-        good = ork_quantize_by(
-            s->diag, graph,
-            &(ork_recipe){.dtype = s->options->dtype,
-                          .ranges = ranges_of(s, arena, graph, origins, f->algorithm),
-                          .weights = all,
-                          .centre_floors = true});
+        const ork_range *ranges = ranges_of(s, arena, graph, origins, f->algorithm);
+        good = ork_quantize_by(s->diag, graph,
+                               &(ork_recipe){.dtype = s->options->dtype,
+                                             .ranges = ranges,
+                                             .weights = all,
+                                             .centre_floors = true});
     }
     ork_arena_free(arena);
     return good;

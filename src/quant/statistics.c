@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-/* A sample of a large picture tells enough of its distribution. */
-enum { MOST_PIXELS = 16384 };
+/* Some pixels of some samples tell enough of a distribution. */
+enum { MOST_PIXELS = 4096, MOST_SAMPLES = 48 };
 
 typedef struct measurement {
     ork_arena *arena;
@@ -256,6 +256,7 @@ static bool measure(ork_diag *diag, const ork_graph *graph, ork_dataset *dataset
     }
     if (good && distributions) {
         second.quiet = true;
+        second.step *= (span->end - span->begin + MOST_SAMPLES - 1) / MOST_SAMPLES;
         second.stage = "measuring distributions";
         allocate_bins(m, graph->values.count);
         ork_runner_observe(runner, observe_distribution, m);

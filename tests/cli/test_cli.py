@@ -25,7 +25,7 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'detect', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
