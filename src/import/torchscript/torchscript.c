@@ -107,8 +107,6 @@ static const struct {
     {"torch.grid_sampler", "no replacement"},
     {"torch.einsum", "torch.matmul with permute"},
     {"torch.adaptive_max_pool2d", "max_pool2d with a fixed window"},
-    {"torch.lstm", "recurrent layers cannot run on these chips"},
-    {"torch.gru", "recurrent layers cannot run on these chips"},
     {"torch.argmax", "run it after the network"},
     {"torch.topk", "run it after the network"},
     {"torch.sort", "run it after the network"},
