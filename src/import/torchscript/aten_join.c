@@ -234,16 +234,6 @@ ORK_TS_HANDLER(roll)
     return ork_ts_tensor(ts, x);
 }
 
-/* Inputs of a network are floats unless the user says otherwise, indices too. */
-static ork_value *gather_along(ork_ts *ts, ork_value *x, int axis, ork_value *index)
-{
-    ork_attrs attrs = {.gather.axis = axis};
-    if (index && ork_dtype_table[index->type.dtype].is_float)
-        index = ork_build_cast(ts->build, index, ORK_I64);
-    ork_value *inputs[] = {x, index};
-    return index ? ork_build_add(ts->build, ORK_OP_GATHER, &attrs, inputs, 2) : NULL;
-}
-
 ORK_TS_HANDLER(flip)
 {
     ork_ints axes;
@@ -257,45 +247,12 @@ ORK_TS_HANDLER(flip)
         ork_value *index = ork_build_constant(ts->build, ORK_I64, &shape, &data);
         for (int64_t k = 0; index && k < size; k++)
             ((int64_t *)data)[k] = size - 1 - k;
-        x = gather_along(ts, x, (int)axes.v[i], index);
+        x = ork_build_gather(ts->build, x, (int)axes.v[i], index);
     }
     return ork_ts_tensor(ts, x);
 }
 
 /* ---- picking ---- */
-
-/* Places where a constant mask is true. */
-static ork_value *indices_of_mask(ork_ts *ts, const ork_value *mask)
-{
-    int64_t size = mask->type.shape.dim[0], count = 0;
-    if (mask->kind != ORK_VALUE_CONSTANT || mask->type.shape.rank != 1)
-        return ork_build_unsupported(ts->build, "a mask that is known only when the network runs");
-    int64_t *places = ORK_NEW_ARRAY(ts->arena, int64_t, (size_t)size + 1);
-    for (int64_t i = 0; i < size; i++)
-        if (ork_element_get_int(ORK_BOOL, mask->data, i))
-            places[count++] = i;
-    return ork_build_index_constant(ts->build, places, count);
-}
-
-/* x[:, index]: one index in a list of None. */
-ORK_TS_HANDLER(index)
-{
-    ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    int axis = -1;
-    for (size_t i = 0; i < arg[1]->list.count; i++) {
-        if (arg[1]->list.items[i]->kind == ORK_TS_NONE)
-            continue;
-        if (axis >= 0 || i >= ORK_MAX_RANK)
-            return ork_build_unsupported(ts->build, "more than one index");
-        axis = (int)i;
-    }
-    if (!x || axis < 0)
-        return x ? arg[0] : NULL;
-    ork_value *index = ork_ts_graph_value(ts, arg[1]->list.items[axis]);
-    if (index && index->type.dtype == ORK_BOOL)
-        index = indices_of_mask(ts, index);
-    return ork_ts_tensor(ts, gather_along(ts, x, axis, index));
-}
 
 /* (x, axis, index) */
 ORK_TS_HANDLER(index_select)
@@ -304,14 +261,14 @@ ORK_TS_HANDLER(index_select)
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
     if (!x || !ork_ts_arg_axis(ts, arg[1], x->type.shape.rank, &axis))
         return NULL;
-    return ork_ts_tensor(ts, gather_along(ts, x, axis, ork_ts_graph_value(ts, arg[2])));
+    return ork_ts_tensor(ts, ork_build_gather(ts->build, x, axis, ork_ts_graph_value(ts, arg[2])));
 }
 
 /* (weight, index, ...) */
 ORK_TS_HANDLER(embedding)
 {
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    return x ? ork_ts_tensor(ts, gather_along(ts, x, 0, ork_ts_graph_value(ts, arg[1]))) : NULL;
+    return x ? ork_ts_tensor(ts, ork_build_gather(ts->build, x, 0, ork_ts_graph_value(ts, arg[1]))) : NULL;
 }
 
 /* ---- pixels and channels ---- */
@@ -388,5 +345,5 @@ ORK_TS_HANDLER(repeat_by_counts)
     for (int64_t i = 0, to = 0; index && i < size; i++)
         for (int64_t k = ork_element_get_int(counts->type.dtype, counts->data, i); k > 0; k--)
             ((int64_t *)data)[to++] = i;
-    return ork_ts_tensor(ts, gather_along(ts, x, axis, index));
+    return ork_ts_tensor(ts, ork_build_gather(ts->build, x, axis, index));
 }

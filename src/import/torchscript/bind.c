@@ -16,9 +16,11 @@
 #include <string.h>
 
 static const ork_ts_op rows[] = {
-#define ORK_TS_OP(name, schema, function, param) {name, schema, ork_ts_op_##function, param},
+#define ORK_TS_OP(name, schema, function, param) {name, schema, ork_ts_op_##function, param, NULL},
+#define ORK_TS_FORMULA(name, schema, formula)    {name, schema, ork_ts_op_formula, 0, formula},
 #include "torch_ops.def"
 #undef ORK_TS_OP
+#undef ORK_TS_FORMULA
 };
 
 const ork_ts_op *ork_ts_find_op(const char *name)
