@@ -64,6 +64,9 @@ ork_value *ork_build_from_picture(ork_build *build, ork_value *picture, int spat
    is 1, 0, 0, 1 for every channel. */
 ork_value *ork_build_batch_norm(ork_build *build, ork_value *x, ork_value *const parameters[4],
                                 double epsilon);
+/* Multiplies by weight and adds bias along axis 1; each may be NULL. */
+ork_value *ork_build_scale_and_shift(ork_build *build, ork_value *x, ork_value *weight,
+                                     ork_value *bias);
 /* Normalizes groups of channels; instance normalization has one group for each channel. weight and
    bias may be NULL. */
 ork_value *ork_build_group_norm(ork_build *build, ork_value *x, int64_t groups, ork_value *weight,
@@ -107,7 +110,8 @@ ork_value *ork_build_windows(ork_build *build, ork_value *x, ork_value *places, 
 ork_value *ork_build_window_maxima(ork_build *build, ork_value *x, ork_value *places);
 
 /* The diagonal of two axes, `offset` above the main one, as the last axis. */
-ork_value *ork_build_diagonal(ork_build *build, ork_value *x, int first, int second, int64_t offset);
+ork_value *ork_build_diagonal(ork_build *build, ork_value *x, int first, int second,
+                              int64_t offset);
 
 /* ---- einsum.c ---- */
 
@@ -140,21 +144,22 @@ ork_value *ork_build_affine_grid(ork_build *build, ork_value *theta, const ork_s
 
 /* Numbers per axis: depth, height, width. */
 typedef struct ork_volume {
-    int64_t kernel[3]; /* of pools */
+    int64_t kernel[3];                                     /* of pools */
     int64_t stride[3], dilation[3], pad[6], output_pad[3]; /* pad: before, then behind */
     int64_t groups, divisor;
     bool ceil_mode, count_include_pad;
 } ork_volume;
-/* x: N, C, D, H, W; weight: O, I, D, H, W, or I, O, D, H, W for the transposed; bias may be NULL. */
+/* x: N, C, D, H, W; weight: O, I, D, H, W, or I, O, D, H, W for the transposed; bias may be NULL.
+ */
 ork_value *ork_build_conv3d(ork_build *build, ork_value *x, ork_value *weight, ork_value *bias,
                             const ork_volume *volume);
 ork_value *ork_build_conv_transpose3d(ork_build *build, ork_value *x, ork_value *weight,
                                       ork_value *bias, const ork_volume *volume);
 /* ORK_OP_MAX_POOL2D or ORK_OP_AVG_POOL2D; x with or without its batch axis. */
 ork_value *ork_build_pool3d(ork_build *build, ork_op op, ork_value *x, const ork_volume *volume);
-/* For what works along each axis alone: N C planes with D as channels, to be worked on over H and W;
-   then columns, [N C, 1, D, H W], to be worked on over D; then the shape of x again, with the sizes
-   that came out. */
+/* For what works along each axis alone: N C planes with D as channels, to be worked on over H and
+   W; then columns, [N C, 1, D, H W], to be worked on over D; then the shape of x again, with the
+   sizes that came out. */
 ork_value *ork_build_planes(ork_build *build, ork_value *x);
 ork_value *ork_build_columns(ork_build *build, ork_value *planes);
 ork_value *ork_build_from_columns(ork_build *build, ork_value *columns, const ork_value *planes,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Einstein sums: products of tensors summed over the letters that the result does not have. Operands
-   are joined from left to right, each pair as one matrix product. */
+/* Einstein sums: products of tensors summed over the letters that the result does not have.
+   Operands are joined from left to right, each pair as one matrix product. */
 #include "build.h"
 
 #include <string.h>

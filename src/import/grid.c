@@ -232,7 +232,8 @@ ork_value *ork_build_affine_grid(ork_build *build, ork_value *theta, const ork_s
     int64_t count = axes > 0 ? ork_shape_span(size, 2, size->rank) : 0;
     if (!theta || axes < 2 || axes > MOST_AXES || theta->type.shape.rank != 3 ||
         theta->type.shape.dim[1] != axes || theta->type.shape.dim[2] != axes + 1)
-        return theta ? ork_build_bad_shape(build, "the transformation does not fit the size") : NULL;
+        return theta ? ork_build_bad_shape(build, "the transformation does not fit the size")
+                     : NULL;
     ork_shape base = ork_shape_of(2, (int64_t[]){axes + 1, count});
     void *data;
     ork_value *points = ork_build_constant(build, ORK_F32, &base, &data);

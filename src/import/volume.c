@@ -11,8 +11,8 @@ static ork_value *as_slices(ork_build *build, ork_value *x)
         return NULL;
     ork_shape s = x->type.shape;
     x = ork_build_transpose(build, x, (int[]){0, 2, 1, 3, 4});
-    return ork_build_reshape_to(
-        build, x, 4, (int64_t[]){s.dim[0] * s.dim[2], s.dim[1], s.dim[3], s.dim[4]});
+    return ork_build_reshape_to(build, x, 4,
+                                (int64_t[]){s.dim[0] * s.dim[2], s.dim[1], s.dim[3], s.dim[4]});
 }
 
 static ork_value *pad_axis(ork_build *build, ork_value *x, int axis, int64_t before, int64_t after)

@@ -18,6 +18,7 @@ except ImportError:
     sys.exit(77)
 
 import torch_layers
+import torch_operators
 import torch_ops
 
 LIMIT = 1e-4
@@ -80,7 +81,7 @@ def main():
     parser.add_argument('--freeze', action='store_true', help='the frozen form of each')
     parser.add_argument('names', nargs='*')
     options = parser.parse_args()
-    cases = dict(torch_layers.CASES)
+    cases = {**torch_operators.CASES, **torch_layers.CASES}
     torch.set_num_threads(1)
     counts = {'ok': 0, 'wrong': 0, 'refused': 0}
     print('| network | result | largest difference, or why |\n|---|---|---|')

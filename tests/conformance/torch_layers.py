@@ -90,8 +90,8 @@ for fused in (False, True):
     end = '_fused' if fused else ''
     case('MultiheadAttention_first' + end, (2, 5, 16), no_grad=fused)(lambda: SelfAttention(True))
     case('MultiheadAttention' + end, (5, 2, 16), no_grad=fused)(lambda: SelfAttention(False))
-    case('MultiheadAttention_nobias' + end, (2, 5, 16), no_grad=fused)(
-        lambda: SelfAttention(True, bias=False))
+    if not fused:  # torch 1.13 itself fails
+        case('MultiheadAttention_nobias', (2, 5, 16))(lambda: SelfAttention(True, bias=False))
     for norm_first in (False, True):
         for activation in ('relu', 'gelu'):
             case(f'TransformerEncoderLayer_{activation}{"_normfirst" if norm_first else ""}{end}',

@@ -23,7 +23,8 @@ static ork_value *part_of(ork_ts *ts, ork_value *x, int axis, int64_t part, int6
     return ork_build_slice(ts->build, x, axis, part * size, (part + 1) * size, 1);
 }
 
-/* Query, key or value: [N, heads, places, width], its width last, or the second last for `turned`. */
+/* Query, key or value: [N, heads, places, width], its width last, or the second last for `turned`.
+ */
 static ork_value *projected(ork_ts *ts, const attention *a, ork_ts_value *x, int part, bool turned)
 {
     ork_value *weight = ork_ts_graph_value(ts, a->in_weight), *bias;
@@ -84,8 +85,8 @@ static ork_ts_value *attend(ork_ts *ts, const attention *a, ork_ts_value *weight
                             ork_ts_value *value)
 {
     ork_value *v = projected(ts, a, value, 2, false);
-    ork_value *y = v ? ork_build_add2(ts->build, ORK_OP_MATMUL, ork_ts_graph_value(ts, weights), v)
-                     : NULL;
+    ork_value *y =
+        v ? ork_build_add2(ts->build, ORK_OP_MATMUL, ork_ts_graph_value(ts, weights), v) : NULL;
     if (!y)
         return NULL;
     const int64_t *d = y->type.shape.dim;

@@ -262,6 +262,8 @@ ORK_TS_HANDLER(attention)
     int rank = q->type.shape.rank;
     if (arg[5]->boolean || rank < 2 || k->type.shape.rank < 2)
         return ork_build_unsupported(ts->build, "a causal mask, or vectors");
+    if (arg[7]->boolean)
+        return ork_build_unsupported(ts->build, "heads that share keys (enable_gqa)");
     double scale = arg[6]->kind == ORK_TS_NONE ? 1.0 / sqrt((double)q->type.shape.dim[rank - 1])
                                                : ork_ts_as_double(arg[6]);
     k = swap_last_axes(ts, k);

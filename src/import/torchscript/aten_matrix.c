@@ -2,7 +2,7 @@
 /* Products of several kinds, triangles, diagonals, distances. */
 #include "torchscript.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- products ---- */
@@ -22,8 +22,8 @@ ORK_TS_HANDLER(einsum)
     ork_value **operands = graph_values(ts, arg[1]);
     if (!operands || arg[1]->list.count > 64)
         return operands ? ork_build_unsupported(ts->build, "so many tensors") : NULL;
-    return ork_ts_tensor(ts, ork_build_einsum(ts->build, arg[0]->text, operands,
-                                              (int)arg[1]->list.count));
+    return ork_ts_tensor(
+        ts, ork_build_einsum(ts->build, arg[0]->text, operands, (int)arg[1]->list.count));
 }
 
 /* An einsum of two tensors. */
@@ -32,7 +32,8 @@ static ork_ts_value *einsum_of_two(ork_ts *ts, const char *equation, ork_ts_valu
 {
     ork_value *operands[] = {ork_ts_graph_value(ts, a), NULL};
     operands[1] = operands[0] ? ork_ts_graph_value(ts, b) : NULL;
-    return operands[1] ? ork_ts_tensor(ts, ork_build_einsum(ts->build, equation, operands, 2)) : NULL;
+    return operands[1] ? ork_ts_tensor(ts, ork_build_einsum(ts->build, equation, operands, 2))
+                       : NULL;
 }
 
 /* (a, b): a_i b_j */
@@ -113,6 +114,18 @@ ORK_TS_HANDLER(bilinear_product)
     return ork_ts_binary(ts, ORK_OP_ADD, y, arg[3], false);
 }
 
+/* (a, b): blocks a_ij b */
+ORK_TS_HANDLER(kronecker)
+{
+    ork_shape a = ork_ts_shape(arg[0]), b = ork_ts_shape(arg[1]);
+    if (a.rank != 2 || b.rank != 2)
+        return ork_build_unsupported(ts->build, "tensors that are no matrices");
+    ork_ts_value *y = einsum_of_two(ts, "ij,kl->ikjl", arg[0], arg[1]);
+    int64_t dims[] = {a.dim[0] * b.dim[0], a.dim[1] * b.dim[1]};
+    ork_value *value = y ? ork_ts_graph_value(ts, y) : NULL;
+    return ork_ts_tensor(ts, ork_build_reshape_to(ts->build, value, 2, dims));
+}
+
 /* ---- triangles and diagonals ---- */
 
 /* Truth for the elements of [rows, columns] on one side of a diagonal. */
@@ -157,8 +170,8 @@ ORK_TS_HANDLER(diagonal)
         return NULL;
     if (first == second)
         return ork_build_bad_shape(ts->build, "a diagonal of one axis");
-    return ork_ts_tensor(
-        ts, ork_build_diagonal(ts->build, x, first, second, ork_ts_as_int(arg[1])));
+    return ork_ts_tensor(ts,
+                         ork_build_diagonal(ts->build, x, first, second, ork_ts_as_int(arg[1])));
 }
 
 /* x as the diagonal of matrices, on the last two axes. */
@@ -217,8 +230,8 @@ ORK_TS_HANDLER(trace)
         return x ? ork_build_bad_shape(ts->build, "%d axes", x->type.shape.rank) : NULL;
     ork_ints axes = {1, {0}};
     x = ork_build_diagonal(ts->build, x, 0, 1, 0);
-    return ork_ts_tensor(
-        ts, x ? ork_build_reduce(ts->build, ORK_OP_REDUCE_SUM, x, &axes, false) : NULL);
+    return ork_ts_tensor(ts, x ? ork_build_reduce(ts->build, ORK_OP_REDUCE_SUM, x, &axes, false)
+                               : NULL);
 }
 
 /* (rows, dtype), (rows, columns, dtype) */

@@ -56,9 +56,9 @@ ORK_TS_HANDLER(extreme_with_indices)
     ork_ints axes = {1, {axis}};
     keep = keep && ork_ts_shape(arg[0]).rank > 0;
     ork_value *values = ork_build_reduce(ts->build, (ork_op)param, x, &axes, keep);
-    return pair(ts, values,
-                ork_build_arg_extreme(ts->build, is_max ? ORK_OP_ARG_MAX : ORK_OP_ARG_MIN, x, axis,
-                                      keep));
+    return pair(
+        ts, values,
+        ork_build_arg_extreme(ts->build, is_max ? ORK_OP_ARG_MAX : ORK_OP_ARG_MIN, x, axis, keep));
 }
 
 /* (x, axis, keep): the least and the greatest. */
@@ -90,6 +90,13 @@ ORK_TS_HANDLER(sort)
     int axis;
     ork_value *x = in_order(ts, arg[0], arg[1], &axis);
     return x ? top(ts, x, axis, x->type.shape.dim[axis], !arg[2]->boolean) : NULL;
+}
+
+ORK_TS_HANDLER(sort_first_axis)
+{
+    ork_ts_value *all[] = {arg[0], ork_ts_int(ts, 0), ork_ts_bool(ts, false)};
+    ork_ts_value *both = ork_ts_op_sort(ts, all, 0);
+    return both ? both->list.items[0] : NULL;
 }
 
 /* (x, stable, axis, descending) */
@@ -150,6 +157,23 @@ ORK_TS_HANDLER(median_all)
     x = ork_build_reshape_to(ts->build, x, 1, &count);
     ork_ts_value *both = x ? ranked(ts, x, 0, (count - 1) / 2, false) : NULL;
     return both ? both->list.items[0] : NULL;
+}
+
+/* (y, dx, axis): the area under a line through points dx apart */
+ORK_TS_HANDLER(trapezoid)
+{
+    int axis;
+    ork_value *y = in_order(ts, arg[0], arg[2], &axis);
+    int64_t size = y ? y->type.shape.dim[axis] : 0;
+    if (!y || size < 2)
+        return y ? ork_build_unsupported(ts->build, "less than two points") : NULL;
+    ork_value *left = ork_build_slice(ts->build, y, axis, 0, size - 1, 1);
+    ork_value *right = ork_build_slice(ts->build, y, axis, 1, size, 1);
+    ork_ints axes = {1, {axis}};
+    y = ork_build_add2(ts->build, ORK_OP_ADD, left, right);
+    y = y ? ork_build_reduce(ts->build, ORK_OP_REDUCE_SUM, y, &axes, false) : NULL;
+    ork_ts_value *half = ork_ts_float(ts, ork_ts_as_double(arg[1]) / 2, false);
+    return y ? ork_ts_binary(ts, ORK_OP_MUL, ork_ts_tensor(ts, y), half, false) : NULL;
 }
 
 /* (x, axis, dtype): sums or products of the elements up to each; param is the operator. */

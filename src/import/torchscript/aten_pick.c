@@ -84,8 +84,9 @@ static bool scatter_mode(ork_ts *ts, const char *name, int *mode)
     static const struct {
         const char *name;
         int mode;
-    } modes[] = {{"add", ORK_SCATTER_ADD},  {"sum", ORK_SCATTER_ADD},  {"multiply", ORK_SCATTER_MUL},
-                 {"prod", ORK_SCATTER_MUL}, {"amax", ORK_SCATTER_MAX}, {"amin", ORK_SCATTER_MIN}};
+    } modes[] = {{"add", ORK_SCATTER_ADD},      {"sum", ORK_SCATTER_ADD},
+                 {"multiply", ORK_SCATTER_MUL}, {"prod", ORK_SCATTER_MUL},
+                 {"amax", ORK_SCATTER_MAX},     {"amin", ORK_SCATTER_MIN}};
     for (size_t i = 0; i < ORK_COUNT(modes); i++) {
         *mode = modes[i].mode;
         if (!strcmp(name, modes[i].name))
@@ -98,6 +99,13 @@ static bool scatter_mode(ork_ts *ts, const char *name, int *mode)
 ORK_TS_HANDLER(scatter)
 {
     return scatter(ts, arg, param);
+}
+
+/* (x, axis, index, values, reduce) */
+ORK_TS_HANDLER(scatter_by_name)
+{
+    int mode;
+    return scatter_mode(ts, arg[4]->text, &mode) ? scatter(ts, arg, mode) : NULL;
 }
 
 /* (x, axis, index, values, reduce, include_self) */

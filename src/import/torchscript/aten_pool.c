@@ -57,7 +57,8 @@ ORK_TS_HANDLER(max_pool_with_indices)
 {
     ork_attrs attrs = {0};
     ork_ts_value *y = ork_ts_op_max_pool(ts, arg, param);
-    ork_value *x = y ? ork_build_to_picture(ts->build, ork_ts_graph_value(ts, arg[0]), param) : NULL;
+    ork_value *x =
+        y ? ork_build_to_picture(ts->build, ork_ts_graph_value(ts, arg[0]), param) : NULL;
     if (!x || !window_attrs(ts, param, arg[1], arg[2], arg[3], &attrs) ||
         !ork_ts_arg_fixed(ts, arg[4], param, attrs.max_pool2d.dilation.v + 2 - param))
         return NULL;

@@ -125,8 +125,8 @@ ORK_TS_HANDLER(variance_and_mean)
 /* (x, unbiased): and the mean */
 ORK_TS_HANDLER(variance_and_mean_all)
 {
-    ork_ts_value *all[] = {arg[0], ork_ts_new(ts, ORK_TS_NONE),
-                           ork_ts_int(ts, arg[1]->boolean), ork_ts_bool(ts, false)};
+    ork_ts_value *all[] = {arg[0], ork_ts_new(ts, ORK_TS_NONE), ork_ts_int(ts, arg[1]->boolean),
+                           ork_ts_bool(ts, false)};
     return ork_ts_op_variance_and_mean(ts, all, param);
 }
 
@@ -147,14 +147,15 @@ ORK_TS_HANDLER(norm)
     ork_value *x = ork_ts_arg_float(ts, arg[0]);
     x = x ? ork_build_add1(ts->build, ORK_OP_ABS, NULL, x) : NULL;
     if (!x || isinf(p))
-        return x ? reduce(ts, p > 0 ? ORK_OP_REDUCE_MAX : ORK_OP_REDUCE_MIN, x, arg[2], keep) : NULL;
+        return x ? reduce(ts, p > 0 ? ORK_OP_REDUCE_MAX : ORK_OP_REDUCE_MIN, x, arg[2], keep)
+                 : NULL;
     ork_ts_value *size = ork_ts_tensor(ts, x), *power = ork_ts_float(ts, p, false);
     if (p == 0)
         size = ork_ts_binary(ts, ORK_OP_NOT_EQUAL, size, ork_ts_int(ts, 0), false);
     else if (p != 1)
         size = ork_ts_binary(ts, ORK_OP_POW, size, power, false);
-    ork_ts_value *sum = size ? reduce(ts, ORK_OP_REDUCE_SUM, ork_ts_arg_float(ts, size), arg[2], keep)
-                             : NULL;
+    ork_ts_value *sum =
+        size ? reduce(ts, ORK_OP_REDUCE_SUM, ork_ts_arg_float(ts, size), arg[2], keep) : NULL;
     if (!sum || p == 0 || p == 1)
         return sum;
     return ork_ts_binary(ts, ORK_OP_POW, sum, ork_ts_float(ts, 1 / p, false), false);
@@ -191,7 +192,8 @@ ORK_TS_HANDLER(log_sum_exp)
     x = sum ? ork_ts_graph_value(ts, sum) : NULL;
     x = x ? ork_build_add1(ts->build, ORK_OP_LOG, NULL, x) : NULL;
     ork_shape shape = x ? x->type.shape : (ork_shape){0};
-    ork_value *offset = x ? ork_build_reshape(ts->build, ork_ts_graph_value(ts, most), &shape) : NULL;
+    ork_value *offset =
+        x ? ork_build_reshape(ts->build, ork_ts_graph_value(ts, most), &shape) : NULL;
     return offset ? ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_ADD, x, offset)) : NULL;
 }
 

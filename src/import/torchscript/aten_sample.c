@@ -82,12 +82,11 @@ ORK_TS_HANDLER(im2col)
     if (!x || !take_windows(ts, &a, x->type.shape.dim + 2, &w))
         return NULL;
     const int64_t *d = x->type.shape.dim;
-    ork_value *y =
-        ork_build_windows(ts->build, x, ork_build_window_places(ts->build, &w), 0);
+    ork_value *y = ork_build_windows(ts->build, x, ork_build_window_places(ts->build, &w), 0);
     int64_t dims[] = {d[0], d[1] * w.kernel[0] * w.kernel[1], w.out[0] * w.out[1]};
     bool has_batch = ork_ts_shape(arg[0]).rank == 4;
-    return ork_ts_tensor(
-        ts, ork_build_reshape_to(ts->build, y, has_batch ? 3 : 2, dims + !has_batch));
+    return ork_ts_tensor(ts,
+                         ork_build_reshape_to(ts->build, y, has_batch ? 3 : 2, dims + !has_batch));
 }
 
 /* Each tap of a window as a channel of its own: the weight of a transposed convolution. */
@@ -123,10 +122,9 @@ ORK_TS_HANDLER(col2im)
             (w.in[i] + 2 * w.pad[i] - w.dilation[i] * (w.kernel[i] - 1) - 1) % w.stride[i];
     }
     int64_t dims[] = {rows * channels, taps, w.out[0], w.out[1]};
-    ork_value *inputs[] = {ork_build_reshape_to(ts->build, x, 4, dims),
-                           one_tap_each(ts, w.kernel)};
+    ork_value *inputs[] = {ork_build_reshape_to(ts->build, x, 4, dims), one_tap_each(ts, w.kernel)};
     ork_value *y = ork_build_add(ts->build, ORK_OP_CONV_TRANSPOSE2D, &attrs, inputs, 2);
     int64_t result[] = {rows, channels, size[0], size[1]};
-    return ork_ts_tensor(ts, ork_build_reshape_to(ts->build, y, shape.rank + 1,
-                                                  result + (shape.rank != 3)));
+    return ork_ts_tensor(
+        ts, ork_build_reshape_to(ts->build, y, shape.rank + 1, result + (shape.rank != 3)));
 }

@@ -138,7 +138,8 @@ static ork_ts_value *resize_plane(ork_ts *ts, ork_ts_value *x, const int64_t siz
     ork_ts_value *nearest[] = {x, wanted, none, none};
     if (r->mode == 2)
         return ork_ts_op_bilinear(ts, linear, 2);
-    return r->mode == 1 ? ork_ts_op_nearest_exact(ts, nearest, 2) : ork_ts_op_nearest(ts, nearest, 2);
+    return r->mode == 1 ? ork_ts_op_nearest_exact(ts, nearest, 2)
+                        : ork_ts_op_nearest(ts, nearest, 2);
 }
 
 /* The sizes, or factors of the sizes of x, whichever is not None. */

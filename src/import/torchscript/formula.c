@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Operators that are formulas of others: "sub(1, erf(a))". An operator of the graph is called by its
-   name; a, b, c are the arguments; numbers are floats where a point or an e stands in them. */
+/* Operators that are formulas of others: "sub(1, erf(a))". An operator of the graph is called by
+   its name; a, b, c are the arguments; numbers are floats where a point or an e stands in them. */
 #include "torchscript.h"
 
 #include <stdlib.h>

@@ -291,7 +291,7 @@ typedef struct ork_ts_op {
     const char *name;   /* "torch.conv2d" */
     const char *schema; /* see bind.c */
     ork_ts_handler handler;
-    int param; /* tells apart the operators that share a handler */
+    int param;           /* tells apart the operators that share a handler */
     const char *formula; /* of ork_ts_op_formula, which needs no other */
 } ork_ts_op;
 
