@@ -80,7 +80,7 @@ def main():
     parser.add_argument('ork')
     parser.add_argument('--freeze', action='store_true', help='the frozen form of each')
     parser.add_argument('names', nargs='*')
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     cases = {**torch_operators.CASES, **torch_layers.CASES}
     torch.set_num_threads(1)
     counts = {'ok': 0, 'wrong': 0, 'refused': 0}

@@ -33,6 +33,9 @@ ORK_TS_HANDLER(rank)
 
 ORK_TS_HANDLER(length)
 {
+    ork_shape shape = ork_ts_shape(arg[0]);
+    if (arg[0]->kind == ORK_TS_TENSOR && shape.rank > 0)
+        return ork_ts_int(ts, shape.dim[0]);
     if (!ork_ts_is_sequence(arg[0]))
         return ork_build_unsupported(ts->build, "the length of %s",
                                      ork_ts_kind_names[arg[0]->kind]);

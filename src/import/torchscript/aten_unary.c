@@ -19,6 +19,10 @@ ORK_TS_HANDLER(unary)
     if (arg[0]->kind == ORK_TS_INT &&
         (param == ORK_OP_FLOOR || param == ORK_OP_CEIL || param == ORK_OP_ROUND))
         return arg[0];
+    if (arg[0]->kind == ORK_TS_FLOAT && (param == ORK_OP_FLOOR || param == ORK_OP_CEIL) &&
+        fabs(arg[0]->number) < 9e15) /* math.ceil */
+        return ork_ts_int(
+            ts, (int64_t)(param == ORK_OP_CEIL ? ceil(arg[0]->number) : floor(arg[0]->number)));
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
     return x ? ork_ts_tensor(ts, ork_build_add1(ts->build, (ork_op)param, NULL, x)) : NULL;
 }
