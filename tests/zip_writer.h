@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes zip archives in memory: entries as they are, without checksums (those of stored entries are
-   not compared). */
+/* Writes zip archives in memory: entries as they are, without checksums (those of stored entries
+   are not compared). */
 #ifndef ORK_TESTS_ZIP_WRITER_H
 #define ORK_TESTS_ZIP_WRITER_H
 
@@ -16,7 +16,8 @@ static inline void zip_put(ork_str *out, uint64_t number, int bytes)
     }
 }
 
-static inline void zip_put_header(ork_str *out, bool is_central, const char *name, size_t size, size_t offset)
+static inline void zip_put_header(ork_str *out, bool is_central, const char *name, size_t size,
+                                  size_t offset)
 {
     zip_put(out, is_central ? 0x02014b50 : 0x04034b50, 4);
     zip_put(out, 20, is_central ? 4 : 2);

@@ -28,8 +28,9 @@ static void import(const void *data, size_t size, int pixels)
 /* ---- weights: w [4, 4], b [4], n (a number) ---- */
 
 #define TENSOR(name, record, dtype, sizes, strides)                                                \
-    "\"" name "\":{\"path_name\":\"" record "\",\"use_pickle\":false,\"tensor_meta\":{\"dtype\":"  \
-    dtype ",\"sizes\":[" sizes "],\"strides\":[" strides "],\"storage_offset\":{\"as_int\":0}}}"
+    "\"" name "\":{\"path_name\":\"" record                                                        \
+    "\",\"use_pickle\":false,\"tensor_meta\":{\"dtype\":" dtype ",\"sizes\":[" sizes               \
+    "],\"strides\":[" strides "],\"storage_offset\":{\"as_int\":0}}}"
 #define INT(n) "{\"as_int\":" #n "}"
 
 static const char weights[] =
