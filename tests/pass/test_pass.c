@@ -131,6 +131,26 @@ static void test_recognise_gelu(void **state)
                "div erf add mul mul");
 }
 
+static void check_folding(const char *in, const char *perm, const char *out, const char *operators)
+{
+    char text[512];
+    snprintf(text, sizeof(text),
+             "graph \"g\" imported { input %%0 \"x\" f32[%s]\n"
+             "%%1 \"y\" f32[%s] = transpose(%%0) perm [%s] output %%1 }",
+             in, out, perm);
+    check_pass("fold_axes", text, operators);
+}
+
+static void test_fold_axes(void **state)
+{
+    (void)state;
+    check_folding("1x2x3x4x5", "0 2 1 3 4", "1x3x2x4x5", "reshape transpose reshape");
+    check_folding("1x2x3x4x3x8", "0 1 3 2 4 5", "1x2x4x3x3x8", "reshape transpose reshape");
+    check_folding("2x3x4x5x6", "0 4 2 3 1", "2x6x4x5x3", "reshape transpose reshape");
+    check_folding("2x3x4x5x6", "4 3 2 1 0", "6x5x4x3x2", "transpose"); /* five that part */
+    check_folding("1x2x3x4", "0 2 1 3", "1x3x2x4", "transpose");
+}
+
 static void test_merge_equal(void **state)
 {
     (void)state;
@@ -287,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_spell_attributes),
         cmocka_unit_test(test_recognise),
         cmocka_unit_test(test_recognise_gelu),
+        cmocka_unit_test(test_fold_axes),
         cmocka_unit_test(test_merge_equal),
         cmocka_unit_test(test_merge_limits),
         cmocka_unit_test(test_remove_neutral),

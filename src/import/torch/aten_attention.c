@@ -1,8 +1,81 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The fused attention layers that torch.nn takes where no gradients are wanted, spelled out. */
+/* Attention, spelled out: the operator, and the fused layers that torch.nn takes where no gradients
+   are wanted. */
 #include "torch.h"
 
 #include <math.h>
+
+/* ---- the operator ---- */
+
+/* Truth where a place may be looked at. */
+static ork_ts_value *hidden(ork_ts *ts, ork_ts_value *scores, ork_ts_value *may_see)
+{
+    ork_value *mask = ork_ts_graph_value(ts, may_see);
+    mask = mask ? ork_build_add1(ts->build, ORK_OP_LOGICAL_NOT, NULL, mask) : NULL;
+    ork_ts_value *all[] = {scores, ork_ts_tensor(ts, ork_build_cast(ts->build, mask, ORK_BOOL)),
+                           ork_ts_float(ts, -(double)INFINITY, false)};
+    return mask ? ork_ts_op_masked_fill(ts, all, 0) : NULL;
+}
+
+/* Each place sees itself and those before it. */
+static ork_ts_value *causal(ork_ts *ts, ork_ts_value *scores)
+{
+    ork_shape all = ork_ts_shape(scores);
+    ork_shape shape = ork_shape_of(2, all.dim + all.rank - 2);
+    ork_value *ones = ork_build_filled(ts->build, ORK_BOOL, &shape, 1);
+    ork_ts_value *of[] = {ork_ts_tensor(ts, ones), ork_ts_int(ts, 0)};
+    ork_ts_value *may_see = ones ? ork_ts_op_triangle(ts, of, 0) : NULL;
+    return may_see ? hidden(ts, scores, may_see) : NULL;
+}
+
+/* Keys or values for all heads of the query, where several share one. */
+static ork_ts_value *for_all_heads(ork_ts *ts, ork_ts_value *x, const ork_ts_value *query)
+{
+    ork_shape shape = ork_ts_shape(x), wanted = ork_ts_shape(query);
+    if (shape.rank < 3 || wanted.rank != shape.rank || shape.dim[shape.rank - 3] < 1)
+        return ork_build_bad_shape(ts->build, "heads that share keys");
+    int64_t times = wanted.dim[shape.rank - 3] / shape.dim[shape.rank - 3];
+    ork_ts_value *all[] = {x, ork_ts_int(ts, times), ork_ts_int(ts, -3),
+                           ork_ts_new(ts, ORK_TS_NONE)};
+    return times == 1 ? x : ork_ts_op_repeat_interleave(ts, all, 0);
+}
+
+static ork_ts_value *product(ork_ts *ts, ork_ts_value *a, ork_ts_value *b)
+{
+    ork_value *x = a && b ? ork_ts_graph_value(ts, a) : NULL;
+    ork_value *y = x ? ork_ts_graph_value(ts, b) : NULL;
+    return y ? ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_MATMUL, x, y)) : NULL;
+}
+
+/* softmax(query key^T scale + mask) value: Vaswani et al. 2017. (query, key, value, mask, dropout,
+   is_causal, scale, enable_gqa) */
+ORK_TS_HANDLER(attention)
+{
+    ork_ts_value *key = arg[1], *value = arg[2];
+    ork_shape shape = ork_ts_shape(arg[0]);
+    if (shape.rank < 2 || ork_ts_shape(key).rank < 2)
+        return ork_build_unsupported(ts->build, "attention of vectors");
+    if (arg[7]->boolean) {
+        key = for_all_heads(ts, key, arg[0]);
+        value = key ? for_all_heads(ts, value, arg[0]) : NULL;
+    }
+    double scale = arg[6]->kind == ORK_TS_NONE ? 1.0 / sqrt((double)shape.dim[shape.rank - 1])
+                                               : ork_ts_as_double(arg[6]);
+    ork_ts_value *turned = key ? ork_ts_op_matrix_transpose(ts, &key, 0) : NULL;
+    ork_ts_value *scores = product(ts, arg[0], turned), *factor = ork_ts_float(ts, scale, false);
+    scores = scores ? ork_ts_binary(ts, ORK_OP_MUL, scores, factor, false) : NULL;
+    if (scores && arg[5]->boolean)
+        scores = causal(ts, scores);
+    if (scores && arg[3]->kind == ORK_TS_TENSOR)
+        scores = arg[3]->tensor.value->type.dtype == ORK_BOOL
+                     ? hidden(ts, scores, arg[3])
+                     : ork_ts_binary(ts, ORK_OP_ADD, scores, arg[3], false);
+    ork_ts_value *softmax[] = {scores, ork_ts_int(ts, -1), ork_ts_new(ts, ORK_TS_NONE)};
+    return scores && value ? product(ts, ork_ts_op_softmax(ts, softmax, ORK_OP_SOFTMAX), value)
+                           : NULL;
+}
+
+/* ---- fused layers ---- */
 
 enum { MASK_OF_PLACES, MASK_OF_KEYS };
 

@@ -2,7 +2,6 @@
 /* Convolutions and matrix products. */
 #include "torch.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- convolutions ---- */
@@ -250,38 +249,6 @@ ORK_TS_HANDLER(addmm)
     y = y ? ork_ts_binary(ts, ORK_OP_MUL, y, arg[4], false) : NULL;
     ork_ts_value *addend = y ? ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[3], false) : NULL;
     return addend ? ork_ts_binary(ts, ORK_OP_ADD, addend, y, false) : NULL;
-}
-
-/* softmax(query key^T scale + mask) value: Vaswani et al. 2017. */
-ORK_TS_HANDLER(attention)
-{
-    ork_value *q = ork_ts_graph_value(ts, arg[0]), *k = q ? ork_ts_graph_value(ts, arg[1]) : NULL;
-    ork_value *v = k ? ork_ts_graph_value(ts, arg[2]) : NULL;
-    if (!v)
-        return NULL;
-    int rank = q->type.shape.rank;
-    if (arg[5]->boolean || rank < 2 || k->type.shape.rank < 2)
-        return ork_build_unsupported(ts->build, "a causal mask, or vectors");
-    if (arg[7]->boolean)
-        return ork_build_unsupported(ts->build, "heads that share keys (enable_gqa)");
-    double scale = arg[6]->kind == ORK_TS_NONE ? 1.0 / sqrt((double)q->type.shape.dim[rank - 1])
-                                               : ork_ts_as_double(arg[6]);
-    k = swap_last_axes(ts, k);
-    ork_ts_value *scores =
-        ork_ts_tensor(ts, k ? ork_build_add2(ts->build, ORK_OP_MATMUL, q, k) : NULL);
-    ork_ts_value *factor = ork_ts_float(ts, scale, false);
-    scores = scores ? ork_ts_binary(ts, ORK_OP_MUL, scores, factor, false) : NULL;
-    if (scores && arg[3]->kind == ORK_TS_TENSOR) {
-        if (arg[3]->tensor.value->type.dtype == ORK_BOOL)
-            return ork_build_unsupported(ts->build, "a mask of truth values");
-        scores = ork_ts_binary(ts, ORK_OP_ADD, scores, arg[3], false);
-    }
-    ork_value *weights = scores ? ork_ts_graph_value(ts, scores) : NULL;
-    if (!weights)
-        return NULL;
-    ork_attrs attrs = {.softmax.axis = weights->type.shape.rank - 1};
-    weights = ork_build_add1(ts->build, ORK_OP_SOFTMAX, &attrs, weights);
-    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_MATMUL, weights, v));
 }
 
 /* v g / |v|, lengths over all axes but one: Salimans and Kingma 2016. (v, g, axis) */
