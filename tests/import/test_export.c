@@ -360,6 +360,19 @@ static const archive_case bad_archives[] = {
      W(ROW(META)),
      "E0206",
      {"an input of the kind 'custom_obj'"}},
+    {"a number that is a tensor",
+     WITH_INPUTS(
+         "[{\"constant_input\":{\"name\":\"p_w\",\"value\":{\"as_tensor\":{\"name\":\"q\"}}}},"
+         "{\"user_input\":{\"arg\":{\"as_tensor\":{\"name\":\"x\"}}}}]"),
+     W(ROW(META)),
+     "E0204",
+     {"uses 'q' before it is set"}},
+    {"an input that is a number of nothing",
+     WITH_INPUTS("[{\"user_input\":{\"arg\":{\"as_sym_int\":{\"as_name\":\"p_w\"}}}},"
+                 "{\"user_input\":{\"arg\":{\"as_tensor\":{\"name\":\"x\"}}}}]"),
+     W(ROW(META)),
+     "E0206",
+     {"these arguments are not supported: (a tensor, None)"}},
     {"sizes unknown",
      MODULE(GRAPH(GOOD_NODE, ""), SIGNATURE(INPUTS, OUTPUTS)),
      W(ROW(META)),

@@ -14,6 +14,8 @@ static bool is_unknown(const ork_ts_value *value)
     return false;
 }
 
+enum { MAX_UNKNOWN = 64 }; /* told one by one */
+
 /* The run goes on, so that all unknown operators can be told at once. */
 static ork_ts_value *note_unknown(ork_ts *ts, const char *name)
 {
@@ -21,6 +23,10 @@ static ork_ts_value *note_unknown(ork_ts *ts, const char *name)
         if (strcmp(ts->unknown.items[i]->name, name) != 0)
             continue;
         ts->unknown.items[i]->count++;
+        return ork_ts_new(ts, ORK_TS_UNKNOWN);
+    }
+    if (ts->unknown.count == MAX_UNKNOWN) {
+        ts->has_more_unknown = true;
         return ork_ts_new(ts, ORK_TS_UNKNOWN);
     }
     ork_ts_unknown_op *unknown = ORK_NEW(ts->arena, ork_ts_unknown_op);
@@ -117,7 +123,8 @@ bool ork_ts_fail_unknown(ork_ts *ts)
         list = ork_arena_printf(ts->arena, "%s\n    %-32s %zu x, first in %s%s", list, op->name,
                                 op->count, op->place, substitute(ts, op->name));
     }
-    ork_fail(ts->diag, ORK_ERR_UNKNOWN_OP, "%zu operator%s not known:%s", ts->unknown.count,
+    ork_fail(ts->diag, ORK_ERR_UNKNOWN_OP, "%s%zu operator%s not known:%s",
+             ts->has_more_unknown ? "more than " : "", ts->unknown.count,
              ts->unknown.count == 1 ? " is" : "s are", list);
     return ork_fix(ts->diag, "write these parts of the model with other operators, or leave them "
                              "out of the traced module and run them after the network");

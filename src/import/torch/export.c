@@ -59,6 +59,9 @@ static bool read_signature(ork_ts *ts, ork_ts_signature *signature)
             continue;
         signature->text = ork_arena_printf(ts->arena, "%s%s%s: Tensor", signature->text,
                                            *signature->text ? ", " : "", name);
+        if (signature->tensors == ORK_TS_MAX_INPUTS)
+            return ork_fail(ts->diag, ORK_ERR_UNSUPPORTED, "more than %d inputs",
+                            ORK_TS_MAX_INPUTS);
         int at = signature->tensors++;
         all_recorded = recorded_input(exported->graph, name, &signature->recorded[at],
                                       &signature->free_axes[at]) &&
@@ -68,12 +71,19 @@ static bool read_signature(ork_ts *ts, ork_ts_signature *signature)
     return true;
 }
 
+typedef struct feeder {
+    ork_ts *ts;
+    ork_map *values;
+    const ork_import_input *next; /* size of the next tensor of the user */
+} feeder;
+
 /* A size that the network takes as an input is what it was at export. */
-static ork_ts_value *recorded_number(ork_ts *ts, const ork_json *argument, const char **name)
+static ork_ts_value *recorded_number(feeder *f, const ork_json *argument, const char **name)
 {
     static const char *const kinds[][2] = {{"as_sym_int", "sym_int_values"},
                                            {"as_sym_float", "sym_float_values"},
                                            {"as_sym_bool", "sym_bool_values"}};
+    ork_ts *ts = f->ts;
     const ork_json *inside, *graph = ts->archive->exported->graph;
     const char *kind = kind_of(argument, &inside);
     int64_t size;
@@ -85,23 +95,17 @@ static ork_ts_value *recorded_number(ork_ts *ts, const ork_json *argument, const
         const ork_json *expression = ork_json_get(value, "as_expr");
         if (i == 0 && ork_ts_export_size(value, &size))
             return ork_ts_int(ts, size);
-        return ork_ts_export_argument(ts, NULL,
+        return ork_ts_export_argument(ts, f->values,
                                       expression ? ork_json_get(expression, "hint") : value);
     }
     return ork_ts_new(ts, ORK_TS_NONE);
 }
 
-typedef struct feeder {
-    ork_ts *ts;
-    ork_map *values;
-    const ork_import_input *next; /* size of the next tensor of the user */
-} feeder;
-
 static const char *feed_user(feeder *f, const ork_json *spec, ork_ts_value **value)
 {
     const char *name = user_tensor(spec);
     if (!name) {
-        *value = recorded_number(f->ts, ork_json_get(spec, "arg"), &name);
+        *value = recorded_number(f, ork_json_get(spec, "arg"), &name);
         if (*value && (*value)->kind == ORK_TS_INT)
             ork_log(f->ts->diag, ORK_LOG_NOTE, "the input '%s' is %lld from now on, as at export",
                     name, (long long)(*value)->integer);
@@ -138,7 +142,7 @@ static bool feed(feeder *f, const ork_json *item)
         name = feed_user(f, spec, &value);
     } else if (!strcmp(kind, "constant_input")) {
         name = ork_json_get_text(spec, "name", NULL);
-        value = ork_ts_export_argument(f->ts, NULL, ork_json_get(spec, "value"));
+        value = ork_ts_export_argument(f->ts, f->values, ork_json_get(spec, "value"));
     } else {
         value = ork_ts_text(f->ts, ORK_TS_UNAVAILABLE,
                             ork_arena_printf(f->ts->arena, "an input of the kind '%s'", kind));
@@ -181,16 +185,15 @@ static ork_ts_value *collect_outputs(feeder *f, const ork_json *specs)
     for (size_t i = 0; i < count; i++) {
         const ork_json *spec;
         const char *kind = kind_of(ork_json_item(specs, i), &spec);
-        if (!strcmp(kind, "user_output"))
+        if (!strcmp(kind, "user_output")) {
             items[used] = ork_ts_export_argument(ts, f->values, ork_json_get(spec, "arg"));
-        else if (!strcmp(kind, "buffer_mutation"))
+            if (!items[used++])
+                return NULL;
+        } else if (!strcmp(kind, "buffer_mutation")) {
             warn_of_state(ts, ork_json_get_text(spec, "buffer_name", ""));
-        else if (strcmp(kind, "user_input_mutation") != 0 && strcmp(kind, "token") != 0)
+        } else if (strcmp(kind, "user_input_mutation") != 0 && strcmp(kind, "token") != 0) {
             return ork_build_unsupported(ts->build, "an output of the kind '%s'", kind);
-        if (strcmp(kind, "user_output") != 0)
-            continue;
-        if (!items[used++])
-            return NULL;
+        }
     }
     return ork_ts_list(ts, ORK_TS_TUPLE, items, used);
 }
@@ -232,30 +235,35 @@ static void take_module(ork_arena *arena, const char *stack, ork_ts_site *site)
     site->class_name = dot ? dot + 1 : class + 1;
 }
 
-/* Lines like `File "/home/me/app.py", line 9, in forward`, the innermost last. Those of torch
-   itself say little, and folders belong to the user. */
+/* Lines like `File "/home/me/app.py", line 9, in forward`, the innermost last; the innermost
+   outside of torch and of code that it made. Folders are left out: they are nobody's business. */
 static const char *source_of(ork_arena *arena, const char *trace)
 {
     static const char begin[] = "File \"", middle[] = "\", line ";
-    const char *found = NULL;
+    const char *file = NULL, *file_end = NULL;
     for (const char *at = trace; (at = strstr(at, begin)) != NULL;) {
-        const char *path = at + strlen(begin), *end = strstr(path, middle);
+        const char *path = at + strlen(begin), *end = strstr(path, middle), *name = path;
         if (!end)
             break;
-        const char *file = end, *inside_torch = strstr(path, "/torch/");
-        while (file > path && file[-1] != '/' && file[-1] != '\\')
-            file--;
-        const char *line = end + strlen(middle);
-        bool is_users = *path != '<' && (!inside_torch || inside_torch > end);
-        if (is_users)
-            found = ork_arena_printf(arena, "%.*s:%.*s", (int)(end - file), file,
-                                     (int)strspn(line, "0123456789"), line);
-        at = line;
+        bool is_users = *path != '<';
+        for (const char *c = path; c < end; c++) {
+            is_users = is_users && strncmp(c, "/torch/", 7) != 0;
+            name = *c == '/' || *c == '\\' ? c + 1 : name;
+        }
+        if (is_users) {
+            file = name;
+            file_end = end;
+        }
+        at = end;
     }
-    return found;
+    if (!file)
+        return NULL;
+    const char *line = file_end + strlen(middle);
+    return ork_arena_printf(arena, "%.*s:%.*s", (int)(file_end - file), file,
+                            (int)strspn(line, "0123456789"), line);
 }
 
-/* The end of a text, where the innermost stands: places are asked for often. */
+/* The end of a text, where the innermost stands. */
 static const char *metadata_of(const ork_json *node, const char *key)
 {
     enum { LONGEST = 8192 };
@@ -266,14 +274,19 @@ static const char *metadata_of(const ork_json *node, const char *key)
     return text->string.text + (length > LONGEST ? length - LONGEST : 0);
 }
 
-static ork_ts_site site_of(const ork_ts *ts)
+ork_ts_site ork_ts_export_site(ork_ts *ts, const ork_json *node)
 {
     ork_ts_site site = {.path = ""};
-    take_module(ts->arena, metadata_of(ts->node, "nn_module_stack"), &site);
-    site.source = source_of(ts->arena, metadata_of(ts->node, "stack_trace"));
+    take_module(ts->arena, metadata_of(node, "nn_module_stack"), &site);
+    site.source = source_of(ts->arena, metadata_of(node, "stack_trace"));
     if (!site.class_name && !site.source)
-        site.source = ork_json_get_text(ts->node, "name", NULL);
+        site.source = ork_json_get_text(node, "name", NULL);
     return site;
 }
 
-const ork_ts_reader ork_ts_export_reader = {ork_ts_export_open, read_signature, run, site_of};
+static ork_ts_site current_site(const ork_ts *ts)
+{
+    return ts->site;
+}
+
+const ork_ts_reader ork_ts_export_reader = {ork_ts_export_open, read_signature, run, current_site};

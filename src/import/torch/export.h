@@ -42,6 +42,11 @@ const char *ork_ts_export_storage_class(int64_t scalar_type);
 /* E0204 with the lines that export again; always NULL. */
 void *ork_ts_export_malformed(ork_ts *ts, const char *format, ...) ORK_PRINTF(2, 3);
 
+/* ---- export.c ---- */
+
+/* Where a node stands in the user's code. */
+ork_ts_site ork_ts_export_site(ork_ts *ts, const ork_json *node);
+
 /* ---- export_graph.c ---- */
 
 /* `values` are those that the names of a graph stand for: name -> ork_ts_value. */

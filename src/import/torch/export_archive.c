@@ -51,10 +51,21 @@ bool ork_ts_is_export(ork_arena *arena, const ork_zip *zip)
 
 /* ---- JSON records ---------------------------------------------------------------------- */
 
+/* Torch does not pack its JSON, which takes much memory; what others packed may be as large as that
+   of a large network. */
 static ork_json *read_json(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
                            const char *name)
 {
+    enum { MAX_PACKED = 64 * 1024 * 1024 };
     ork_bytes bytes;
+    size_t index;
+    if (ork_ts_find_record(arena, archive, name, &index)) {
+        const ork_zip_entry *entry = ork_zip_entry_at(archive->zip, index);
+        if (entry->method != ORK_ZIP_STORED && entry->size > MAX_PACKED) {
+            ork_fail(diag, ORK_ERR_MODEL_FORMAT, "the record %s is packed and too large", name);
+            return NULL;
+        }
+    }
     if (!ork_ts_record(diag, archive, name, arena, &bytes))
         return NULL;
     ork_json *json = ork_json_read(diag, arena, bytes);

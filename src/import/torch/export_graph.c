@@ -355,14 +355,15 @@ static ork_ts_value *run_node(ork_ts *ts, ork_map *values, const ork_json *node)
 
 bool ork_ts_export_run(ork_ts *ts, ork_map *values, const ork_json *graph)
 {
-    const ork_json *nodes = ork_json_get(graph, "nodes"), *outer = ts->node;
+    const ork_json *nodes = ork_json_get(graph, "nodes");
+    ork_ts_site outer = ts->site;
     for (size_t i = 0; i < ork_json_count(nodes); i++) {
         const ork_json *node = ork_json_item(nodes, i);
-        ts->node = node;
+        ts->site = ork_ts_export_site(ts, node);
         ork_ts_value *result = spend_step(ts) ? run_node(ts, values, node) : NULL;
         if (!result || !keep_outputs(ts, values, ork_json_get(node, "outputs"), result))
             return false;
     }
-    ts->node = outer;
+    ts->site = outer;
     return true;
 }

@@ -62,6 +62,7 @@ static void start(ork_ts *ts, const job *j, ork_arena *arena, ork_graph *graph)
         .tensors = ork_map_new(arena),
         .objects = ork_map_new(arena),
         .constants = ork_map_new(arena),
+        .site = {.path = ""},
         .steps_left = MAX_STEPS,
         .build = ORK_NEW(arena, ork_build),
     };

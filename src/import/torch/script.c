@@ -154,6 +154,8 @@ static bool read_signature(ork_ts *ts, ork_ts_signature *signature)
     ork_ts_module *module;
     const ork_ts_function *forward = find_forward(ts, &module);
     *signature = (ork_ts_signature){.text = ""};
+    if (forward && forward->parameters.count > ORK_TS_MAX_INPUTS)
+        return ork_fail(ts->diag, ORK_ERR_UNSUPPORTED, "more than %d inputs", ORK_TS_MAX_INPUTS);
     for (size_t i = 1; forward && i < forward->parameters.count; i++) {
         const ork_ts_parameter *parameter = &forward->parameters.items[i];
         int count = count_tensors(parameter->type, &signature->has_list);

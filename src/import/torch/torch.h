@@ -236,6 +236,14 @@ typedef struct ork_ts_unknown_op {
     size_t count;
 } ork_ts_unknown_op;
 
+/* Where in the user's network the operator at work stands. */
+typedef struct ork_ts_site {
+    const char *path;       /* of the layer: "backbone.stem.conv", "" at the top */
+    const char *class_name; /* of the layer, or the function: "Conv2d"; NULL when not known */
+    const char *source;     /* line of the code: "model.py:12"; NULL when not known */
+    bool is_torch_layer;    /* the layer is one of torch.nn */
+} ork_ts_site;
+
 struct ork_ts {
     ork_diag *diag;
     ork_arena *arena;
@@ -243,17 +251,18 @@ struct ork_ts {
     ork_build *build; /* adds to the graph */
     const ork_ts_reader *reader;
     const ork_ts_archive *archive;
-    ork_ts_frame *frame;  /* TorchScript: the method that runs */
-    const ork_json *node; /* torch.export: the node that runs */
-    const ork_ts_op *op;  /* being called */
-    ork_map *files;       /* path of a code text -> ork_ts_file */
-    ork_map *tensors;     /* storage, offset, sizes and strides -> ork_value */
-    ork_map *objects;     /* address of a pickle value -> ork_ts_value */
-    ork_map *constants;   /* "CONSTANTS.c0" -> ork_ts_value */
+    ork_ts_frame *frame; /* TorchScript: the method that runs */
+    ork_ts_site site;    /* torch.export: the place of the node that runs */
+    const ork_ts_op *op; /* being called */
+    ork_map *files;      /* path of a code text -> ork_ts_file */
+    ork_map *tensors;    /* storage, offset, sizes and strides -> ork_value */
+    ork_map *objects;    /* address of a pickle value -> ork_ts_value */
+    ork_map *constants;  /* "CONSTANTS.c0" -> ork_ts_value */
     ORK_VEC(ork_ts_unknown_op *) unknown;
-    size_t steps_left;   /* expressions that may still be evaluated */
-    const char *example; /* what torch.jit.trace would be given: "torch.zeros(1, 3, H, W)" */
-    int depth;           /* of expressions inside each other, calls included */
+    bool has_more_unknown; /* than are kept */
+    size_t steps_left;     /* expressions that may still be evaluated */
+    const char *example;   /* what torch.jit.trace would be given: "torch.zeros(1, 3, H, W)" */
+    int depth;             /* of expressions inside each other, calls included */
 };
 
 /* ---- call.c ---------------------------------------------------------------------------- */
@@ -267,6 +276,8 @@ bool ork_ts_fail_unknown(ork_ts *ts);
 
 /* ---- run.c, inputs.c, place.c, foreign.c, saved.c -------------------------------------- */
 
+enum { ORK_TS_MAX_INPUTS = 1024 };
+
 /* What forward() takes. */
 typedef struct ork_ts_signature {
     int tensors;                /* single tensors, those in tuples included */
@@ -276,14 +287,6 @@ typedef struct ork_ts_signature {
     int recorded_count;
     unsigned *free_axes; /* of each: a bit for every axis that may be of any size; NULL: none may */
 } ork_ts_signature;
-
-/* Where in the user's network the operator at work stands. */
-typedef struct ork_ts_site {
-    const char *path;       /* of the layer: "backbone.stem.conv", "" at the top */
-    const char *class_name; /* of the layer, or the function: "Conv2d"; NULL when not known */
-    const char *source;     /* line of the code: "model.py:12"; NULL when not known */
-    bool is_torch_layer;    /* the layer is one of torch.nn */
-} ork_ts_site;
 
 /* One of the two kinds of archives. */
 struct ork_ts_reader {
