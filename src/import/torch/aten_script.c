@@ -7,14 +7,6 @@
 
 /* ---- lists ---- */
 
-static bool is_list(ork_ts *ts, const ork_ts_value *value)
-{
-    if (ork_ts_is_sequence(value))
-        return true;
-    ork_build_unsupported(ts->build, "a list is expected, not %s", ork_ts_kind_names[value->kind]);
-    return false;
-}
-
 /* Long lists cost as many steps as they have items: loops could double them. */
 static ork_ts_value **new_items(ork_ts *ts, size_t count)
 {
@@ -45,15 +37,13 @@ static ork_ts_value *insert(ork_ts *ts, ork_ts_value *list, size_t at, ork_ts_va
 /* (list, item) */
 ORK_TS_HANDLER(append)
 {
-    return is_list(ts, arg[0]) ? insert(ts, arg[0], arg[0]->list.count, &arg[1], 1) : NULL;
+    return insert(ts, arg[0], arg[0]->list.count, &arg[1], 1);
 }
 
 /* (list, place, item) */
 ORK_TS_HANDLER(insert)
 {
     int64_t at = ork_ts_as_int(arg[1]);
-    if (!is_list(ts, arg[0]))
-        return NULL;
     at += at < 0 ? (int64_t)arg[0]->list.count : 0;
     return insert(ts, arg[0], at > 0 ? (size_t)at : 0, &arg[2], 1);
 }
@@ -61,8 +51,6 @@ ORK_TS_HANDLER(insert)
 /* (list, list) */
 ORK_TS_HANDLER(extend)
 {
-    if (!is_list(ts, arg[0]) || !is_list(ts, arg[1]))
-        return NULL;
     return insert(ts, arg[0], arg[0]->list.count, arg[1]->list.items, arg[1]->list.count);
 }
 
@@ -75,13 +63,13 @@ static ork_ts_value *copied(ork_ts *ts, const ork_ts_value *list)
 /* (list): a list of its own */
 ORK_TS_HANDLER(copy_list)
 {
-    return is_list(ts, arg[0]) ? copied(ts, arg[0]) : NULL;
+    return copied(ts, arg[0]);
 }
 
 /* (list, list): both in one */
 ORK_TS_HANDLER(join_lists)
 {
-    ork_ts_value *joined = is_list(ts, arg[0]) && is_list(ts, arg[1]) ? copied(ts, arg[0]) : NULL;
+    ork_ts_value *joined = copied(ts, arg[0]);
     if (!joined)
         return NULL;
     return insert(ts, joined, joined->list.count, arg[1]->list.items, arg[1]->list.count);
@@ -91,8 +79,6 @@ ORK_TS_HANDLER(join_lists)
 ORK_TS_HANDLER(repeat_list)
 {
     ork_ts_value *all = ork_ts_list(ts, ORK_TS_LIST, NULL, 0);
-    if (!is_list(ts, arg[0]))
-        return NULL;
     for (int64_t i = ork_ts_as_int(arg[1]); i > 0 && all && arg[0]->list.count > 0; i--)
         all = insert(ts, all, 0, arg[0]->list.items, arg[0]->list.count);
     return all;
@@ -101,8 +87,6 @@ ORK_TS_HANDLER(repeat_list)
 static bool find_item(ork_ts *ts, const ork_ts_value *list, const ork_ts_value *index, size_t *at)
 {
     int64_t place = ork_ts_as_int(index);
-    if (!is_list(ts, list))
-        return false;
     place += place < 0 ? (int64_t)list->list.count : 0;
     *at = (size_t)place;
     if (place >= 0 && *at < list->list.count)
@@ -161,8 +145,6 @@ ORK_TS_HANDLER(same_values)
 /* (list, item) */
 ORK_TS_HANDLER(contains)
 {
-    if (!is_list(ts, arg[0]))
-        return NULL;
     for (size_t i = 0; i < arg[0]->list.count; i++)
         if (is_same(arg[0]->list.items[i], arg[1]))
             return ork_ts_bool(ts, true);
