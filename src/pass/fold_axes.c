@@ -84,9 +84,9 @@ static bool fold(ork_graph *graph, ork_diag *diag, ork_node *node, const folding
     x = x ? ork_graph_insert(graph, diag, node, false, ORK_OP_TRANSPOSE, &moved, &x, 1, NULL,
                              node->name)
           : NULL;
-    ork_value *y = x ? ork_graph_insert(graph, diag, node, true, ORK_OP_RESHAPE, &out, &x, 1, NULL,
-                                        node->name)
-                     : NULL;
+    ork_value *y =
+        x ? ork_graph_insert(graph, diag, node, true, ORK_OP_RESHAPE, &out, &x, 1, NULL, node->name)
+          : NULL;
     if (!y)
         return false;
     x->producer->scope = x->producer->inputs[0]->producer->scope = y->producer->scope = node->scope;
