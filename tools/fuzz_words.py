@@ -38,8 +38,8 @@ DATASET = [b'a', b'"b c"', b"'", b'"', b'#', b'\r\n', b'\xef\xbb\xbf', b'./a', b
 TARGETS = {
     'torchscript': [('src/import/torch/torch_ops.def', r'"((?:torch|ops|prim)[a-z0-9_.]+)"'),
                     ('src/import/torch/torch_ops.def', r'[ ]([a-z_]+)='), CODE],
-    'pt2': [('src/import/torch/export_graph.c', STRING), ('src/import/torchscript/export_archive.c', STRING),
-            ('src/import/torch/export_symbols.c', STRING), ('src/import/torchscript/export.c', STRING),
+    'pt2': [('src/import/torch/export_graph.c', STRING), ('src/import/torch/export_archive.c', STRING),
+            ('src/import/torch/export_symbols.c', STRING), ('src/import/torch/export.c', STRING),
             ('src/import/torch/torch_ops.def', r'"torch[.]([a-z0-9_]+)"'), JSON, EXPORT],
     'pickle': [PICKLE],
     'zip': [ZIP],

@@ -81,7 +81,7 @@ bool is_batch_changed(const subject *s)
 {
     const ork_node *node = s->node;
     const ork_shape *in = node->input_count > 0 ? &node->inputs[0]->type.shape : NULL;
-    if (!in || in->rank < 4)
+    if (!in || in->rank < 4 || is_rank_above_four(s)) /* one refusal of a layer is enough */
         return false;
     if (node->op == ORK_OP_TRANSPOSE)
         return node->attrs.transpose.perm.v[0] != 0;
@@ -133,15 +133,20 @@ bool is_unfused_max_pool(const subject *s)
         return true;
     if (kernel[0] == 2)
         return size[0] % 2 != 0 || size[1] % 2 != 0;
-    return kernel[0] != 3 || size[0] % 2 == 0 || size[1] % 2 == 0 || size[1] == 1 || size[1] >= 64;
+    int64_t widest = node->output->type.dtype == ORK_I16 ? 32 : 64;
+    return kernel[0] != 3 || size[0] % 2 == 0 || size[1] % 2 == 0 || size[1] == 1 ||
+           size[1] >= widest;
 }
 
+/* A pass over a few numbers, as of gates of channels, costs nothing to speak of. */
 bool is_slow_activation(const subject *s)
 {
+    enum { FEW = 4096 };
     const ork_node *node = s->node;
-    return node->op != ORK_OP_RELU && node->op != ORK_OP_CLIP && node->op != ORK_OP_LEAKY_RELU &&
-           node->op != ORK_OP_CONVERT && node->op != ORK_OP_CAST &&
-           ork_op_table[node->op].op_class == ORK_CLASS_UNARY && ork_npu_has_op(node->op);
+    return ork_shape_count(&node->output->type.shape) > FEW && node->op != ORK_OP_RELU &&
+           node->op != ORK_OP_CLIP && node->op != ORK_OP_LEAKY_RELU && node->op != ORK_OP_CONVERT &&
+           node->op != ORK_OP_CAST && ork_op_table[node->op].op_class == ORK_CLASS_UNARY &&
+           ork_npu_has_op(node->op);
 }
 
 bool is_float_on_integer_chip(const subject *s)

@@ -214,6 +214,7 @@ static void test_counts(void **state)
                            NULL, false);
     assert_int_equal(c.check->npu_nodes, 2);
     assert_int_equal(c.check->host_nodes, 1);
+    assert_int_equal(c.check->refused_nodes, 0);
     assert_int_equal(c.check->macs, 8 * 8 * 64 * 64);
     assert_int_equal(c.check->weights, 64);
     assert_int_equal(c.check->peak, 2 * 8 * 64 * 64);

@@ -189,7 +189,8 @@ typedef struct ork_ts_op {
     const char *name;   /* "torch.conv2d" */
     const char *schema; /* see bind.c */
     ork_ts_handler handler;
-    int param; /* tells apart the operators that share a handler */
+    int param;           /* tells apart the operators that share a handler */
+    const char *formula; /* of ork_ts_op_formula, which needs no other */
 } ork_ts_op;
 
 /* Arguments come in the order of the row's schema. */
@@ -198,8 +199,11 @@ typedef struct ork_ts_op {
                                        __attribute__((unused)) ork_ts_value **arg,                 \
                                        __attribute__((unused)) int param)
 #define ORK_TS_OP(name, schema, function, param) ORK_TS_HANDLER(function);
+#define ORK_TS_FORMULA(name, schema, formula)
 #include "torch_ops.def"
 #undef ORK_TS_OP
+#undef ORK_TS_FORMULA
+ORK_TS_HANDLER(formula); /* formula.c; the text is that of ts->op */
 
 /* First row of this name, the others follow it; NULL when unknown. */
 const ork_ts_op *ork_ts_find_op(const char *name);
