@@ -215,6 +215,8 @@ static void evaluate_reduce(const evaluation *e, ork_arena *scratch)
             result[to] = started[to] ? fmax(result[to], value) : value;
         else if (e->node->op == ORK_OP_REDUCE_MIN)
             result[to] = started[to] ? fmin(result[to], value) : value;
+        else if (e->node->op == ORK_OP_REDUCE_PROD)
+            result[to] = started[to] ? result[to] * value : value;
         else
             result[to] += value;
         started[to] = true;

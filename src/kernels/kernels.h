@@ -310,6 +310,24 @@ typedef struct ork_padding {
 void ork_padding_run(const ork_padding *padding, const void *in, void *out, int64_t begin,
                      int64_t end);
 
+/* Rows of `inner` elements, replaced one after the other or combined with what is there. Indices are
+   clamped to the rows after negative ones counted from the end. Whole numbers wrap around. */
+typedef enum ork_scatter_reduction {
+    ORK_SCATTER_NONE,
+    ORK_SCATTER_ADD,
+    ORK_SCATTER_MUL,
+    ORK_SCATTER_MAX,
+    ORK_SCATTER_MIN,
+} ork_scatter_reduction;
+typedef struct ork_scatter {
+    ork_scatter_reduction reduction;
+    ork_dtype dtype, index;
+    int64_t size, inner, count; /* rows of x, elements of a row, updates */
+} ork_scatter;
+/* All at once: rows may be updated more than once, in order. out may not overlap the others. */
+void ork_scatter_run(const ork_scatter *scatter, const void *in, const void *index,
+                     const void *updates, void *out);
+
 typedef enum ork_binary_op {
 #define ORK_BINARY(symbol, name, function) ORK_BINARY_##symbol,
 #include "binary.def"
@@ -405,9 +423,19 @@ typedef struct ork_softmax_int {
 } ork_softmax_int;
 void ork_softmax_int_run(const ork_softmax_int *softmax, const void *in, void *out, int64_t begin,
                          int64_t end, float *scratch);
-/* First of the greatest; out is i64 [outer][inner]. NaN counts as greatest. */
-void ork_argmax_run(const ork_axis *axis, const float *in, int64_t *out, int64_t begin,
-                    int64_t end);
+/* Which element comes first or where each belongs, along an axis, of any type without quantization.
+   NaN counts as greatest; of equal elements the first comes first. */
+typedef struct ork_order {
+    ork_axis axis;
+    ork_dtype dtype;
+    bool descending; /* greatest first */
+} ork_order;
+/* Index of the element that comes first; out is i64 [outer][inner]. */
+void ork_arg_first_run(const ork_order *order, const void *in, int64_t *out, int64_t begin,
+                       int64_t end);
+/* Indices in order; out is i64 [outer][length][inner]. scratch: 2 * length i64. */
+void ork_arg_sort_run(const ork_order *order, const void *in, int64_t *out, int64_t begin,
+                      int64_t end, int64_t *scratch);
 
 /* out[o][c][i] = (in[o][c][i] - mean[c]) / sqrt(variance[c] + epsilon) scale[c] + bias[c], f32
    without gaps, rounded once. Unit: outer*channels. */
