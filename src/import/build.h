@@ -69,6 +69,18 @@ ork_value *ork_build_batch_norm(ork_build *build, ork_value *x, ork_value *const
 ork_value *ork_build_group_norm(ork_build *build, ork_value *x, int64_t groups, ork_value *weight,
                                 ork_value *bias, double epsilon);
 
+/* ---- pick.c: elements by index ---- */
+
+/* An i64 index in which numbers below 0 count from the end of `size` entries, as one that counts
+   from the beginning. */
+ork_value *ork_build_from_end(ork_build *build, ork_value *index, int64_t size);
+/* out[i][j][k] = x[i][index[i][j][k]][k], for axis 1; the index is no larger than x along the other
+   axes, and not below 0. */
+ork_value *ork_build_pick(ork_build *build, ork_value *x, ork_value *index, int axis);
+/* x with x[i][index[i][j][k]][k] = updates[i][j][k]; reduction: that of SCATTER. */
+ork_value *ork_build_put(ork_build *build, ork_value *x, ork_value *index, ork_value *updates,
+                         int axis, int reduction);
+
 /* ---- the whole graph ---- */
 
 /* Makes the named values the outputs, in this order, and drops what then is not needed: nodes, and

@@ -310,8 +310,8 @@ typedef struct ork_padding {
 void ork_padding_run(const ork_padding *padding, const void *in, void *out, int64_t begin,
                      int64_t end);
 
-/* Rows of `inner` elements, replaced one after the other or combined with what is there. Indices are
-   clamped to the rows after negative ones counted from the end. Whole numbers wrap around. */
+/* Rows of `inner` elements, replaced one after the other or combined with what is there. Indices
+   are clamped to the rows after negative ones counted from the end. Whole numbers wrap around. */
 typedef enum ork_scatter_reduction {
     ORK_SCATTER_NONE,
     ORK_SCATTER_ADD,

@@ -53,9 +53,8 @@ bool lower_scatter(planner *p, const ork_node *node)
                            .size = shape->dim[0],
                            .inner = ork_shape_span(shape, 1, shape->rank),
                            .count = ork_shape_count(&in[1]->value->type.shape)};
-    step *added =
-        emit(p, node, "scatter", run_scatter, plan_params(p, &scatter, sizeof(scatter)), 1,
-             (double)ork_shape_count(shape), slot_of(p, node->output), in[0], in[1]);
+    step *added = emit(p, node, "scatter", run_scatter, plan_params(p, &scatter, sizeof(scatter)),
+                       1, (double)ork_shape_count(shape), slot_of(p, node->output), in[0], in[1]);
     add_input(p, added, in[2]);
     return true;
 }

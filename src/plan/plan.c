@@ -105,7 +105,7 @@ static const lower_fn class_lowerings[] = {
 };
 
 static const bool takes_any_type[ORK_OP_COUNT] = {
-    [ORK_OP_WHERE] = true,    [ORK_OP_GATHER] = true,   [ORK_OP_ARG_MAX] = true,
+    [ORK_OP_WHERE] = true,    [ORK_OP_GATHER] = true,  [ORK_OP_ARG_MAX] = true,
     [ORK_OP_ARG_SORT] = true, [ORK_OP_SCATTER] = true,
 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs ONNX models one after the other, which is quicker than a process for each. A line of stdin is
-   one model, its words separated by tabs:
+/* Runs ONNX models one after the other, which is quicker than a process for each. A line of stdin
+   is one model, its words separated by tabs:
 
      MODEL  FOLDER  [input|constant  NAME  FILE.npy]...
 
    `input` are fed, in the order of the model's inputs; `constant` are known when the model is
-   imported. Outputs go to FOLDER/0.npy, FOLDER/1.npy ... in their own types. A line of stdout answers:
-   "ok" and the number of outputs, or "failed" and the error. */
+   imported. Outputs go to FOLDER/0.npy, FOLDER/1.npy ... in their own types. A line of stdout
+   answers: "ok" and the number of outputs, or "failed" and the error. */
 #define _GNU_SOURCE
 #include "import/import.h"
 #include "pass/pass.h"
@@ -91,7 +91,8 @@ static bool write_outputs(task *t, const ork_graph *graph, const ork_runner *run
     for (size_t i = 0; i < graph->outputs.count; i++) {
         ork_tensor tensor = {.type = graph->outputs.items[i]->type,
                              .data = (void *)(uintptr_t)ork_runner_output_raw(runner, i)};
-        if (!ork_npy_write(t->diag, ork_arena_printf(t->arena, "%s/%zu.npy", t->folder, i), &tensor))
+        if (!ork_npy_write(t->diag, ork_arena_printf(t->arena, "%s/%zu.npy", t->folder, i),
+                           &tensor))
             return false;
     }
     return true;
@@ -115,7 +116,8 @@ static bool run_graph(task *t, ork_graph *graph)
         return ork_fail(t->diag, ORK_ERR_INPUT_COUNT, "the graph has %zu inputs, not %d",
                         graph->inputs.count, t->feed_count);
     ork_plan_options options = {.family = ORK_FAMILY_LION};
-    ork_plan *plan = ork_passes_run(graph, t->diag, 3) ? ork_plan_new(t->diag, graph, &options) : NULL;
+    ork_plan *plan =
+        ork_passes_run(graph, t->diag, 3) ? ork_plan_new(t->diag, graph, &options) : NULL;
     bool good = plan && run_plan(t, graph, plan);
     ork_plan_free(plan);
     return good;

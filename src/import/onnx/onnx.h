@@ -150,6 +150,15 @@ typedef struct ork_onnx_op {
     int param; /* tells apart the operators that share a handler */
 } ork_onnx_op;
 
+/* Reductions that are several operators. */
+typedef enum ork_onnx_reduction {
+    ORK_ONNX_L1,
+    ORK_ONNX_L2,
+    ORK_ONNX_SUM_SQUARE,
+    ORK_ONNX_LOG_SUM,
+    ORK_ONNX_LOG_SUM_EXP,
+} ork_onnx_reduction;
+
 /* Sets call->out, out[0] at least, and returns true; or false with an error. */
 #define ORK_ONNX_HANDLER(function)                                                                 \
     bool ork_onnx_op_##function(__attribute__((unused)) ork_onnx *onnx,                            \
@@ -204,6 +213,18 @@ typedef struct ork_onnx_window {
 /* Reads strides, dilations, pads and auto_pad. size: of the picture. */
 bool ork_onnx_window_of(ork_onnx *onnx, const ork_onnx_call *call, int spatial,
                         const int64_t *kernel, const int64_t size[2], ork_onnx_window *w);
+
+/* ---- parts.c: what operators are put together from ------------------------------------------- */
+
+/* i64 0, 1, 2 ... */
+ork_value *ork_onnx_count_up(ork_onnx *onnx, int64_t count);
+/* A number of the type of x. */
+ork_value *ork_onnx_number_like(ork_onnx *onnx, const ork_value *x, double number);
+ork_value *ork_onnx_with_number(ork_onnx *onnx, ork_op op, ork_value *x, double number);
+/* Elements from the last to the first along an axis. NULL stays NULL. */
+ork_value *ork_onnx_backwards(ork_onnx *onnx, ork_value *x, int axis);
+/* Elements moved towards the end of an axis, zeros behind them. */
+ork_value *ork_onnx_shifted(ork_onnx *onnx, ork_value *x, int axis, int64_t by);
 
 /* ---- flow.c ---------------------------------------------------------------------------- */
 
