@@ -26,8 +26,9 @@ static ork_value *places_beside(ork_build *build, const ork_shape *shape, const 
 
 ork_value *ork_build_from_end(ork_build *build, ork_value *index, int64_t size)
 {
-    bool is_order = index && index->producer &&
-                    (index->producer->op == ORK_OP_ARG_MAX || index->producer->op == ORK_OP_ARG_SORT);
+    bool is_order =
+        index && index->producer &&
+        (index->producer->op == ORK_OP_ARG_MAX || index->producer->op == ORK_OP_ARG_SORT);
     if (is_order) /* never below 0 */
         return index;
     index = ork_build_cast(build, index, ORK_I64);
@@ -50,8 +51,8 @@ static ork_value *flat_places(ork_build *build, ork_value *index, const ork_shap
         return ork_build_bad_shape(build, "the index does not fit the tensor");
     int64_t step = ork_shape_span(of, axis + 1, of->rank);
     index = ork_build_cast(build, index, ORK_I64);
-    index = ork_build_add2(build, ORK_OP_MUL, index,
-                           ork_build_scalar(build, ORK_I64, (double)step));
+    index =
+        ork_build_add2(build, ORK_OP_MUL, index, ork_build_scalar(build, ORK_I64, (double)step));
     return ork_build_add2(build, ORK_OP_ADD, index, places_beside(build, &shape, of, axis));
 }
 

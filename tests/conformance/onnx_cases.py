@@ -15,8 +15,8 @@ not those of training, of random numbers and of sequences or optional values. Fl
 A chip's network has fixed shapes, so an input that says a shape, an axis or another parameter must be
 known when the model is imported, as it is in files that exporters write. The cases have them as
 inputs. Each case is first tried with all of its inputs fed when it runs; when that is refused, whole
-numbers and truths with at most one axis become constants, then single floats too. What needed it is
-counted apart."""
+numbers and truths with at most one axis become constants, then floats with at most one axis too. What
+needed it is counted apart."""
 import argparse
 import collections
 import pathlib
@@ -119,18 +119,16 @@ def read_tensor(path):
 
 
 def is_small(array, with_floats):
-    if array.dtype == numpy.float32:
-        return with_floats and array.size <= 1
-    return array.ndim <= 1
+    return array.ndim <= 1 and (with_floats or array.dtype != numpy.float32)
 
 
-FED, WHOLE, SINGLE = range(3)  # which inputs are constants: none, small whole numbers, single floats too
+FED, WHOLE, ALL = range(3)  # which inputs with at most one axis are constants: none, whole numbers, all
 
 
 def run(runner, path, names, arrays, how, folder):
     words = [path, folder]
     for i, (name, array) in enumerate(zip(names, arrays)):
-        is_constant = how != FED and is_small(array, how == SINGLE)
+        is_constant = how != FED and is_small(array, how == ALL)
         numpy.save(folder / f'in{i}.npy', array)
         words += ['constant' if is_constant else 'input', name, folder / f'in{i}.npy']
     return runner.ask(words)
@@ -168,7 +166,7 @@ def check(runner, path, model, folder):
     outputs = [info.name for info in model.graph.output]
     data = path.parent / 'test_data_set_0'
     arrays = [read_tensor(data / f'input_{i}.pb') for i in range(len(names))]
-    for how in (FED, WHOLE, SINGLE):
+    for how in (FED, WHOLE, ALL):
         answer = run(runner, path, names, arrays, how, folder)
         if answer.startswith('ok'):
             wrong = compare(folder, outputs, data)

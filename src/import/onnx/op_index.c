@@ -112,8 +112,8 @@ ORK_ONNX_HANDLER(scatter_elements)
         !take_reduction(onnx, call, &reduction))
         return false;
     ork_value *index = ork_build_from_end(onnx->build, call->in[1], x->type.shape.dim[axis]);
-    return ork_onnx_result(
-        call, ork_build_put(onnx->build, x, index, call->in[2], axis, reduction));
+    return ork_onnx_result(call,
+                           ork_build_put(onnx->build, x, index, call->in[2], axis, reduction));
 }
 
 ORK_ONNX_HANDLER(scatter_nd)
@@ -143,8 +143,8 @@ static ork_value *arg_extreme(ork_onnx *onnx, ork_value *x, int axis, bool small
     if (!last)
         return ork_build_add1(onnx->build, ORK_OP_ARG_MAX, &attrs, x);
     int64_t end = x->type.shape.dim[axis] - 1;
-    ork_value *from_end = ork_build_add1(onnx->build, ORK_OP_ARG_MAX, &attrs,
-                                         ork_onnx_backwards(onnx, x, axis));
+    ork_value *from_end =
+        ork_build_add1(onnx->build, ORK_OP_ARG_MAX, &attrs, ork_onnx_backwards(onnx, x, axis));
     return ork_build_add2(onnx->build, ORK_OP_SUB,
                           ork_build_scalar(onnx->build, ORK_I64, (double)end), from_end);
 }
@@ -177,8 +177,8 @@ static ork_value *hard_max(ork_onnx *onnx, ork_value *x, int axis)
     ork_value *best = arg_extreme(onnx, x, axis, false, false);
     kept.dim[axis] = 1;
     best = ork_build_reshape(onnx->build, best, &kept);
-    ork_value *place = ork_build_reshape(
-        onnx->build, ork_onnx_count_up(onnx, x->type.shape.dim[axis]), &places);
+    ork_value *place =
+        ork_build_reshape(onnx->build, ork_onnx_count_up(onnx, x->type.shape.dim[axis]), &places);
     ork_value *is_best = ork_build_add2(onnx->build, ORK_OP_EQUAL, best, place);
     return ork_build_cast(onnx->build, is_best, x->type.dtype);
 }
@@ -192,7 +192,8 @@ ORK_ONNX_HANDLER(hard_max)
     if (!ork_onnx_axis(onnx, ork_onnx_int(call, "axis", param ? 1 : -1), shape.rank, &axis))
         return false;
     if (param) {
-        int64_t dims[] = {ork_shape_span(&shape, 0, axis), ork_shape_span(&shape, axis, shape.rank)};
+        int64_t dims[] = {ork_shape_span(&shape, 0, axis),
+                          ork_shape_span(&shape, axis, shape.rank)};
         x = ork_build_reshape_to(onnx->build, x, 2, dims);
         axis = 1;
     }
@@ -237,7 +238,8 @@ ORK_ONNX_HANDLER(one_hot)
     places.rank = shape.rank - axis + 1;
     for (int i = 0; i < places.rank; i++)
         places.dim[i] = i == 0 ? (int64_t)depth : 1;
-    memmove(shape.dim + axis + 1, shape.dim + axis, (size_t)(shape.rank - axis) * sizeof(*shape.dim));
+    memmove(shape.dim + axis + 1, shape.dim + axis,
+            (size_t)(shape.rank - axis) * sizeof(*shape.dim));
     shape.dim[axis] = 1;
     shape.rank++;
     ork_value *index = ork_build_from_end(onnx->build, call->in[0], (int64_t)depth);
@@ -348,7 +350,8 @@ ORK_ONNX_HANDLER(reverse_sequence)
 /* How many elements come out is known only when they are there. */
 ORK_ONNX_HANDLER(unknown_size)
 {
-    ork_build_unsupported(onnx->build, "the size of its result depends on what the network computes");
+    ork_build_unsupported(onnx->build,
+                          "the size of its result depends on what the network computes");
     ork_why(onnx->diag, "sizes and shapes must be fixed on a chip");
     return ork_fix(onnx->diag, "end the model before it with outputs=[...] and compute the rest "
                                "after the network");
