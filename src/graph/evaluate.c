@@ -224,8 +224,54 @@ static void evaluate_reduce(const evaluation *e, ork_arena *scratch)
     }
     double divisor =
         e->node->op == ORK_OP_REDUCE_MEAN && outputs ? (double)(inputs / outputs) : 1.0;
-    for (int64_t i = 0; i < outputs; i++)
-        ork_element_set(e->type->dtype, e->data, i, result[i] / divisor);
+    for (int64_t i = 0; i < outputs; i++) {
+        double empty = e->node->op == ORK_OP_REDUCE_PROD && !started[i] ? 1 : result[i];
+        ork_element_set(e->type->dtype, e->data, i, empty / divisor);
+    }
+}
+
+/* ---- along an axis, places ---- */
+
+static ork_axis axis_of(const evaluation *e)
+{
+    const ork_shape *x = &e->node->inputs[0]->type.shape;
+    int axis = (int)e->node->attrs.arg_max.axis;
+    return (ork_axis){ork_shape_span(x, 0, axis), x->dim[axis],
+                      ork_shape_span(x, axis + 1, x->rank)};
+}
+
+static void evaluate_order(const evaluation *e, ork_arena *scratch)
+{
+    const ork_node *node = e->node;
+    bool is_top_k = node->op == ORK_OP_TOP_K;
+    ork_order order = {.axis = axis_of(e),
+                       .dtype = node->inputs[0]->type.dtype,
+                       .count = is_top_k ? node->attrs.top_k.k : 1,
+                       .least = is_top_k ? node->attrs.top_k.least : node->op == ORK_OP_ARG_MIN,
+                       .last = !is_top_k && node->attrs.arg_max.last};
+    int64_t *places = ORK_NEW_ARRAY(scratch, int64_t, 2 * (size_t)order.axis.length + 1);
+    ork_order_run(&order, node->inputs[0]->data, e->data, 0, order.axis.outer * order.axis.inner,
+                  places);
+}
+
+static void evaluate_running(const evaluation *e)
+{
+    ork_running running = {.axis = axis_of(e),
+                           .dtype = e->type->dtype,
+                           .exclusive = e->node->attrs.cum_sum.exclusive,
+                           .reverse = e->node->attrs.cum_sum.reverse,
+                           .is_product = e->node->op == ORK_OP_CUM_PROD};
+    ork_running_run(&running, e->node->inputs[0]->data, e->data, 0,
+                    running.axis.outer * running.axis.inner);
+}
+
+static void evaluate_scatter(const evaluation *e)
+{
+    ork_value *const *in = e->node->inputs;
+    ork_scatter scatter = {ork_shape_count(&e->type->shape), ork_shape_count(&in[1]->type.shape),
+                           e->type->dtype, in[1]->type.dtype,
+                           (ork_scatter_mode)e->node->attrs.scatter.mode};
+    ork_scatter_run(&scatter, in[0]->data, in[1]->data, in[2]->data, e->data);
 }
 
 /* ---- dispatch ---- */
@@ -249,6 +295,12 @@ static bool evaluate(const evaluation *e, ork_diag *diag, ork_arena *scratch, bo
         evaluate_where(e);
     else if (node->op == ORK_OP_GATHER)
         return evaluate_gather(e, diag);
+    else if (node->op == ORK_OP_ARG_MAX || node->op == ORK_OP_ARG_MIN || node->op == ORK_OP_TOP_K)
+        evaluate_order(e, scratch);
+    else if (node->op == ORK_OP_CUM_SUM || node->op == ORK_OP_CUM_PROD)
+        evaluate_running(e);
+    else if (node->op == ORK_OP_SCATTER)
+        evaluate_scatter(e);
     else
         *known = false;
     return true;

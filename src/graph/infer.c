@@ -211,26 +211,39 @@ bool ork_infer_reduce(const ork_node *node, ork_type *out, ork_diag *diag)
     return true;
 }
 
-bool ork_infer_arg_max(const ork_node *node, ork_type *out, ork_diag *diag)
+bool ork_infer_arg_extreme(const ork_node *node, ork_type *out, ork_diag *diag)
 {
     start(node, out);
+    const ork_shape *x = shape_of(node, 0);
     int64_t axis = node->attrs.arg_max.axis;
-    if (axis < 0 || axis >= out->shape.rank)
-        return misfit(diag, node, "the axis is out of range");
-    if (out->shape.dim[axis] == 0)
-        return misfit(diag, node, "there is nothing to choose from");
+    if (axis < 0 || axis >= x->rank || x->dim[axis] < 1)
+        return misfit(diag, node, "the axis is out of range, or empty");
+    int rank = 0;
+    for (int i = 0; i < x->rank; i++) {
+        if (i != axis || node->attrs.arg_max.keep_dims)
+            out->shape.dim[rank++] = i == axis ? 1 : x->dim[i];
+    }
+    out->shape.rank = rank;
     out->dtype = ORK_I64;
-    out->shape.rank--;
-    for (int i = (int)axis; i < out->shape.rank; i++)
-        out->shape.dim[i] = out->shape.dim[i + 1];
     return true;
 }
 
-bool ork_infer_arg_sort(const ork_node *node, ork_type *out, ork_diag *diag)
+bool ork_infer_top_k(const ork_node *node, ork_type *out, ork_diag *diag)
 {
     start(node, out);
+    int64_t axis = node->attrs.top_k.axis, k = node->attrs.top_k.k;
+    if (axis < 0 || axis >= out->shape.rank || k < 0 || k > out->shape.dim[axis])
+        return misfit(diag, node, "the axis is out of range, or has fewer elements");
+    out->shape.dim[axis] = k;
     out->dtype = ORK_I64;
-    if (node->attrs.arg_sort.axis < 0 || node->attrs.arg_sort.axis >= out->shape.rank)
+    return true;
+}
+
+bool ork_infer_running(const ork_node *node, ork_type *out, ork_diag *diag)
+{
+    start(node, out);
+    int64_t axis = node->attrs.cum_sum.axis;
+    if (axis < 0 || axis >= out->shape.rank)
         return misfit(diag, node, "the axis is out of range");
     return true;
 }
@@ -238,16 +251,12 @@ bool ork_infer_arg_sort(const ork_node *node, ork_type *out, ork_diag *diag)
 bool ork_infer_scatter(const ork_node *node, ork_type *out, ork_diag *diag)
 {
     start(node, out);
-    const ork_shape *x = shape_of(node, 0), *index = shape_of(node, 1);
-    ork_shape rows = *x;
-    if (x->rank < 1 || index->rank != 1)
-        return misfit(diag, node, "it has no axis, or the index has not one");
-    rows.dim[0] = index->dim[0];
-    if (!ork_shape_equal(&rows, shape_of(node, 2)) ||
-        node->inputs[2]->type.dtype != node->inputs[0]->type.dtype)
-        return misfit(diag, node, "the updates are no rows of it, one for each index");
-    if (x->dim[0] == 0 && index->dim[0] > 0)
-        return misfit(diag, node, "it has no rows");
+    if (!ork_shape_equal(shape_of(node, 1), shape_of(node, 2)))
+        return misfit(diag, node, "there must be a place for each update");
+    if (ork_shape_count(&out->shape) < 1 && ork_shape_count(shape_of(node, 1)) > 0)
+        return misfit(diag, node, "there is no place to put them");
+    if (node->inputs[2]->type.dtype != out->dtype)
+        return misfit(diag, node, "updates have another type");
     return true;
 }
 

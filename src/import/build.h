@@ -77,9 +77,49 @@ ork_value *ork_build_from_end(ork_build *build, ork_value *index, int64_t size);
 /* out[i][j][k] = x[i][index[i][j][k]][k], for axis 1; the index is no larger than x along the other
    axes, and not below 0. */
 ork_value *ork_build_pick(ork_build *build, ork_value *x, ork_value *index, int axis);
-/* x with x[i][index[i][j][k]][k] = updates[i][j][k]; reduction: that of SCATTER. */
+/* x with x[i][index[i][j][k]][k] = updates[i][j][k]; mode: that of SCATTER. */
 ork_value *ork_build_put(ork_build *build, ork_value *x, ork_value *index, ork_value *updates,
-                         int axis, int reduction);
+                         int axis, int mode);
+
+/* ---- recurrent.c ---- */
+
+typedef enum ork_cell_kind { ORK_LSTM, ORK_GRU, ORK_ELMAN } ork_cell_kind;
+
+/* An operator of class UNARY. */
+typedef struct ork_recurrent_function {
+    ork_op op;
+    ork_attrs attrs;
+} ork_recurrent_function;
+
+/* One layer of recurrent cells in one direction. */
+typedef struct ork_recurrent {
+    ork_cell_kind cell_kind;
+    bool is_backward;                 /* begins at the end of the sequence */
+    ork_value *x;                     /* steps x batch x inputs */
+    ork_value *weight;                /* gates units x inputs */
+    ork_value *recurrent_weight;      /* gates units x units */
+    ork_value *bias, *recurrent_bias; /* gates units; may be NULL */
+    ork_value *hidden, *cell;         /* first states, batch x units; NULL: zeros */
+    ork_value *peepholes; /* LSTM: 3 units, of input, output and forget gate; may be NULL */
+    /* Where in the weights the gates lie: input, forget, cell, output; or reset, update, new; or 0.
+       torch has LSTM 0 1 2 3 and GRU 0 1 2, ONNX has LSTM 0 2 3 1 and GRU 1 0 2. */
+    int order[4];
+    /* Of the gates, of the new content, of an LSTM's cell. An Elman cell has the first only. */
+    ork_recurrent_function functions[3];
+    double clip;         /* of what enters a function of gates or new content; 0: none */
+    bool couples_forget; /* LSTM: the forget gate is 1 - input gate */
+    bool resets_behind;  /* GRU: the reset gate acts on the product with the hidden state, as in
+                            torch, rather than on the hidden state */
+} ork_recurrent;
+
+typedef struct ork_recurrent_result {
+    ork_value *outputs;       /* steps x batch x units, in the order of the sequence */
+    ork_value *hidden, *cell; /* last states; cell is NULL but for an LSTM */
+} ork_recurrent_result;
+
+/* Adds the operators of all steps one by one. False with an error. */
+bool ork_build_recurrent(ork_build *build, const ork_recurrent *recurrent,
+                         ork_recurrent_result *result);
 
 /* ---- the whole graph ---- */
 

@@ -26,10 +26,7 @@ static ork_value *places_beside(ork_build *build, const ork_shape *shape, const 
 
 ork_value *ork_build_from_end(ork_build *build, ork_value *index, int64_t size)
 {
-    bool is_order =
-        index && index->producer &&
-        (index->producer->op == ORK_OP_ARG_MAX || index->producer->op == ORK_OP_ARG_SORT);
-    if (is_order) /* never below 0 */
+    if (index && index->producer && index->producer->op == ORK_OP_TOP_K) /* never below 0 */
         return index;
     index = ork_build_cast(build, index, ORK_I64);
     ork_value *other =
@@ -74,14 +71,11 @@ ork_value *ork_build_pick(ork_build *build, ork_value *x, ork_value *index, int 
 }
 
 ork_value *ork_build_put(ork_build *build, ork_value *x, ork_value *index, ork_value *updates,
-                         int axis, int reduction)
+                         int axis, int mode)
 {
     if (!x || !index || !updates)
         return NULL;
-    ork_shape shape = x->type.shape;
-    ork_value *inputs[] = {flat(build, x), flat(build, flat_places(build, index, &shape, axis)),
-                           flat(build, updates)};
-    ork_attrs attrs = {.scatter.reduction = reduction};
-    return ork_build_reshape(build, ork_build_add(build, ORK_OP_SCATTER, &attrs, inputs, 3),
-                             &shape);
+    ork_value *inputs[] = {x, flat_places(build, index, &x->type.shape, axis), updates};
+    ork_attrs attrs = {.scatter.mode = mode};
+    return ork_build_add(build, ORK_OP_SCATTER, &attrs, inputs, 3);
 }

@@ -139,6 +139,7 @@ bool lower_reshape(planner *p, const ork_node *node);
 bool lower_pad(planner *p, const ork_node *node);
 bool lower_gather(planner *p, const ork_node *node);
 bool lower_order(planner *p, const ork_node *node);
+bool lower_running(planner *p, const ork_node *node);
 bool lower_scatter(planner *p, const ork_node *node);
 
 /* Adds a step; the operands' slots live from their first to their last step. */

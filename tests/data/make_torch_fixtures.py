@@ -230,6 +230,19 @@ class Unknown(nn.Module):
         return torch.cumprod(y, 2) + torch.erfinv(x)
 
 
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(3, 2, 2, bidirectional=True, batch_first=True)
+        self.gru = nn.GRU(4, 2, bidirectional=True)
+        self.rnn = nn.RNN(4, 2, bias=False)
+
+    def forward(self, x):
+        y, (hidden, cell) = self.lstm(x * 2 - 1)
+        y, last = self.gru(y - y.mean())
+        return y, hidden, cell, last, self.rnn(y - y.mean())[0]
+
+
 class Norm(nn.Module):
     def __init__(self):
         super().__init__()
@@ -303,3 +316,4 @@ trace("edges.pt", Edges(), picture(2, 4, 5))
 trace("picking.pt", Picking(), picture(2, 3, 4))
 trace("computed.pt", Computed(), picture(2, 4, 5))
 trace("sizes.pt", Sizes(), picture(2, 4, 6))
+trace("recurrent.pt", Recurrent(), torch.ones(2, 4, 3))

@@ -223,8 +223,6 @@ ork_value *ork_onnx_number_like(ork_onnx *onnx, const ork_value *x, double numbe
 ork_value *ork_onnx_with_number(ork_onnx *onnx, ork_op op, ork_value *x, double number);
 /* Elements from the last to the first along an axis. NULL stays NULL. */
 ork_value *ork_onnx_backwards(ork_onnx *onnx, ork_value *x, int axis);
-/* Elements moved towards the end of an axis, zeros behind them. */
-ork_value *ork_onnx_shifted(ork_onnx *onnx, ork_value *x, int axis, int64_t by);
 
 /* ---- flow.c ---------------------------------------------------------------------------- */
 

@@ -81,6 +81,14 @@ ORK_ONNX_HANDLER(variadic)
     return ork_onnx_result(call, y);
 }
 
+/* -1 - x, in 64 bits */
+ORK_ONNX_HANDLER(bitwise_not)
+{
+    ork_value *x = ork_build_cast(onnx->build, call->in[0], ORK_I64);
+    x = ork_build_add2(onnx->build, ORK_OP_SUB, ork_build_scalar(onnx->build, ORK_I64, -1.0), x);
+    return ork_onnx_result(call, ork_build_cast(onnx->build, x, call->in[0]->type.dtype));
+}
+
 ORK_ONNX_HANDLER(mean)
 {
     ork_value *y = call->in[0];

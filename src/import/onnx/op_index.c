@@ -96,24 +96,32 @@ ORK_ONNX_HANDLER(gather_nd)
 
 /* ---- scatter --------------------------------------------------------------------------- */
 
-static const char *const reductions[] = {"none", "add", "mul", "max", "min"};
+static const char *const modes[] = {"none", "add", "mul", "max", "min"};
 
-static bool take_reduction(ork_onnx *onnx, const ork_onnx_call *call, int *reduction)
+static bool take_mode(ork_onnx *onnx, const ork_onnx_call *call, int *mode)
 {
-    return ork_onnx_choice(onnx, call, "reduction", reductions, ORK_COUNT(reductions), 0,
-                           reduction);
+    return ork_onnx_choice(onnx, call, "reduction", modes, ORK_COUNT(modes), 0, mode);
 }
 
 ORK_ONNX_HANDLER(scatter_elements)
 {
-    int axis, reduction;
+    int axis, mode;
     ork_value *x = call->in[0];
     if (!ork_onnx_axis(onnx, ork_onnx_int(call, "axis", 0), x->type.shape.rank, &axis) ||
-        !take_reduction(onnx, call, &reduction))
+        !take_mode(onnx, call, &mode))
         return false;
     ork_value *index = ork_build_from_end(onnx->build, call->in[1], x->type.shape.dim[axis]);
     return ork_onnx_result(call,
-                           ork_build_put(onnx->build, x, index, call->in[2], axis, reduction));
+                           ork_build_put(onnx->build, x, index, call->in[2], axis, mode));
+}
+
+/* Of each row the places of its elements. */
+static ork_value *places_of_rows(ork_onnx *onnx, const tuples *t)
+{
+    int64_t length = ork_shape_span(&t->rows, 1, t->rows.rank);
+    ork_value *first = ork_build_reshape_to(onnx->build, t->index, 2, (int64_t[]){t->count, 1});
+    first = ork_onnx_with_number(onnx, ORK_OP_MUL, first, (double)length);
+    return ork_build_add2(onnx->build, ORK_OP_ADD, first, ork_onnx_count_up(onnx, length));
 }
 
 ORK_ONNX_HANDLER(scatter_nd)
@@ -121,48 +129,29 @@ ORK_ONNX_HANDLER(scatter_nd)
     tuples t;
     ork_attrs attrs = {0};
     ork_value *x = call->in[0];
-    ork_shape shape = x->type.shape;
-    if (!take_reduction(onnx, call, &attrs.scatter.reduction) ||
-        !read_tuples(onnx, &shape, 0, call->in[1], &t))
+    if (!take_mode(onnx, call, &attrs.scatter.mode) ||
+        !read_tuples(onnx, &x->type.shape, 0, call->in[1], &t))
         return false;
-    ork_shape updates = t.rows;
-    updates.dim[0] = t.count;
-    ork_value *inputs[] = {ork_build_reshape(onnx->build, x, &t.rows),
-                           ork_build_reshape_to(onnx->build, t.index, 1, &t.count),
-                           ork_build_reshape(onnx->build, call->in[2], &updates)};
-    ork_value *y = ork_build_add(onnx->build, ORK_OP_SCATTER, &attrs, inputs, 3);
-    return ork_onnx_result(call, ork_build_reshape(onnx->build, y, &shape));
+    ork_value *places = places_of_rows(onnx, &t);
+    ork_value *updates =
+        places ? ork_build_reshape(onnx->build, call->in[2], &places->type.shape) : NULL;
+    ork_value *inputs[] = {x, places, updates};
+    return ork_onnx_result(call, ork_build_add(onnx->build, ORK_OP_SCATTER, &attrs, inputs, 3));
 }
 
 /* ---- order ----------------------------------------------------------------------------- */
 
-/* The last of equals is the first when walking backwards. */
-static ork_value *arg_extreme(ork_onnx *onnx, ork_value *x, int axis, bool smallest, bool last)
-{
-    ork_attrs attrs = {.arg_max.axis = axis, .arg_max.smallest = smallest};
-    if (!last)
-        return ork_build_add1(onnx->build, ORK_OP_ARG_MAX, &attrs, x);
-    int64_t end = x->type.shape.dim[axis] - 1;
-    ork_value *from_end =
-        ork_build_add1(onnx->build, ORK_OP_ARG_MAX, &attrs, ork_onnx_backwards(onnx, x, axis));
-    return ork_build_add2(onnx->build, ORK_OP_SUB,
-                          ork_build_scalar(onnx->build, ORK_I64, (double)end), from_end);
-}
-
-/* param: whether the smallest is wanted */
+/* param: the operator */
 ORK_ONNX_HANDLER(arg_max)
 {
     int axis;
     ork_value *x = call->in[0];
-    ork_shape shape = x->type.shape;
-    if (!ork_onnx_axis(onnx, ork_onnx_int(call, "axis", 0), shape.rank, &axis))
+    if (!ork_onnx_axis(onnx, ork_onnx_int(call, "axis", 0), x->type.shape.rank, &axis))
         return false;
-    bool last = ork_onnx_int(call, "select_last_index", 0) != 0;
-    ork_value *y = arg_extreme(onnx, x, axis, param, last);
-    shape.dim[axis] = 1;
-    if (ork_onnx_int(call, "keepdims", 1))
-        y = ork_build_reshape(onnx->build, y, &shape);
-    return ork_onnx_result(call, y);
+    ork_attrs attrs = {.arg_max.axis = axis,
+                       .arg_max.keep_dims = ork_onnx_int(call, "keepdims", 1) != 0,
+                       .arg_max.last = ork_onnx_int(call, "select_last_index", 0) != 0};
+    return ork_onnx_result(call, ork_build_add1(onnx->build, (ork_op)param, &attrs, x));
 }
 
 /* 1 where the first greatest of an axis is. */
@@ -170,13 +159,12 @@ static ork_value *hard_max(ork_onnx *onnx, ork_value *x, int axis)
 {
     if (!x)
         return NULL;
-    ork_shape kept = x->type.shape;
-    ork_shape places = {.rank = kept.rank - axis, .dim = {kept.dim[axis]}};
+    const ork_shape *shape = &x->type.shape;
+    ork_shape places = {.rank = shape->rank - axis, .dim = {shape->dim[axis]}};
     for (int i = 1; i < places.rank; i++)
         places.dim[i] = 1;
-    ork_value *best = arg_extreme(onnx, x, axis, false, false);
-    kept.dim[axis] = 1;
-    best = ork_build_reshape(onnx->build, best, &kept);
+    ork_attrs attrs = {.arg_max.axis = axis, .arg_max.keep_dims = true};
+    ork_value *best = ork_build_add1(onnx->build, ORK_OP_ARG_MAX, &attrs, x);
     ork_value *place =
         ork_build_reshape(onnx->build, ork_onnx_count_up(onnx, x->type.shape.dim[axis]), &places);
     ork_value *is_best = ork_build_add2(onnx->build, ORK_OP_EQUAL, best, place);
@@ -213,10 +201,10 @@ ORK_ONNX_HANDLER(top_k)
     if (count < 0 || count > (double)shape->dim[axis])
         return ork_build_bad_shape(onnx->build, "%g of %lld elements", count,
                                    (long long)shape->dim[axis]) != NULL;
-    ork_attrs attrs = {.arg_sort.axis = axis,
-                       .arg_sort.descending = ork_onnx_int(call, "largest", 1) != 0};
-    ork_value *order = ork_build_add1(onnx->build, ORK_OP_ARG_SORT, &attrs, x);
-    order = ork_build_slice(onnx->build, order, axis, 0, (int64_t)count, 1);
+    ork_attrs attrs = {.top_k.axis = axis,
+                       .top_k.k = (int64_t)count,
+                       .top_k.least = ork_onnx_int(call, "largest", 1) == 0};
+    ork_value *order = ork_build_add1(onnx->build, ORK_OP_TOP_K, &attrs, x);
     call->out[1] = order;
     return ork_onnx_result(call, ork_build_pick(onnx->build, x, order, axis));
 }
@@ -304,7 +292,7 @@ ORK_ONNX_HANDLER(trilu)
     return ork_onnx_result(call, ork_build_add(onnx->build, ORK_OP_WHERE, NULL, inputs, 3));
 }
 
-/* Sums that grow along an axis: first of 2 elements, then of 4, and so on. */
+/* The axis is an input. */
 ORK_ONNX_HANDLER(cum_sum)
 {
     int axis;
@@ -313,13 +301,10 @@ ORK_ONNX_HANDLER(cum_sum)
     if (!ork_onnx_input_number(onnx, call, 1, 0.0, &number) ||
         !ork_onnx_axis(onnx, (int64_t)number, x->type.shape.rank, &axis))
         return false;
-    bool reverse = ork_onnx_int(call, "reverse", 0) != 0;
-    int64_t size = x->type.shape.dim[axis], first = ork_onnx_int(call, "exclusive", 0) ? 1 : 0;
-    x = reverse ? ork_onnx_backwards(onnx, x, axis) : x;
-    x = first ? ork_onnx_shifted(onnx, x, axis, 1) : x;
-    for (int64_t step = 1; x && step < size; step *= 2)
-        x = ork_build_add2(onnx->build, ORK_OP_ADD, x, ork_onnx_shifted(onnx, x, axis, step));
-    return ork_onnx_result(call, reverse ? ork_onnx_backwards(onnx, x, axis) : x);
+    ork_attrs attrs = {.cum_sum.axis = axis,
+                       .cum_sum.exclusive = ork_onnx_int(call, "exclusive", 0) != 0,
+                       .cum_sum.reverse = ork_onnx_int(call, "reverse", 0) != 0};
+    return ork_onnx_result(call, ork_build_add1(onnx->build, ORK_OP_CUM_SUM, &attrs, x));
 }
 
 /* The first elements of each entry of the batch turned around, as many as a constant says. */

@@ -36,14 +36,3 @@ ork_value *ork_onnx_backwards(ork_onnx *onnx, ork_value *x, int axis)
     ork_value *inputs[] = {x, index};
     return ork_build_add(onnx->build, ORK_OP_GATHER, &attrs, inputs, 2);
 }
-
-ork_value *ork_onnx_shifted(ork_onnx *onnx, ork_value *x, int axis, int64_t by)
-{
-    if (!x)
-        return NULL;
-    ork_attrs attrs = {.pad.before.count = x->type.shape.rank,
-                       .pad.after.count = x->type.shape.rank};
-    attrs.pad.before.v[axis] = by;
-    x = ork_build_slice(onnx->build, x, axis, 0, x->type.shape.dim[axis] - by, 1);
-    return x ? ork_build_add1(onnx->build, ORK_OP_PAD, &attrs, x) : NULL;
-}

@@ -65,7 +65,7 @@ static bool check_version(ork_diag *diag, ork_arena *arena, const ork_ts_archive
     return true;
 }
 
-static bool check_byte_order(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive)
+bool ork_ts_check_byte_order(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive)
 {
     size_t index;
     ork_bytes bytes;
@@ -83,7 +83,7 @@ static bool check_byte_order(ork_diag *diag, ork_arena *arena, const ork_ts_arch
 bool ork_ts_archive_open(ork_diag *diag, ork_arena *arena, ork_zip *zip, ork_ts_archive *archive)
 {
     *archive = (ork_ts_archive){.zip = zip, .root = ork_ts_archive_root(arena, zip)};
-    return check_version(diag, arena, archive) && check_byte_order(diag, arena, archive) &&
+    return check_version(diag, arena, archive) && ork_ts_check_byte_order(diag, arena, archive) &&
            read_pickle(diag, arena, archive, "data.pkl", &archive->module) &&
            read_pickle(diag, arena, archive, "constants.pkl", &archive->constants);
 }

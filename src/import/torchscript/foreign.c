@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a file is that is not TorchScript. People bring all kinds of files that carry weights; each
-   gets told by name and with the lines that make a usable file of it. */
+/* What a file is that is neither TorchScript nor of torch.export. People bring all kinds of files
+   that carry weights; each gets told by name and with the lines that make a usable file of it. */
 #include "torchscript.h"
 
 #include <string.h>
@@ -148,10 +148,6 @@ static bool fail_saved(ork_diag *diag, ork_arena *arena, const char *path, const
 static bool fail_other_zip(ork_diag *diag, ork_arena *arena, const char *path, const ork_zip *zip,
                            const char *root, const ork_import_options *options)
 {
-    if (has(zip, arena, root, "serialized_exported_program.json") ||
-        has(zip, arena, root, "archive_format") || has_ending(zip, "archive_format"))
-        return fail_export(diag, arena, path, "a file of torch.export (.pt2)",
-                           "torch.export and torch.jit.trace are two different exports", options);
     if (has(zip, arena, root, "model.json"))
         return fail_export(diag, arena, path, "a TorchScript file of torch 1.3 or older", NULL,
                            options);
@@ -208,6 +204,8 @@ static bool recognise_zip(ork_diag *diag, ork_arena *arena, const char *path, or
         return fix_export(diag, arena, again, options);
     }
     const char *root = ork_ts_archive_root(arena, *zip);
+    if (ork_ts_is_export(arena, *zip))
+        return true;
     if (has(*zip, arena, root, "bytecode.pkl"))
         return accept_mobile(diag, arena, path, *zip, root, options);
     if (!has(*zip, arena, root, "data.pkl"))

@@ -21,55 +21,6 @@ const char *ork_ts_sizes_text(ork_arena *arena, const ork_import_input *inputs, 
     return ork_arena_printf(arena, "%s]", text);
 }
 
-/* ---- what the file records ------------------------------------------------------------- */
-
-static bool input_of_pickle(const ork_pickle_value *value, ork_import_input *input)
-{
-    ork_ts_tensor_info info;
-    if (!ork_ts_tensor_info_get(value, &info))
-        return false;
-    *input = (ork_import_input){.dtype = ORK_F32, .rank = info.shape.rank};
-    if (!strcmp(info.storage_class, "LongStorage"))
-        input->dtype = ORK_I64;
-    else if (!strcmp(info.storage_class, "IntStorage"))
-        input->dtype = ORK_I32;
-    else if (!strcmp(info.storage_class, "BoolStorage"))
-        input->dtype = ORK_BOOL;
-    memcpy(input->dim, info.shape.dim, sizeof(input->dim));
-    return true;
-}
-
-enum { MAX_RECORDED = 64 };
-
-/* Tensors of tuples and lists one after the other. */
-static void collect(const ork_pickle_value *value, int depth, ork_import_input *inputs, int *count)
-{
-    if (*count < MAX_RECORDED && input_of_pickle(value, &inputs[*count]))
-        ++*count;
-    for (size_t i = 0; depth > 0 && *count < MAX_RECORDED && i < ork_pickle_count(value); i++)
-        if (ork_pickle_item(value, i))
-            collect(ork_pickle_item(value, i), depth - 1, inputs, count);
-}
-
-/* torch 2.0 and newer keep the tensors that the network was traced with. */
-static bool recorded_inputs(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
-                            ork_import_input **inputs, int *count)
-{
-    size_t index;
-    ork_bytes bytes;
-    ork_pickle_value *value;
-    *count = 0;
-    *inputs = ORK_NEW_ARRAY(arena, ork_import_input, MAX_RECORDED);
-    if (!ork_ts_find_record(arena, archive, "traced_inputs.pkl", &index))
-        return true;
-    if (!ork_zip_entry_bytes(diag, archive->zip, index, arena, &bytes) ||
-        !ork_pickle_read(diag, arena, bytes, &value, NULL))
-        return false;
-    const ork_pickle_value *forward = ork_pickle_get(value, "forward");
-    collect(forward, 3, *inputs, count);
-    return true;
-}
-
 /* ---- checks ---------------------------------------------------------------------------- */
 
 static bool fail_count(ork_diag *diag, const ork_ts_signature *signature, int given)
@@ -202,15 +153,12 @@ static bool fits_signature(const ork_ts_signature *signature, int count)
     return signature->has_list ? count > signature->tensors : count == signature->tensors;
 }
 
-bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
-                         const ork_ts_signature *signature, const ork_import_options *options,
-                         ork_ts_sizes *sizes)
+bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_signature *signature,
+                         const ork_import_options *options, ork_ts_sizes *sizes)
 {
-    ork_import_input *recorded;
-    int recorded_count;
+    ork_import_input *recorded = signature->recorded;
+    int recorded_count = signature->recorded_count;
     *sizes = (ork_ts_sizes){0};
-    if (!recorded_inputs(diag, arena, archive, &recorded, &recorded_count))
-        return false;
     bool has_recorded = recorded_count > 0 && fits_signature(signature, recorded_count);
     if (!options->inputs || options->input_count == 0) {
         sizes->count = recorded_count;

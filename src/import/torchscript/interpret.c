@@ -21,66 +21,26 @@ const ork_ts_module *ork_ts_current_module(const ork_ts *ts)
     return NULL;
 }
 
-const char *ork_ts_scope(const ork_ts *ts)
-{
-    if (!ts->frame)
-        return "";
-    const ork_ts_function *function = ts->frame->function;
-    return ork_arena_printf(ts->arena, "%s, %s:%u",
-                            function->owner ? function->owner->name : function->name,
-                            function->file, ts->frame->line);
-}
-
-const char *ork_ts_place(const ork_ts *ts)
-{
-    const ork_ts_module *module = ork_ts_current_module(ts);
-    if (!ts->frame)
-        return "the model";
-    if (!module || !*module->path)
-        return ork_arena_printf(ts->arena, "the model (%s)", ork_ts_scope(ts));
-    return ork_arena_printf(ts->arena, "layer '%s' (%s)", module->path, ork_ts_scope(ts));
-}
-
 static bool is_torch_leaf(const ork_ts_module *module)
 {
     return module->type && ork_starts_with(module->type->qualified_name, "__torch__.torch.nn.");
 }
 
-/* Operators of a module of torch.nn are named like the module; those in the user's own code like
-   the module and the operator. */
-static const char *node_name(const ork_build *build, ork_op op)
+ork_ts_site ork_ts_script_site(const ork_ts *ts)
 {
-    const ork_ts *ts = build->importer;
+    ork_ts_site site = {.path = ""};
     const ork_ts_module *module = ork_ts_current_module(ts);
-    const char *op_name = ork_op_table[op].name;
-    if (ts->op) {
-        const char *dot = strrchr(ts->op->name, '.');
-        op_name = dot ? dot + 1 : ts->op->name;
+    if (module) {
+        site.path = module->path;
+        site.is_torch_layer = is_torch_leaf(module);
     }
-    if (!module || !*module->path)
-        return op_name;
-    if (is_torch_leaf(module))
-        return module->path;
-    return ork_arena_printf(build->arena, "%s.%s", module->path, op_name);
+    if (ts->frame) {
+        const ork_ts_function *function = ts->frame->function;
+        site.class_name = function->owner ? function->owner->name : function->name;
+        site.source = ork_arena_printf(ts->arena, "%s:%u", function->file, ts->frame->line);
+    }
+    return site;
 }
-
-static const char *scope_name(const ork_build *build)
-{
-    return ork_ts_scope(build->importer);
-}
-
-static const char *place_name(const ork_build *build)
-{
-    return ork_ts_place(build->importer);
-}
-
-static const char *op_name(const ork_build *build)
-{
-    const ork_ts *ts = build->importer;
-    return ts->op ? ts->op->name : NULL;
-}
-
-const ork_build_names ork_ts_names = {node_name, scope_name, place_name, op_name};
 
 static void *bad_code(ork_ts *ts, const char *what, const char *name)
 {
@@ -200,11 +160,6 @@ static ork_ts_value *module_attribute(ork_ts *ts, ork_ts_module *module, const c
     return value;
 }
 
-static ork_ts_value *unknown_value(ork_ts *ts)
-{
-    return ork_ts_new(ts, ORK_TS_UNKNOWN);
-}
-
 static ork_ts_value *attribute_of(ork_ts *ts, ork_ts_value *object, const char *name)
 {
     if (!object || object->kind == ORK_TS_UNKNOWN)
@@ -246,7 +201,7 @@ static ork_ts_value *subscript(ork_ts *ts, const ork_ts_expr *expr)
     ork_ts_value *object = evaluate(ts, expr->object);
     ork_ts_value *at = object ? evaluate(ts, expr->items.items[0]) : NULL;
     if (!at || object->kind == ORK_TS_UNKNOWN || at->kind == ORK_TS_UNKNOWN)
-        return at ? unknown_value(ts) : NULL;
+        return at ? ork_ts_new(ts, ORK_TS_UNKNOWN) : NULL;
     if (!ork_ts_is_sequence(object) || !ork_ts_is_number(at))
         return ork_build_unsupported(ts->build, "indexing %s", ork_ts_kind_names[object->kind]);
     int64_t index = ork_ts_as_int(at);
@@ -267,78 +222,6 @@ static ork_ts_value *negative(ork_ts *ts, const ork_ts_expr *expr)
     if (value->kind == ORK_TS_FLOAT)
         return ork_ts_float(ts, -value->number, value->is_single);
     return ork_ts_int(ts, (int64_t)(0 - (uint64_t)ork_ts_as_int(value)));
-}
-
-/* ---- calls of operators ---------------------------------------------------------------- */
-
-static bool is_unknown(const ork_ts_value *value)
-{
-    if (value->kind == ORK_TS_UNKNOWN)
-        return true;
-    for (size_t i = 0; ork_ts_is_sequence(value) && i < value->list.count; i++)
-        if (value->list.items[i]->kind == ORK_TS_UNKNOWN)
-            return true;
-    return false;
-}
-
-/* The run goes on, so that all unknown operators can be told at once. */
-static ork_ts_value *note_unknown(ork_ts *ts, const char *name)
-{
-    for (size_t i = 0; i < ts->unknown.count; i++) {
-        if (strcmp(ts->unknown.items[i]->name, name) != 0)
-            continue;
-        ts->unknown.items[i]->count++;
-        return unknown_value(ts);
-    }
-    ork_ts_unknown_op *unknown = ORK_NEW(ts->arena, ork_ts_unknown_op);
-    unknown->name = ork_arena_strdup(ts->arena, name);
-    unknown->place = ork_ts_place(ts);
-    unknown->count = 1;
-    ork_vec_push(ts->arena, &ts->unknown, unknown);
-    return unknown_value(ts);
-}
-
-/* An operator "x_" is "x" with its result written into the first argument, unless it has a row of
-   its own. */
-static const ork_ts_op *find_op(ork_ts *ts, const char *name, bool *in_place)
-{
-    const ork_ts_op *op = ork_ts_find_op(name);
-    size_t length = strlen(name);
-    *in_place = false;
-    if (op || length < 2 || name[length - 1] != '_' || name[length - 2] == '_')
-        return op;
-    *in_place = true;
-    return ork_ts_find_op(ork_arena_strndup(ts->arena, name, length - 1));
-}
-
-static ork_ts_value *run_op(ork_ts *ts, const ork_ts_op *first, bool in_place, ork_ts_value **items,
-                            const char *const *keywords, size_t count)
-{
-    ork_ts_value *arg[ORK_TS_MAX_ARGS];
-    const ork_ts_op *row = ork_ts_bind(ts, first, items, keywords, count, arg);
-    ork_ts_value *result = row ? row->handler(ts, arg, row->param) : NULL;
-    if (!result && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
-        return ork_build_unsupported(ts->build, "it cannot be computed");
-    if (!result || !in_place || result->kind == ORK_TS_UNKNOWN)
-        return result;
-    return ork_ts_write(ts, items[0], result) ? items[0] : NULL;
-}
-
-static ork_ts_value *call_op(ork_ts *ts, const char *name, ork_ts_value **items,
-                             const char *const *keywords, size_t count)
-{
-    bool in_place;
-    const ork_ts_op *op = find_op(ts, name, &in_place);
-    if (!op)
-        return note_unknown(ts, name);
-    for (size_t i = 0; i < count; i++)
-        if (is_unknown(items[i]))
-            return unknown_value(ts);
-    const ork_ts_op *outer = ts->op;
-    ts->op = op;
-    ork_ts_value *result = run_op(ts, op, in_place && count > 0, items, keywords, count);
-    ts->op = outer;
-    return result;
 }
 
 /* ---- builtin functions of the code ----------------------------------------------------- */
@@ -447,7 +330,7 @@ static ork_ts_value *call_global(ork_ts *ts, const ork_ts_expr *call)
     if (!ork_starts_with(name, "torch.") && !ork_starts_with(name, "ops."))
         return scripted(ts, ork_arena_printf(ts->arena, "it calls %s()", name));
     ork_ts_value **args = call_arguments(ts, call);
-    return args ? call_op(ts, name, args, call->keywords, call->items.count) : NULL;
+    return args ? ork_ts_call_op(ts, name, args, call->keywords, call->items.count) : NULL;
 }
 
 static ork_ts_value *call_method(ork_ts *ts, const ork_ts_expr *call)
@@ -542,7 +425,7 @@ static bool unpack(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value *
                                      ork_ts_kind_names[value->kind], count) != NULL;
     for (size_t i = 0; i < count; i++)
         ts->frame->slots[statement->targets.items[i]] =
-            unknown ? unknown_value(ts) : value->list.items[i];
+            unknown ? ork_ts_new(ts, ORK_TS_UNKNOWN) : value->list.items[i];
     return true;
 }
 

@@ -24,6 +24,8 @@
 
 typedef struct ork_ts ork_ts; /* one import at work */
 typedef struct ork_ts_value ork_ts_value;
+typedef struct ork_ts_export ork_ts_export;
+typedef struct ork_ts_reader ork_ts_reader; /* of one of the two kinds of archives */
 
 /* ---- code.c: method texts -------------------------------------------------------------- */
 
@@ -126,8 +128,9 @@ ork_ts_function *ork_ts_find_method(const ork_ts_class *owner, const char *name)
 
 typedef struct ork_ts_archive {
     ork_zip *zip;
-    const char *root; /* "net/" */
-    ork_pickle_value *module, *constants;
+    const char *root;                     /* "net/" */
+    ork_pickle_value *module, *constants; /* TorchScript */
+    const ork_ts_export *exported;        /* torch.export, see export.h */
 } ork_ts_archive;
 
 /* The record root/name; false without an error when absent. */
@@ -138,6 +141,8 @@ bool ork_ts_record(ork_diag *diag, const ork_ts_archive *archive, const char *na
                    ork_arena *inflate_into, ork_bytes *bytes);
 /* Text up to the first '/' of the first entry, '/' included; "" when there is none. */
 const char *ork_ts_archive_root(ork_arena *arena, const ork_zip *zip);
+/* False with an error when a record says that numbers are big-endian. */
+bool ork_ts_check_byte_order(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive);
 /* Opens what is known to be a TorchScript archive. */
 bool ork_ts_archive_open(ork_diag *diag, ork_arena *arena, ork_zip *zip, ork_ts_archive *archive);
 
@@ -151,6 +156,20 @@ typedef struct ork_ts_tensor_info {
 } ork_ts_tensor_info;
 /* False when the value is no plain tensor. */
 bool ork_ts_tensor_info_get(const ork_pickle_value *value, ork_ts_tensor_info *info);
+
+/* Where the bytes of tensors are: records archive/folder/key. */
+typedef struct ork_ts_storage {
+    const ork_ts_archive *archive;
+    const char *folder;
+    bool has_numbers; /* tensors without axes are numbers to the code */
+} ork_ts_storage;
+
+/* Element types of a storage class, in the file and in the graph; false when there is none. */
+bool ork_ts_storage_dtype(const char *storage_class, ork_dtype *stored, ork_dtype *wanted);
+/* The constant of this name. Tied weights are one constant. An UNAVAILABLE value for element types
+   that the graph does not have; NULL with an error when the tensor leaves its record. */
+ork_ts_value *ork_ts_stored_tensor(ork_ts *ts, const ork_ts_storage *storage,
+                                   const ork_ts_tensor_info *info, const char *name);
 
 /* What an attribute or constant of the pickle is for a method. `name` is its path in the module
    tree; folder is "data" or "constants". */
@@ -329,13 +348,15 @@ struct ork_ts {
     ork_arena *arena;
     ork_graph *graph;
     ork_build *build; /* adds to the graph */
+    const ork_ts_reader *reader;
     const ork_ts_archive *archive;
-    ork_ts_frame *frame;
-    const ork_ts_op *op; /* being called */
-    ork_map *files;      /* path of a code text -> ork_ts_file */
-    ork_map *tensors;    /* storage, offset, sizes and strides -> ork_value */
-    ork_map *objects;    /* address of a pickle value -> ork_ts_value */
-    ork_map *constants;  /* "CONSTANTS.c0" -> ork_ts_value */
+    ork_ts_frame *frame;  /* TorchScript: the method that runs */
+    const ork_json *node; /* torch.export: the node that runs */
+    const ork_ts_op *op;  /* being called */
+    ork_map *files;       /* path of a code text -> ork_ts_file */
+    ork_map *tensors;     /* storage, offset, sizes and strides -> ork_value */
+    ork_map *objects;     /* address of a pickle value -> ork_ts_value */
+    ork_map *constants;   /* "CONSTANTS.c0" -> ork_ts_value */
     ORK_VEC(ork_ts_unknown_op *) unknown;
     size_t steps_left;   /* expressions that may still be evaluated */
     const char *example; /* what torch.jit.trace would be given: "torch.zeros(1, 3, H, W)" */
@@ -344,24 +365,54 @@ struct ork_ts {
 
 /* The module whose code is running, or the nearest caller that is one; may be NULL. */
 const ork_ts_module *ork_ts_current_module(const ork_ts *ts);
-/* "BaseConv, code/__torch__/blocks.py:12", the scope of nodes; and with the layer in front, for
-   messages. */
-const char *ork_ts_scope(const ork_ts *ts);
-const char *ork_ts_place(const ork_ts *ts);
-extern const ork_build_names ork_ts_names;
 ork_ts_class *ork_ts_find_class(ork_ts *ts, const char *module, const char *name);
 /* Calls a method; arguments fill the parameters in order. */
 ork_ts_value *ork_ts_call(ork_ts *ts, const ork_ts_module *module, ork_ts_function *function,
                           ork_ts_value *const *args, size_t count);
 
-/* ---- inputs.c, foreign.c --------------------------------------------------------------- */
+/* An operator of the table by its name, as in "torch.add_". Unknown ones are noted and give an
+   unknown value, so that all can be told at once. Keywords as in ork_ts_bind. */
+ork_ts_value *ork_ts_call_op(ork_ts *ts, const char *name, ork_ts_value **items,
+                             const char *const *keywords, size_t count);
+/* The error that lists those noted; always false. */
+bool ork_ts_fail_unknown(ork_ts *ts);
+
+/* ---- run.c, inputs.c, foreign.c -------------------------------------------------------- */
 
 /* What forward() takes. */
 typedef struct ork_ts_signature {
-    int tensors;      /* single tensors, those in tuples included */
-    bool has_list;    /* and a list of any number of them */
-    const char *text; /* "x: Tensor, others: List[Tensor]" */
+    int tensors;                /* single tensors, those in tuples included */
+    bool has_list;              /* and a list of any number of them */
+    const char *text;           /* "x: Tensor, others: List[Tensor]" */
+    ork_import_input *recorded; /* sizes that the file keeps */
+    int recorded_count;
 } ork_ts_signature;
+
+/* Where in the user's network the operator at work stands. */
+typedef struct ork_ts_site {
+    const char *path;       /* of the layer: "backbone.stem.conv", "" at the top */
+    const char *class_name; /* of the layer, or the function: "Conv2d"; NULL when not known */
+    const char *source;     /* line of the code: "model.py:12"; NULL when not known */
+    bool is_torch_layer;    /* the layer is one of torch.nn */
+} ork_ts_site;
+
+/* One of the two kinds of archives. */
+struct ork_ts_reader {
+    bool (*open)(ork_diag *diag, ork_arena *arena, ork_zip *zip, ork_ts_archive *archive);
+    /* What the network takes, in ts->arena. */
+    bool (*signature)(ork_ts *ts, ork_ts_signature *signature);
+    /* Runs the network on symbolic inputs of these sizes, `in_list` of them in its list. What it
+       returns; NULL with an error. */
+    ork_ts_value *(*run)(ork_ts *ts, const ork_import_input *inputs, int in_list);
+    ork_ts_site (*site)(const ork_ts *ts);
+};
+
+extern const ork_ts_reader ork_ts_script_reader, ork_ts_export_reader;
+
+extern const ork_build_names ork_ts_names;
+/* "layer 'stem.conv' (Conv2d, model.py:12)", for messages. */
+const char *ork_ts_place(const ork_ts *ts);
+ork_ts_site ork_ts_script_site(const ork_ts *ts);
 
 /* Sizes that the inputs may have, to be tried in order. */
 typedef struct ork_ts_sizes {
@@ -373,17 +424,18 @@ typedef struct ork_ts_sizes {
 } ork_ts_sizes;
 
 /* Fails with ORK_ERR_INPUT_SIZE, or with what is wrong in the file. */
-bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
-                         const ork_ts_signature *signature, const ork_import_options *options,
-                         ork_ts_sizes *sizes);
+bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_signature *signature,
+                         const ork_import_options *options, ork_ts_sizes *sizes);
 /* "[[3, 224, 224], [10]]" */
 const char *ork_ts_sizes_text(ork_arena *arena, const ork_import_input *inputs, int count,
                               bool without_batch);
 
-/* Sets the error that says what the bytes are and what to run instead, unless they are
-   a TorchScript archive: then the result is true and *zip open. */
+/* Sets the error that says what the bytes are and what to run instead, unless they are an archive
+   of TorchScript or torch.export: then the result is true and *zip open. */
 bool ork_ts_recognise(ork_diag *diag, ork_arena *arena, const char *path, ork_bytes bytes,
                       const ork_import_options *options, ork_zip **zip);
+/* True for an archive of torch.export. */
+bool ork_ts_is_export(ork_arena *arena, const ork_zip *zip);
 
 /* In place of the error at hand when the archive is one for mobile phones: its code was rewritten.
  */

@@ -1,77 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of elements along an axis. */
+/* Order and running sums along one axis, of any type. */
 #include "../internal.h"
 
-/* Elements of one line: from `at` on, `step` elements apart. */
-typedef struct line {
-    const ork_order *order;
-    const void *in;
-    int64_t at, step;
-} line;
-
-static line line_of(const ork_order *order, const void *in, int64_t unit)
+static int64_t row_offset(const ork_axis *axis, int64_t unit)
 {
-    const ork_axis *axis = &order->axis;
-    return (line){order, in, unit / axis->inner * axis->length * axis->inner + unit % axis->inner,
-                  axis->inner};
+    return unit / axis->inner * axis->length * axis->inner + unit % axis->inner;
 }
 
-static int compare_floats(double a, double b)
-{
-    if (isnan(a) || isnan(b))
-        return (isnan(a) != 0) - (isnan(b) != 0);
-    return (a > b) - (a < b);
-}
+/* ---- order ---- */
 
-/* Whether element a must come before element b. */
-static bool comes_before(const line *l, int64_t a, int64_t b)
+/* True when element `a` stands before element `b`; NaN is greater than all numbers. */
+static bool precedes(const ork_order *o, const void *in, int64_t a, int64_t b)
 {
-    ork_dtype dtype = l->order->dtype;
-    int64_t i = l->at + a * l->step, k = l->at + b * l->step;
-    int compared;
-    if (ork_dtype_table[dtype].is_float) {
-        compared =
-            compare_floats(ork_element_get(dtype, l->in, i), ork_element_get(dtype, l->in, k));
-    } else {
-        int64_t x = ork_element_get_int(dtype, l->in, i), y = ork_element_get_int(dtype, l->in, k);
-        compared = (x > y) - (x < y);
+    if (!ork_dtype_table[o->dtype].is_float) {
+        int64_t x = ork_element_get_int(o->dtype, in, a), y = ork_element_get_int(o->dtype, in, b);
+        return o->least ? x < y : x > y;
     }
-    return l->order->descending ? compared > 0 : compared < 0;
+    double x = ork_element_get(o->dtype, in, a), y = ork_element_get(o->dtype, in, b);
+    if (isnan(x) || isnan(y))
+        return o->least ? !isnan(x) : !isnan(y);
+    return o->least ? x < y : x > y;
 }
 
-void ork_arg_first_run(const ork_order *order, const void *in, int64_t *out, int64_t begin,
-                       int64_t end)
+static int64_t first_of(const ork_order *o, const void *in, int64_t row)
 {
+    int64_t best = 0, step = o->axis.inner;
+    for (int64_t i = 1; i < o->axis.length; i++) {
+        bool wins = o->last ? !precedes(o, in, row + best * step, row + i * step)
+                            : precedes(o, in, row + i * step, row + best * step);
+        best = wins ? i : best;
+    }
+    return best;
+}
+
+/* Merges the sorted runs [begin, middle) and [middle, end) of `from` into `to`. */
+static void merge(const ork_order *o, const void *in, int64_t row, const int64_t *from, int64_t *to,
+                  int64_t begin, int64_t middle, int64_t end)
+{
+    int64_t step = o->axis.inner, left = begin, right = middle;
     for (int64_t i = begin; i < end; i++) {
-        line l = line_of(order, in, i);
-        out[i] = 0;
-        for (int64_t k = 1; k < order->axis.length; k++)
-            if (comes_before(&l, k, out[i]))
-                out[i] = k;
+        bool take_right =
+            left == middle ||
+            (right < end && precedes(o, in, row + from[right] * step, row + from[left] * step));
+        to[i] = from[take_right ? right++ : left++];
     }
 }
 
-/* Merges [begin, middle) and [middle, end) of `from`. */
-static void merge(const line *l, const int64_t *from, int64_t *to, int64_t begin, int64_t middle,
-                  int64_t end)
+/* The places in order, in one half of scratch. */
+static const int64_t *sorted(const ork_order *o, const void *in, int64_t row, int64_t *scratch)
 {
-    int64_t left = begin, right = middle;
-    for (int64_t i = begin; i < end; i++) {
-        bool takes_right =
-            right < end && (left >= middle || comes_before(l, from[right], from[left]));
-        to[i] = takes_right ? from[right++] : from[left++];
-    }
-}
-
-/* Merge sort from short runs to long ones: it keeps the order of equal elements. */
-static const int64_t *sort(const line *l, int64_t length, int64_t *from, int64_t *to)
-{
+    int64_t length = o->axis.length, *from = scratch, *to = scratch + length;
     for (int64_t i = 0; i < length; i++)
         from[i] = i;
-    for (int64_t width = 1; width < length; width *= 2) {
-        for (int64_t begin = 0; begin < length; begin += 2 * width)
-            merge(l, from, to, begin, ork_min64(begin + width, length),
-                  ork_min64(begin + 2 * width, length));
+    for (int64_t run = 1; run < length; run *= 2) {
+        for (int64_t begin = 0; begin < length; begin += 2 * run)
+            merge(o, in, row, from, to, begin, ork_min64(begin + run, length),
+                  ork_min64(begin + 2 * run, length));
         int64_t *other = from;
         from = to;
         to = other;
@@ -79,14 +63,51 @@ static const int64_t *sort(const line *l, int64_t length, int64_t *from, int64_t
     return from;
 }
 
-void ork_arg_sort_run(const ork_order *order, const void *in, int64_t *out, int64_t begin,
-                      int64_t end, int64_t *scratch)
+void ork_order_run(const ork_order *o, const void *in, int64_t *out, int64_t begin, int64_t end,
+                   int64_t *scratch)
 {
-    int64_t length = order->axis.length;
     for (int64_t i = begin; i < end; i++) {
-        line l = line_of(order, in, i);
-        const int64_t *sorted = sort(&l, length, scratch, scratch + length);
-        for (int64_t k = 0; k < length; k++)
-            out[l.at + k * l.step] = sorted[k];
+        int64_t row = row_offset(&o->axis, i);
+        int64_t *to = out + i / o->axis.inner * o->count * o->axis.inner + i % o->axis.inner;
+        if (o->count == 1) {
+            *to = first_of(o, in, row);
+            continue;
+        }
+        const int64_t *places = sorted(o, in, row, scratch);
+        for (int64_t k = 0; k < o->count; k++)
+            to[k * o->axis.inner] = places[k];
     }
+}
+
+/* ---- running sums ---- */
+
+static void running_whole(const ork_running *r, const void *in, void *out, int64_t row)
+{
+    uint64_t sum = r->is_product;
+    for (int64_t i = 0; i < r->axis.length; i++) {
+        int64_t at = row + (r->reverse ? r->axis.length - 1 - i : i) * r->axis.inner;
+        uint64_t next = (uint64_t)ork_element_get_int(r->dtype, in, at);
+        next = r->is_product ? sum * next : sum + next;
+        ork_store_whole(r->dtype, out, at, (int64_t)(r->exclusive ? sum : next));
+        sum = next;
+    }
+}
+
+static void running_real(const ork_running *r, const void *in, void *out, int64_t row)
+{
+    double sum = r->is_product;
+    for (int64_t i = 0; i < r->axis.length; i++) {
+        int64_t at = row + (r->reverse ? r->axis.length - 1 - i : i) * r->axis.inner;
+        double next = ork_element_get(r->dtype, in, at);
+        next = r->is_product ? sum * next : sum + next;
+        ork_element_set(r->dtype, out, at, r->exclusive ? sum : next);
+        sum = next;
+    }
+}
+
+void ork_running_run(const ork_running *r, const void *in, void *out, int64_t begin, int64_t end)
+{
+    bool is_float = ork_dtype_table[r->dtype].is_float;
+    for (int64_t i = begin; i < end; i++)
+        (is_float ? running_real : running_whole)(r, in, out, row_offset(&r->axis, i));
 }
