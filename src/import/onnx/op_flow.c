@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Branches and loops. What decides must be known during import: then a branch is its taken side, and
-   a loop is its steps one after the other. */
+/* Branches and loops. What decides must be known during import: then a branch is its taken side,
+   and a loop is its steps one after the other. */
 #include "onnx.h"
 
 #include <string.h>
@@ -229,10 +229,10 @@ static bool scan_results(loop *l, bool has_batch)
         int k = i - l->carried;
         if (k >= l->collected_count)
             return ork_build_bad_shape(l->onnx->build, "its body gives fewer outputs") != NULL;
-        ork_value *y = k < 0 ? l->in[i]
-                             : stack(l->onnx, &l->collected[k],
-                                     number_of(l->call, "scan_output_axes", k),
-                                     number_of(l->call, "scan_output_directions", k) != 0);
+        ork_value *y =
+            k < 0 ? l->in[i]
+                  : stack(l->onnx, &l->collected[k], number_of(l->call, "scan_output_axes", k),
+                          number_of(l->call, "scan_output_directions", k) != 0);
         l->call->out[i] = has_batch ? with_batch(l->onnx, y) : y;
         if (!l->call->out[i])
             return false;

@@ -111,8 +111,7 @@ ORK_ONNX_HANDLER(scatter_elements)
         !take_mode(onnx, call, &mode))
         return false;
     ork_value *index = ork_build_from_end(onnx->build, call->in[1], x->type.shape.dim[axis]);
-    return ork_onnx_result(call,
-                           ork_build_put(onnx->build, x, index, call->in[2], axis, mode));
+    return ork_onnx_result(call, ork_build_put(onnx->build, x, index, call->in[2], axis, mode));
 }
 
 /* Of each row the places of its elements. */

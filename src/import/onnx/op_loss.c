@@ -26,15 +26,15 @@ static bool read_loss(ork_onnx *onnx, const ork_onnx_call *call, ork_value *scor
                 .weight = call->in[2],
                 .ignores = ignored != NULL,
                 .ignored = ignored ? ignored->integer : 0};
-    bool fits = shape->rank >= 2 && target->rank == shape->rank - 1 &&
-                target->dim[0] == shape->dim[0];
+    bool fits =
+        shape->rank >= 2 && target->rank == shape->rank - 1 && target->dim[0] == shape->dim[0];
     for (int i = 2; fits && i < shape->rank; i++)
         fits = target->dim[i - 1] == shape->dim[i];
     if (!fits)
         return ork_build_bad_shape(onnx->build, "targets that do not fit the scores") != NULL;
     l->target = ork_build_cast(onnx->build, l->target, ORK_I64);
-    return l->target && ork_onnx_choice(onnx, call, "reduction", reductions,
-                                        ORK_COUNT(reductions), MEAN, &l->reduction);
+    return l->target && ork_onnx_choice(onnx, call, "reduction", reductions, ORK_COUNT(reductions),
+                                        MEAN, &l->reduction);
 }
 
 static ork_value *choose(const loss *l, ork_value *condition, ork_value *a, ork_value *b)

@@ -23,7 +23,7 @@ typedef struct resizing {
     bool excludes_outside, antialias;
     double cubic_a, outside;
     int64_t size[ORK_MAX_RANK];
-    double scale[ORK_MAX_RANK];                     /* outputs per input */
+    double scale[ORK_MAX_RANK];                    /* outputs per input */
     double begin[ORK_MAX_RANK], end[ORK_MAX_RANK]; /* of the part that TF_CROP takes, 0 to 1 */
 } resizing;
 
@@ -95,8 +95,8 @@ static bool take_sizes(resizing *r, const ork_onnx_call *call, const sources *fr
     int policy;
     if (!(by_size ? take_numbers(r->onnx, call, from->sizes, axes->count, numbers)
                   : take_scales(r->onnx, call, from->scales, axes->count, numbers)) ||
-        !ork_onnx_choice(r->onnx, call, "keep_aspect_ratio_policy", policies,
-                         ORK_COUNT(policies), STRETCH, &policy))
+        !ork_onnx_choice(r->onnx, call, "keep_aspect_ratio_policy", policies, ORK_COUNT(policies),
+                         STRETCH, &policy))
         return false;
     if (by_size && policy != STRETCH)
         keep_proportions(shape, axes, policy, numbers);
@@ -138,8 +138,7 @@ static bool take_ways(resizing *r, const ork_onnx_call *call, int version)
     return (!strcmp(mode, "bilinear") ||
             ork_onnx_choice(r->onnx, call, "mode", modes, ORK_COUNT(modes), NEAREST, &r->mode)) &&
            ork_onnx_choice(r->onnx, call, "coordinate_transformation_mode", coordinates,
-                           ORK_COUNT(coordinates), old ? ASYMMETRIC : HALF_PIXEL,
-                           &r->coordinate) &&
+                           ORK_COUNT(coordinates), old ? ASYMMETRIC : HALF_PIXEL, &r->coordinate) &&
            ork_onnx_choice(r->onnx, call, "nearest_mode", roundings, ORK_COUNT(roundings),
                            old ? FLOOR : PREFER_FLOOR, &r->rounding);
 }

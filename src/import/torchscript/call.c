@@ -114,4 +114,3 @@ bool ork_ts_fail_unknown(ork_ts *ts)
     return ork_fix(ts->diag, "write these parts of the model with other operators, or leave them "
                              "out of the traced module and run them after the network");
 }
-

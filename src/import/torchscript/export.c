@@ -53,9 +53,9 @@ static bool read_signature(ork_ts *ts, ork_ts_signature *signature)
             continue;
         signature->text = ork_arena_printf(ts->arena, "%s%s%s: Tensor", signature->text,
                                            *signature->text ? ", " : "", name);
-        all_recorded = recorded_input(exported->graph, name,
-                                      &signature->recorded[signature->tensors++]) &&
-                       all_recorded;
+        all_recorded =
+            recorded_input(exported->graph, name, &signature->recorded[signature->tensors++]) &&
+            all_recorded;
     }
     signature->recorded_count = all_recorded ? signature->tensors : 0;
     return true;
@@ -225,8 +225,8 @@ static void take_module(ork_arena *arena, const char *stack, ork_ts_site *site)
     site->class_name = dot ? dot + 1 : class + 1;
 }
 
-/* Lines like `File "/home/me/app.py", line 9, in forward`, the innermost last. Those of torch itself
-   say little, and folders belong to the user. */
+/* Lines like `File "/home/me/app.py", line 9, in forward`, the innermost last. Those of torch
+   itself say little, and folders belong to the user. */
 static const char *source_of(ork_arena *arena, const char *trace)
 {
     static const char begin[] = "File \"", middle[] = "\", line ";

@@ -34,7 +34,8 @@ bool ork_ts_export_open(ork_diag *diag, ork_arena *arena, ork_zip *zip, ork_ts_a
 /* A tensor of one of the two payloads. As ork_ts_stored_tensor; an error too when there is none of
    this name. */
 ork_ts_value *ork_ts_export_tensor(ork_ts *ts, const char *name);
-/* A size, {"as_int": 3} or an expression with the value it had at export; false when it has none. */
+/* A size, {"as_int": 3} or an expression with the value it had at export; false when it has none.
+ */
 bool ork_ts_export_size(const ork_json *size, int64_t *value);
 /* Storage class of a number of the file's ScalarType, as in "FloatStorage"; NULL when unknown. */
 const char *ork_ts_export_storage_class(int64_t scalar_type);

@@ -70,8 +70,9 @@ static bool check_schema(ork_diag *diag, ork_arena *arena, const ork_json *progr
     if (major >= OLDEST_SCHEMA && major <= NEWEST_SCHEMA)
         return true;
     const char *what = ork_arena_printf(
-        arena, "the network is written in version %lld.%lld of torch.export's format; %d to %d can "
-               "be read",
+        arena,
+        "the network is written in version %lld.%lld of torch.export's format; %d to %d can "
+        "be read",
         (long long)major, (long long)ork_json_get_int(version, "minor", 0), OLDEST_SCHEMA,
         NEWEST_SCHEMA);
     const char *torch = ork_json_get_text(program, "torch_version", "an unknown version");
@@ -176,8 +177,7 @@ static bool open_old(ork_diag *diag, ork_arena *arena, const ork_ts_archive *arc
                      ork_ts_export *exported)
 {
     static const char *const weights[] = {"serialized_state_dict.pt", "serialized_state_dict.json"};
-    static const char *const constants[] = {"serialized_constants.pt",
-                                            "serialized_constants.json"};
+    static const char *const constants[] = {"serialized_constants.pt", "serialized_constants.json"};
     const ork_json *program = read_json(diag, arena, archive, old_program);
     return program && take_program(diag, arena, program, exported) &&
            open_old_payload(diag, arena, archive, weights, &exported->weights) &&
@@ -264,14 +264,14 @@ bool ork_ts_export_size(const ork_json *size, int64_t *value)
 const char *ork_ts_export_storage_class(int64_t scalar_type)
 {
     static const char *const classes[] = {
-        [1] = "ByteStorage",         [2] = "CharStorage",          [3] = "ShortStorage",
-        [4] = "IntStorage",          [5] = "LongStorage",          [6] = "HalfStorage",
-        [7] = "FloatStorage",        [8] = "DoubleStorage",        [9] = "ComplexHalfStorage",
+        [1] = "ByteStorage",          [2] = "CharStorage",           [3] = "ShortStorage",
+        [4] = "IntStorage",           [5] = "LongStorage",           [6] = "HalfStorage",
+        [7] = "FloatStorage",         [8] = "DoubleStorage",         [9] = "ComplexHalfStorage",
         [10] = "ComplexFloatStorage", [11] = "ComplexDoubleStorage", [12] = "BoolStorage",
         [13] = "BFloat16Storage",
     };
     return scalar_type > 0 && scalar_type < (int64_t)ORK_COUNT(classes) ? classes[scalar_type]
-                                                                       : NULL;
+                                                                        : NULL;
 }
 
 static bool take_meta(const ork_json *meta, ork_ts_tensor_info *info)
@@ -292,7 +292,8 @@ static bool take_meta(const ork_json *meta, ork_ts_tensor_info *info)
 
 static ork_ts_value *unavailable(ork_ts *ts, const char *name, const char *what)
 {
-    return ork_ts_text(ts, ORK_TS_UNAVAILABLE, ork_arena_printf(ts->arena, "'%s', %s,", name, what));
+    return ork_ts_text(ts, ORK_TS_UNAVAILABLE,
+                       ork_arena_printf(ts->arena, "'%s', %s,", name, what));
 }
 
 static ork_ts_value *tabled_tensor(ork_ts *ts, const ork_ts_payload *payload, const ork_json *row,

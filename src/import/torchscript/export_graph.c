@@ -208,8 +208,8 @@ static bool keep_outputs(ork_ts *ts, ork_map *values, const ork_json *outputs, o
     if (count == 1)
         return keep_output(ts, values, ork_json_item(outputs, 0), result, true);
     for (size_t i = 0; i < count; i++)
-        if (!spend_step(ts) || !keep_output(ts, values, ork_json_item(outputs, i),
-                                            part_of(ts, result, i), false))
+        if (!spend_step(ts) ||
+            !keep_output(ts, values, ork_json_item(outputs, i), part_of(ts, result, i), false))
             return false;
     return true;
 }
@@ -220,7 +220,8 @@ static bool keep_outputs(ork_ts *ts, ork_map *values, const ork_json *outputs, o
 static ork_ts_value *call_graph(ork_ts *ts, const ork_json *graph, ork_ts_value *const *args,
                                 size_t count)
 {
-    const ork_json *inputs = ork_json_get(graph, "inputs"), *outputs = ork_json_get(graph, "outputs");
+    const ork_json *inputs = ork_json_get(graph, "inputs"),
+                   *outputs = ork_json_get(graph, "outputs");
     ork_map *values = ork_map_new(ts->arena);
     if (ork_json_count(inputs) != count)
         return ork_ts_export_malformed(ts, "a graph with %zu inputs is given %zu",

@@ -56,10 +56,10 @@ static const struct {
     const char *name;
     symbol function;
 } of_one[] = {
-    {"math.floor", floor_of},     {"math.ceil", ceil_of},        {"builtins.round", round_of},
-    {"math.trunc", int_of},       {"torch.sym_int", int_of},     {"torch.sym_float", float_of},
-    {"math.sqrt", sqrt_of},       {"torch._sym_sqrt", sqrt_of},  {"torch.sym_not", not_of},
-    {"_operator.not_", not_of},   {"_operator.neg", minus},      {"_operator.trunc", int_of},
+    {"math.floor", floor_of},   {"math.ceil", ceil_of},       {"builtins.round", round_of},
+    {"math.trunc", int_of},     {"torch.sym_int", int_of},    {"torch.sym_float", float_of},
+    {"math.sqrt", sqrt_of},     {"torch._sym_sqrt", sqrt_of}, {"torch.sym_not", not_of},
+    {"_operator.not_", not_of}, {"_operator.neg", minus},     {"_operator.trunc", int_of},
 };
 
 static const struct {
@@ -67,22 +67,14 @@ static const struct {
     ork_op op;
     bool is_double; /* in Python: quotients of whole numbers */
 } of_two[] = {
-    {"_operator.add", ORK_OP_ADD, false},
-    {"_operator.sub", ORK_OP_SUB, false},
-    {"_operator.mul", ORK_OP_MUL, false},
-    {"_operator.floordiv", ORK_OP_FLOOR_DIV, false},
-    {"_operator.truediv", ORK_OP_DIV, true},
-    {"_operator.mod", ORK_OP_REMAINDER, false},
-    {"_operator.pow", ORK_OP_POW, false},
-    {"torch.sym_max", ORK_OP_MAXIMUM, false},
-    {"torch.sym_min", ORK_OP_MINIMUM, false},
-    {"_operator.eq", ORK_OP_EQUAL, false},
-    {"_operator.ne", ORK_OP_NOT_EQUAL, false},
-    {"_operator.lt", ORK_OP_LESS, false},
-    {"_operator.le", ORK_OP_LESS_EQUAL, false},
-    {"_operator.gt", ORK_OP_GREATER, false},
-    {"_operator.ge", ORK_OP_GREATER_EQUAL, false},
-    {"_operator.and_", ORK_OP_LOGICAL_AND, false},
+    {"_operator.add", ORK_OP_ADD, false},          {"_operator.sub", ORK_OP_SUB, false},
+    {"_operator.mul", ORK_OP_MUL, false},          {"_operator.floordiv", ORK_OP_FLOOR_DIV, false},
+    {"_operator.truediv", ORK_OP_DIV, true},       {"_operator.mod", ORK_OP_REMAINDER, false},
+    {"_operator.pow", ORK_OP_POW, false},          {"torch.sym_max", ORK_OP_MAXIMUM, false},
+    {"torch.sym_min", ORK_OP_MINIMUM, false},      {"_operator.eq", ORK_OP_EQUAL, false},
+    {"_operator.ne", ORK_OP_NOT_EQUAL, false},     {"_operator.lt", ORK_OP_LESS, false},
+    {"_operator.le", ORK_OP_LESS_EQUAL, false},    {"_operator.gt", ORK_OP_GREATER, false},
+    {"_operator.ge", ORK_OP_GREATER_EQUAL, false}, {"_operator.and_", ORK_OP_LOGICAL_AND, false},
     {"_operator.or_", ORK_OP_LOGICAL_OR, false},
 };
 

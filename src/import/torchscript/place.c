@@ -55,7 +55,8 @@ static const char *node_name(const ork_build *build, ork_op op)
     name = dot ? dot + 1 : name ? name : ork_op_table[op].name;
     if (!*site.path)
         return name;
-    return site.is_torch_layer ? site.path : ork_arena_printf(build->arena, "%s.%s", site.path, name);
+    return site.is_torch_layer ? site.path
+                               : ork_arena_printf(build->arena, "%s.%s", site.path, name);
 }
 
 const ork_build_names ork_ts_names = {node_name, scope_name, place_name, op_name};
