@@ -69,6 +69,38 @@ ork_value *ork_build_batch_norm(ork_build *build, ork_value *x, ork_value *const
 ork_value *ork_build_group_norm(ork_build *build, ork_value *x, int64_t groups, ork_value *weight,
                                 ork_value *bias, double epsilon);
 
+/* ---- volume.c: layers over depth, height and width, in operators over height and width ---- */
+
+/* In the order depth, height, width. */
+typedef struct ork_window3d {
+    int64_t stride[3], dilation[3], before[3], after[3];
+} ork_window3d;
+
+/* x: N C D H W, weight: O I D H W with I = channels / groups, bias may be NULL. */
+ork_value *ork_build_conv3d(ork_build *build, ork_value *x, ork_value *weight, ork_value *bias,
+                            const ork_window3d *w, int64_t groups);
+/* weight: I O D H W with O = channels / groups. */
+ork_value *ork_build_conv_transpose3d(ork_build *build, ork_value *x, ork_value *weight,
+                                      ork_value *bias, const ork_window3d *w,
+                                      const int64_t output_pad[3], int64_t groups);
+/* op: MAX_POOL2D or AVG_POOL2D */
+ork_value *ork_build_pool3d(ork_build *build, ork_op op, ork_value *x, const int64_t kernel[3],
+                            const ork_window3d *w, bool ceil_mode, bool count_include_pad);
+
+/* ---- grid.c: samples of pictures ---- */
+
+typedef struct ork_grid_sample {
+    enum { ORK_GRID_LINEAR, ORK_GRID_NEAREST, ORK_GRID_CUBIC } mode;
+    enum { ORK_GRID_ZEROS, ORK_GRID_BORDER, ORK_GRID_REFLECTION } padding; /* beyond the edges */
+    bool
+        align_corners; /* -1 and 1 are the middles of the outermost pixels, not their outer edges */
+} ork_grid_sample;
+
+/* x: N C H W, grid: N height width 2, in which x comes before y, from -1 to 1; the result is
+   N C height width. */
+ork_value *ork_build_grid_sample(ork_build *build, ork_value *x, ork_value *grid,
+                                 const ork_grid_sample *options);
+
 /* ---- pick.c: elements by index ---- */
 
 /* An i64 index in which numbers below 0 count from the end of `size` entries, as one that counts

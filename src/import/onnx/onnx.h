@@ -159,6 +159,12 @@ typedef enum ork_onnx_reduction {
     ORK_ONNX_LOG_SUM_EXP,
 } ork_onnx_reduction;
 
+typedef enum ork_onnx_signal_window {
+    ORK_ONNX_HANN,
+    ORK_ONNX_HAMMING,
+    ORK_ONNX_BLACKMAN,
+} ork_onnx_signal_window;
+
 /* Sets call->out, out[0] at least, and returns true; or false with an error. */
 #define ORK_ONNX_HANDLER(function)                                                                 \
     bool ork_onnx_op_##function(__attribute__((unused)) ork_onnx *onnx,                            \
@@ -204,15 +210,20 @@ bool ork_onnx_axes(ork_onnx *onnx, ork_ints *axes, int rank, bool all_if_empty);
 
 /* ---- op_conv.c: windows that move over a picture ------------------------------------------- */
 
+/* Depth, height, width; with fewer axes the first are as if they had one element. */
 typedef struct ork_onnx_window {
     int spatial, auto_pad;
-    int64_t kernel[2], stride[2], dilation[2]; /* h, w; 1 for axes that are not there */
-    int64_t pad[4];                            /* top, left, bottom, right */
+    int64_t kernel[3];
+    ork_window3d steps;
 } ork_onnx_window;
 
-/* Reads strides, dilations, pads and auto_pad. size: of the picture. */
+/* Reads strides, dilations, pads and auto_pad. kernel, size: of each of the spatial axes. */
 bool ork_onnx_window_of(ork_onnx *onnx, const ork_onnx_call *call, int spatial,
-                        const int64_t *kernel, const int64_t size[2], ork_onnx_window *w);
+                        const int64_t *kernel, const int64_t *size, ork_onnx_window *w);
+/* Stride, dilation and padding of height and width, which convolutions and pools have under
+   different names at different places. */
+void ork_onnx_window_attrs(const ork_onnx_window *w, ork_attr_PAIR *stride, ork_attr_PAIR *dilation,
+                           ork_attr_QUAD *pad);
 
 /* ---- parts.c: what operators are put together from ------------------------------------------- */
 

@@ -187,8 +187,7 @@ static bool run_direction(const layer *l, int d, ork_recurrent_result *result)
     }
     bool whole = r.weight && r.recurrent_weight && (!in[3] || (r.bias && r.recurrent_bias)) &&
                  (!in[5] || r.hidden);
-    return whole && take_functions(l, d, &r) &&
-           ork_build_recurrent(l->onnx->build, &r, result);
+    return whole && take_functions(l, d, &r) && ork_build_recurrent(l->onnx->build, &r, result);
 }
 
 /* ---- outputs --------------------------------------------------------------------------- */

@@ -342,3 +342,21 @@ ORK_ONNX_HANDLER(resize)
     return ork_onnx_result(call,
                            is_picture(&r, &x->type) ? resize_picture(&r, x) : along_axes(&r, x));
 }
+
+/* ---- samples --------------------------------------------------------------------------- */
+
+/* From version 20 on the modes have other names. */
+ORK_ONNX_HANDLER(grid_sample)
+{
+    static const char *const names[] = {"bilinear", "nearest", "bicubic", "linear", "cubic"};
+    static const char *const paddings[] = {"zeros", "border", "reflection"};
+    int mode, padding;
+    if (!ork_onnx_choice(onnx, call, "mode", names, ORK_COUNT(names), 0, &mode) ||
+        !ork_onnx_choice(onnx, call, "padding_mode", paddings, ORK_COUNT(paddings), 0, &padding))
+        return false;
+    ork_grid_sample options = {.padding = padding,
+                               .align_corners = ork_onnx_int(call, "align_corners", 0) != 0};
+    options.mode = mode == 3 ? ORK_GRID_LINEAR : mode == 4 ? ORK_GRID_CUBIC : mode;
+    return ork_onnx_result(call,
+                           ork_build_grid_sample(onnx->build, call->in[0], call->in[1], &options));
+}
