@@ -89,9 +89,11 @@ ork_value *ork_build_pool3d(ork_build *build, ork_op op, ork_value *x, const int
 
 /* ---- grid.c: samples of pictures ---- */
 
+enum { ORK_GRID_LINEAR, ORK_GRID_NEAREST, ORK_GRID_CUBIC };
+enum { ORK_GRID_ZEROS, ORK_GRID_BORDER, ORK_GRID_REFLECTION };
+
 typedef struct ork_grid_sample {
-    enum { ORK_GRID_LINEAR, ORK_GRID_NEAREST, ORK_GRID_CUBIC } mode;
-    enum { ORK_GRID_ZEROS, ORK_GRID_BORDER, ORK_GRID_REFLECTION } padding; /* beyond the edges */
+    int mode, padding;  /* of those above; padding: what is beyond the edges */
     bool
         align_corners; /* -1 and 1 are the middles of the outermost pixels, not their outer edges */
 } ork_grid_sample;
