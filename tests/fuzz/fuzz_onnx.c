@@ -144,6 +144,11 @@ static double number_of(word w)
     return has_point(w) ? strtod(copy, NULL) : (double)strtoll(copy, NULL, 10);
 }
 
+static int64_t whole_of(double number)
+{
+    return number > -1e18 && number < 1e18 ? (int64_t)number : 0;
+}
+
 static void put_constant(ork_str *graph, word line)
 {
     enum { MOST = 64 };
@@ -153,7 +158,7 @@ static void put_constant(ork_str *graph, word line)
     bool is_float = has_point(line);
     for (; line.length && count < MOST; count++) {
         double number = number_of(next_word(&line, ','));
-        wholes[count] = number > -1e18 && number < 1e18 ? (int64_t)number : 0;
+        wholes[count] = whole_of(number);
         floats[count] = (float)number;
     }
     put_weights(graph, name.text, name.length, is_float ? FLOAT : INT64, &count, 1,
@@ -176,8 +181,7 @@ static void put_attribute(ork_str *node, word text)
         if (has_point(item))
             put_float(&attribute, is_list ? 7 : 2, (float)number);
         else
-            put_number(&attribute, is_list ? 8 : 3,
-                       number > -1e18 && number < 1e18 ? (uint64_t)(int64_t)number : 0);
+            put_number(&attribute, is_list ? 8 : 3, (uint64_t)whole_of(number));
     }
     put_message(node, 5, &attribute);
 }
@@ -207,7 +211,7 @@ static void put_node(ork_str *graph, word line)
 static void write_model(ork_str *out, word text)
 {
     ork_str graph = {0}, opset = {0};
-    put_number(&opset, 2, (uint64_t)number_of(next_word(&text, '\n')));
+    put_number(&opset, 2, (uint64_t)whole_of(number_of(next_word(&text, '\n'))));
     put_world(&graph);
     while (text.length) {
         word line = next_word(&text, '\n');

@@ -121,6 +121,20 @@ static ork_value *find_value(const ork_onnx_frame *frame, const char *name)
     return NULL;
 }
 
+static ork_value *fail_not_given(ork_onnx *onnx, const char *name)
+{
+    ork_fail(onnx->diag, ORK_ERR_TENSOR_NAME, "'%s' is an output that its operator does not give",
+             name);
+    return NULL;
+}
+
+/* Of what was demanded before; NULL with an error when its operator left it out. */
+static ork_value *take_value(ork_onnx *onnx, const ork_onnx_frame *frame, const char *name)
+{
+    ork_value *value = find_value(frame, name);
+    return value ? value : fail_not_given(onnx, name);
+}
+
 static bool check_inputs(ork_onnx *onnx, const ork_onnx_call *call, const ork_onnx_op *op)
 {
     if (op->most >= 0 && call->input_count > op->most)
@@ -197,8 +211,9 @@ static bool import_node(ork_onnx *onnx, ork_onnx_frame *frame, const ork_onnx_no
     call.out = ORK_NEW_ARRAY(onnx->arena, ork_value *, node->outputs.count + SPARE);
     call.version = ork_onnx_version(frame->opsets, frame->opset_count, node->domain);
     for (int i = 0; i < call.input_count; i++)
-        if (*node->inputs.items[i])
-            call.in[i] = find_value(frame, node->inputs.items[i]);
+        if (*node->inputs.items[i] &&
+            !(call.in[i] = take_value(onnx, frame, node->inputs.items[i])))
+            return false;
     while (call.input_count > 0 && !call.in[call.input_count - 1])
         call.input_count--;
     const ork_onnx_call *outer = onnx->call;
@@ -243,10 +258,10 @@ static bool demand(ork_onnx *onnx, pending_stack *stack, ork_onnx_frame *frame, 
         if (!node)
             continue;
         uint8_t *state = &frame->state[node - frame->graph->nodes.items];
-        if (*state != UNTOUCHED)
-            return ork_fail(onnx->diag, ORK_ERR_TENSOR_NAME, "'%s' is %s", name,
-                            *state == DONE ? "an output that its operator does not give"
-                                           : "computed from itself");
+        if (*state == DONE)
+            return fail_not_given(onnx, name) != NULL;
+        if (*state == STARTED)
+            return ork_fail(onnx->diag, ORK_ERR_TENSOR_NAME, "'%s' is computed from itself", name);
         *state = STARTED;
         ork_vec_push(onnx->arena, stack, ((pending){.frame = frame, .node = node}));
         return true;
@@ -274,7 +289,7 @@ ork_value *ork_onnx_value(ork_onnx *onnx, ork_onnx_frame *frame, const char *nam
             return NULL;
         done.frame->state[done.node - done.frame->graph->nodes.items] = DONE;
     }
-    return find_value(frame, name);
+    return take_value(onnx, frame, name);
 }
 
 bool ork_onnx_run_body(ork_onnx *onnx, const ork_onnx_call *call, const ork_onnx_graph *body,
