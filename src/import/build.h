@@ -93,7 +93,7 @@ enum { ORK_GRID_LINEAR, ORK_GRID_NEAREST, ORK_GRID_CUBIC };
 enum { ORK_GRID_ZEROS, ORK_GRID_BORDER, ORK_GRID_REFLECTION };
 
 typedef struct ork_grid_sample {
-    int mode, padding;  /* of those above; padding: what is beyond the edges */
+    int mode, padding; /* of those above; padding: what is beyond the edges */
     bool
         align_corners; /* -1 and 1 are the middles of the outermost pixels, not their outer edges */
 } ork_grid_sample;

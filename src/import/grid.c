@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Samples of pictures at places that are computed. Each sample is a weighted sum of pixels, which are
-   gathered by their number. */
+/* Samples of pictures at places that are computed. Each sample is a weighted sum of pixels, which
+   are gathered by their number. */
 #include "build.h"
 
 #include <string.h>

@@ -76,17 +76,19 @@ ork_value *ork_build_conv3d(ork_build *build, ork_value *x, ork_value *weight, o
 
 /* What one slice of the kernel gives, where it lies among the outputs: slice k of depth d goes to
    d * stride + k * dilation. */
-static ork_value *spread_depth(ork_build *build, ork_value *y, const ork_window3d *w, int64_t before,
-                               int64_t after)
+static ork_value *spread_depth(ork_build *build, ork_value *y, const ork_window3d *w,
+                               int64_t before, int64_t after)
 {
     const ork_shape s = y->type.shape;
     int64_t stride = w->stride[0], depth = s.dim[2];
     if (stride > 1) {
         ork_attrs attrs = {.pad.before.count = 6, .pad.after.count = 6};
         attrs.pad.after.v[3] = stride - 1;
-        y = ork_build_reshape_to(build, y, 6, (int64_t[]){s.dim[0], s.dim[1], depth, 1, s.dim[3], s.dim[4]});
+        y = ork_build_reshape_to(build, y, 6,
+                                 (int64_t[]){s.dim[0], s.dim[1], depth, 1, s.dim[3], s.dim[4]});
         y = y ? ork_build_add1(build, ORK_OP_PAD, &attrs, y) : NULL;
-        y = ork_build_reshape_to(build, y, 5, (int64_t[]){s.dim[0], s.dim[1], depth * stride, s.dim[3], s.dim[4]});
+        y = ork_build_reshape_to(
+            build, y, 5, (int64_t[]){s.dim[0], s.dim[1], depth * stride, s.dim[3], s.dim[4]});
         y = ork_build_slice(build, y, 2, 0, (depth - 1) * stride + 1, 1);
     }
     return pad_depth(build, y, before, after);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What begins with '#' is the text of a model, a node a line, which is written as ONNX first, so that
-   the operators see more than damaged messages. Anything else is imported as it is.
+/* What begins with '#' is the text of a model, a node a line, which is written as ONNX first, so
+   that the operators see more than damaged messages. Anything else is imported as it is.
 
      #18                                   version of the operators
      !s 1,2,3                              a constant of i64, or of floats when it has a point
@@ -189,7 +189,8 @@ static void put_attribute(ork_str *node, word text)
 static void put_node(ork_str *graph, word line)
 {
     ork_str node = {0}, info = {0};
-    word op = next_word(&line, ' '), inputs = next_word(&line, ' '), outputs = next_word(&line, ' ');
+    word op = next_word(&line, ' '), inputs = next_word(&line, ' '),
+         outputs = next_word(&line, ' ');
     word first = outputs;
     first = next_word(&first, ',');
     while (inputs.length) {

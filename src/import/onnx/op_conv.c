@@ -208,3 +208,49 @@ ORK_ONNX_HANDLER(matmul)
     return ork_onnx_result(call,
                            ork_build_add2(onnx->build, ORK_OP_LINEAR, a, transposed(onnx, b)));
 }
+
+/* ---- determinants ---- */
+
+/* Element (row, column) of all matrices. */
+static ork_value *element(ork_onnx *onnx, ork_value *x, int row, int column)
+{
+    int rank = x->type.shape.rank;
+    ork_shape batch = ork_shape_of(rank - 2, x->type.shape.dim);
+    x = ork_build_slice(onnx->build, x, rank - 2, row, row + 1, 1);
+    x = ork_build_slice(onnx->build, x, rank - 1, column, column + 1, 1);
+    return ork_build_reshape(onnx->build, x, &batch);
+}
+
+/* By the first of the rows left, over the columns left (bits). */
+static ork_value *minor(ork_onnx *onnx, ork_value *x, int size, int row, unsigned columns)
+{
+    ork_value *sum = NULL;
+    bool minus = false;
+    for (int i = 0; i < size; i++) {
+        if (!(columns & 1u << i))
+            continue;
+        ork_value *term = element(onnx, x, row, i);
+        if (row + 1 < size)
+            term = ork_build_add2(onnx->build, ORK_OP_MUL, term,
+                                  minor(onnx, x, size, row + 1, columns & ~(1u << i)));
+        sum = sum ? ork_build_add2(onnx->build, minus ? ORK_OP_SUB : ORK_OP_ADD, sum, term) : term;
+        if (!sum)
+            return NULL;
+        minus = !minus;
+    }
+    return sum;
+}
+
+/* Of small matrices, written out. */
+ORK_ONNX_HANDLER(determinant)
+{
+    enum { LARGEST = 4 };
+    const ork_shape *shape = &call->in[0]->type.shape;
+    int64_t size = shape->rank >= 2 ? shape->dim[shape->rank - 1] : 0;
+    if (size < 1 || shape->dim[shape->rank - 2] != size)
+        return ork_build_bad_shape(onnx->build, "a matrix that is not square") != NULL;
+    if (size > LARGEST)
+        return ork_build_unsupported(onnx->build, "of matrices larger than %d x %d", LARGEST,
+                                     LARGEST) != NULL;
+    return ork_onnx_result(call, minor(onnx, call->in[0], (int)size, 0, (1u << size) - 1));
+}

@@ -154,8 +154,8 @@ ORK_ONNX_HANDLER(stft)
     if (window)
         x = ork_build_add2(onnx->build, ORK_OP_MUL, x,
                            ork_build_reshape_to(onnx->build, window, 2, (int64_t[]){size, 1}));
-    return ork_onnx_result(
-        call, transform(onnx, x, size, ork_onnx_int(call, "onesided", 1) != 0, false));
+    return ork_onnx_result(call,
+                           transform(onnx, x, size, ork_onnx_int(call, "onesided", 1) != 0, false));
 }
 
 /* ---- mel ------------------------------------------------------------------------------- */
@@ -180,10 +180,10 @@ static void fill_mel(ork_dtype dtype, void *data, int64_t bins, int64_t mels, in
         double rise = (double)(bin - edge[0]) / (double)(edge[1] - edge[0]);
         double fall = (double)(edge[2] - bin) / (double)(edge[2] - edge[1]);
         bool peaks = edge[0] == edge[1] && bin == edge[1];
-        double value = peaks                                ? 1
+        double value = peaks                                                   ? 1
                        : bin >= edge[0] && bin <= edge[1] && edge[1] > edge[0] ? rise
-                       : bin > edge[1] && bin < edge[2]     ? fall
-                                                            : 0;
+                       : bin > edge[1] && bin < edge[2]                        ? fall
+                                                                               : 0;
         ork_element_set(dtype, data, i, value);
     }
 }
