@@ -11,6 +11,11 @@ enum { MAX_FRAMES = 48 }; /* bodies and functions inside each other */
 /* Outputs of unknown operators, and what is computed from them. */
 static ork_value unknown_value;
 
+ork_value *ork_onnx_unknown_value(void)
+{
+    return &unknown_value;
+}
+
 bool ork_onnx_is_unknown(const ork_value *value)
 {
     return value == &unknown_value;

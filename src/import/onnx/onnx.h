@@ -258,6 +258,7 @@ bool ork_onnx_run_body(ork_onnx *onnx, const ork_onnx_call *call, const ork_onnx
 
 /* Stands for what an unknown operator would compute. */
 bool ork_onnx_is_unknown(const ork_value *value);
+ork_value *ork_onnx_unknown_value(void);
 
 /* ---- the import at work ---------------------------------------------------------------- */
 

@@ -59,12 +59,12 @@ typedef struct loop {
     int carried, collected_count; /* values from step to step; put out by each step */
     ork_value **in, **out;        /* of the body */
     collected *collected;
+    bool is_unknown; /* see gave_unknown */
 } loop;
 
 static bool is_true(ork_onnx *onnx, const ork_value *condition, bool *result)
 {
-    if (ork_onnx_is_unknown(condition) || condition->kind != ORK_VALUE_CONSTANT ||
-        ork_shape_count(&condition->type.shape) != 1) {
+    if (condition->kind != ORK_VALUE_CONSTANT || ork_shape_count(&condition->type.shape) != 1) {
         ork_build_unsupported(onnx->build, "when it ends is not known before the network runs");
         return false;
     }
@@ -72,15 +72,23 @@ static bool is_true(ork_onnx *onnx, const ork_value *condition, bool *result)
     return true;
 }
 
+/* An operator of the body is not known: neither then is anything that the loop gives. */
+static bool gave_unknown(loop *l)
+{
+    for (size_t i = 0; i < l->body->outputs.count; i++)
+        l->is_unknown |= ork_onnx_is_unknown(l->out[i]);
+    for (int i = 0; l->is_unknown && i < l->call->output_count; i++)
+        l->call->out[i] = ork_onnx_unknown_value();
+    return l->is_unknown;
+}
+
 static bool run_step(loop *l, int first_carried)
 {
     if (!ork_onnx_run_body(l->onnx, l->call, l->body, l->in, first_carried + l->carried, l->out,
                            (int)l->body->outputs.count))
         return false;
-    for (size_t i = 0; i < l->body->outputs.count; i++)
-        if (ork_onnx_is_unknown(l->out[i]))
-            return ork_build_unsupported(l->onnx->build,
-                                         "its body has operators that are not known") != NULL;
+    if (gave_unknown(l))
+        return true;
     int first_out = (int)l->body->outputs.count - l->collected_count;
     for (int i = 0; i < l->carried; i++)
         l->in[first_carried + i] = l->out[first_out - l->carried + i];
@@ -131,7 +139,11 @@ ORK_ONNX_HANDLER(loop)
         return false;
     for (int64_t step = 0; goes_on && (double)step < most; step++) {
         l.in[0] = ork_build_scalar(onnx->build, ORK_I64, (double)step);
-        if (!l.in[0] || !run_step(&l, 2) || !is_true(onnx, l.out[0], &goes_on))
+        if (!l.in[0] || !run_step(&l, 2))
+            return false;
+        if (l.is_unknown)
+            return true;
+        if (!is_true(onnx, l.out[0], &goes_on))
             return false;
         l.in[1] = l.out[0];
     }
@@ -199,6 +211,8 @@ static bool scan(loop *l, int count)
         if (!ork_onnx_run_body(l->onnx, l->call, l->body, l->in, carried + count, l->out,
                                (int)l->body->outputs.count))
             return false;
+        if (gave_unknown(l))
+            return true;
         memcpy(l->in, l->out, (size_t)carried * sizeof(*l->in));
         for (int i = 0; i < l->collected_count; i++)
             ork_vec_push(l->onnx->arena, &l->collected[i].steps, l->out[carried + i]);
@@ -265,5 +279,5 @@ ORK_ONNX_HANDLER(scan)
         return ork_build_bad_shape(onnx->build, "its body gives fewer outputs") != NULL;
     allocate(&l, l.body->inputs.count);
     memcpy(l.in, call->in, (size_t)l.carried * sizeof(*l.in));
-    return scan(&l, (int)count) && scan_results(&l, param != 0);
+    return scan(&l, (int)count) && (l.is_unknown || scan_results(&l, param != 0));
 }

@@ -228,12 +228,11 @@ static void add_weights(const resizing *r, double place, double widening, int64_
 {
     double reach = (r->mode == LINEAR ? 1 : 2) * widening, sum = 0;
     int64_t first = (int64_t)ceil(place - reach), last = (int64_t)floor(place + reach);
-    bool excludes = r->excludes_outside || widening > 1;
     for (int pass = 0; pass < 2; pass++)
         for (int64_t k = first; k <= last; k++) {
             double weight = weight_at(r, (place - (double)k) / widening);
             bool inside = k >= 0 && k < in;
-            if (excludes && !inside)
+            if (r->excludes_outside && !inside)
                 continue;
             if (pass == 0)
                 sum += weight;

@@ -9,8 +9,8 @@ enum { MOST_COMPARISONS = 1 << 16 }; /* one for each known sequence, place and d
 typedef struct counter {
     ork_onnx *onnx;
     const ork_onnx_call *call;
-    ork_value *x;              /* rows x length, i64 */
-    const int64_t *pool;       /* of sequences, behind each other */
+    ork_value *x;        /* rows x length, i64 */
+    const int64_t *pool; /* of sequences, behind each other */
     const ork_onnx_attribute *starts, *indexes, *weights;
     int64_t pool_size, fewest, most, skips, comparisons;
     ork_value **columns; /* of the output: how often each sequence occurs, rows x 1 */
@@ -54,8 +54,8 @@ static bool count_sequence(counter *c, const int64_t *sequence, int64_t length, 
         if (++c->comparisons > MOST_COMPARISONS)
             return ork_build_unsupported(c->onnx->build, "with so many sequences") != NULL;
         ork_value *here = found(c, sequence, length, distance);
-        here = here ? ork_build_reduce(c->onnx->build, ORK_OP_REDUCE_SUM, here, &places, true)
-                    : NULL;
+        here =
+            here ? ork_build_reduce(c->onnx->build, ORK_OP_REDUCE_SUM, here, &places, true) : NULL;
         if (here && c->columns[column])
             here = add2(c, ORK_OP_ADD, c->columns[column], here);
         if (!(c->columns[column] = here))
@@ -69,8 +69,8 @@ static bool count_all(counter *c)
     size_t sequence = 0;
     for (size_t i = 0; i < c->starts->integers.count; i++) {
         int64_t length = (int64_t)i + 1, begin = c->starts->integers.items[i];
-        int64_t end = i + 1 < c->starts->integers.count ? c->starts->integers.items[i + 1]
-                                                        : c->pool_size;
+        int64_t end =
+            i + 1 < c->starts->integers.count ? c->starts->integers.items[i + 1] : c->pool_size;
         if (begin < 0 || end > c->pool_size || end < begin || (end - begin) % length != 0)
             return ork_build_bad_shape(c->onnx->build, "counts that do not fit its pool") != NULL;
         for (; begin < end; begin += length, sequence++) {
@@ -105,8 +105,9 @@ static ork_value *finished(const counter *c, int64_t column)
     if (c->mode == IDF)
         y = ork_build_cast(c->onnx->build, ork_onnx_with_number(c->onnx, ORK_OP_GREATER, y, 0.0),
                            ORK_F32);
-    return c->mode == TF ? y
-                         : ork_onnx_with_number(c->onnx, ORK_OP_MUL, y, weight_of_column(c, column));
+    return c->mode == TF
+               ? y
+               : ork_onnx_with_number(c->onnx, ORK_OP_MUL, y, weight_of_column(c, column));
 }
 
 static bool read_counter(ork_onnx *onnx, const ork_onnx_call *call, counter *c)
@@ -149,6 +150,5 @@ ORK_ONNX_HANDLER(count_sequences)
     for (int64_t i = 0; i < c.width; i++)
         parts[i] = finished(&c, i);
     ork_value *y = ork_build_concat(onnx->build, parts, (int)c.width, 1);
-    return ork_onnx_result(call,
-                           rank == 1 ? ork_build_reshape_to(onnx->build, y, 1, &c.width) : y);
+    return ork_onnx_result(call, rank == 1 ? ork_build_reshape_to(onnx->build, y, 1, &c.width) : y);
 }
