@@ -35,11 +35,18 @@ ONNX = [b'#13\n', b'\n!s 1,2,3\n', b'!f 0.5,1.\n', b' x ', b' x,w,b y', b' m,v '
         b'\x08\x01', b'\x0a\x01x', b'\x12\x01y', b'\x22\x04Relu', b'\x2a\x00', b'\x3a\x00', b'\x42\x02\x10\x0d',
         b'\x5a\x0a\x0a\x01x\x12\x05\x0a\x03\x08\x01', b'\xff\xff\xff\xff\x0f', b'\x80\x01',
         b'\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01']
+EXPORT = [b'torch.ops.aten.', b'.default', b'.Tensor', b'torch.ops.higher_order.', b'"target":"', b'"inputs":[',
+          b'"outputs":[', b'"nodes":[', b'{"name":"', b'"arg":{"as_', b'"as_tensor":{"name":"x"}', b'"kind":1',
+          b'"kind":2', b'{"as_int":-1}', b'{"as_ints":[1,1]}', b'{"as_none":true}', b'"dtype":7', b'Infinity', b'#2',
+          b'"w"', b'"b"', b'"n"', b'"c"', b'9223372036854775807', b'-9223372036854775808']
 DATASET = [b'a', b'"b c"', b"'", b'"', b'#', b'\r\n', b'\xef\xbb\xbf', b'./a', b'\xff\xfe', b'\t', b'/']
 # target: (sources, what is taken from them), ..., and words
 TARGETS = {
     'torchscript': [('src/import/torchscript/torch_ops.def', r'"((?:torch|ops|prim)[a-z0-9_.]+)"'),
                     ('src/import/torchscript/torch_ops.def', r'[ ]([a-z_]+)='), CODE],
+    'pt2': [('src/import/torchscript/export_graph.c', STRING), ('src/import/torchscript/export_archive.c', STRING),
+            ('src/import/torchscript/export_symbols.c', STRING), ('src/import/torchscript/export.c', STRING),
+            ('src/import/torchscript/torch_ops.def', r'"torch[.]([a-z0-9_]+)"'), JSON, EXPORT],
     'pickle': [PICKLE],
     'zip': [ZIP],
     'graph_text': [('src/graph/ops.def', WORD), GRAPH],

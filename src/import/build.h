@@ -64,56 +64,106 @@ ork_value *ork_build_from_picture(ork_build *build, ork_value *picture, int spat
    is 1, 0, 0, 1 for every channel. */
 ork_value *ork_build_batch_norm(ork_build *build, ork_value *x, ork_value *const parameters[4],
                                 double epsilon);
+/* Multiplies by weight and adds bias along axis 1; each may be NULL. */
+ork_value *ork_build_scale_and_shift(ork_build *build, ork_value *x, ork_value *weight,
+                                     ork_value *bias);
 /* Normalizes groups of channels; instance normalization has one group for each channel. weight and
    bias may be NULL. */
 ork_value *ork_build_group_norm(ork_build *build, ork_value *x, int64_t groups, ork_value *weight,
                                 ork_value *bias, double epsilon);
 
-/* ---- volume.c: layers over depth, height and width, in operators over height and width ---- */
+/* ---- pick.c: elements picked or put in one by one ---- */
+/* A place counts the elements of a tensor row by row. Places and indices are whole numbers of any
+   type; floats are cut, for inputs of a network are floats unless the user says otherwise. */
 
-/* In the order depth, height, width. */
-typedef struct ork_window3d {
-    int64_t stride[3], dilation[3], before[3], after[3];
-} ork_window3d;
+ork_value *ork_build_as_index(ork_build *build, ork_value *index);
+/* Entries of an axis by index, which may be below 0. */
+ork_value *ork_build_gather(ork_build *build, ork_value *x, int axis, ork_value *index);
+/* The elements of x at `places`, in their shape. */
+ork_value *ork_build_pick(ork_build *build, ork_value *x, ork_value *places);
+/* index + size where it is below 0 */
+ork_value *ork_build_wrap_index(ork_build *build, ork_value *index, int64_t size);
+/* Where in a tensor of `shape` the element is that stands where index does, but along axis where
+   index, not below 0, says. */
+ork_value *ork_build_places_along(ork_build *build, const ork_shape *shape, int axis,
+                                  ork_value *index);
+/* out[i][j][k] = x[i][index[i][j][k]][k] for axis 1 */
+ork_value *ork_build_gather_elements(ork_build *build, ork_value *x, int axis, ork_value *index);
+/* x with updates, cast to its type, at places; mode as in ork_scatter_mode. */
+ork_value *ork_build_scatter(ork_build *build, ork_value *x, ork_value *places, ork_value *updates,
+                             int mode);
+/* ARG_MAX or ARG_MIN */
+ork_value *ork_build_arg_extreme(ork_build *build, ork_op op, ork_value *x, int axis, bool keep);
+/* The k greatest, or least, along an axis: where they are, and themselves. */
+ork_value *ork_build_top_k(ork_build *build, ork_value *x, int axis, int64_t k, bool least,
+                           ork_value **values);
 
-/* x: N C D H W, weight: O I D H W with I = channels / groups, bias may be NULL. */
+/* Windows over a plane; h, w. */
+typedef struct ork_windows {
+    int64_t in[2], out[2], kernel[2], stride[2], dilation[2], pad[2]; /* pad: before */
+} ork_windows;
+/* [taps, windows]: places in the plane, -1 outside of it. */
+ork_value *ork_build_window_places(ork_build *build, const ork_windows *windows);
+/* [N, C, taps, windows] from x of [N, C, H, W] */
+ork_value *ork_build_windows(ork_build *build, ork_value *x, ork_value *places, double outside);
+/* [N, C, windows]: where in the plane the greatest element of each window is. */
+ork_value *ork_build_window_maxima(ork_build *build, ork_value *x, ork_value *places);
+
+/* The diagonal of two axes, `offset` above the main one, as the last axis. */
+ork_value *ork_build_diagonal(ork_build *build, ork_value *x, int first, int second,
+                              int64_t offset);
+
+/* ---- einsum.c ---- */
+
+/* The sum that "bij,bjk->bik" describes. */
+ork_value *ork_build_einsum(ork_build *build, const char *equation, ork_value *const *operands,
+                            int count);
+
+/* ---- grid.c ---- */
+
+typedef enum ork_grid_mode { ORK_GRID_LINEAR, ORK_GRID_NEAREST, ORK_GRID_CUBIC } ork_grid_mode;
+typedef enum ork_grid_padding {
+    ORK_GRID_ZEROS,
+    ORK_GRID_BORDER,
+    ORK_GRID_REFLECTION
+} ork_grid_padding;
+typedef struct ork_grid {
+    ork_grid_mode mode;
+    ork_grid_padding padding;
+    bool align_corners;
+} ork_grid;
+/* x of [N, C, H, W] at places of [N, h, w, 2], x first, each from -1 to 1; or the same with a depth
+   in front of H and behind y. Cubic over two axes only. */
+ork_value *ork_build_grid_sample(ork_build *build, ork_value *x, ork_value *places,
+                                 const ork_grid *grid);
+/* The places for a picture of size [N, C, H, W] (or with D) moved by theta, [N, 2, 3] (or 3, 4). */
+ork_value *ork_build_affine_grid(ork_build *build, ork_value *theta, const ork_shape *size,
+                                 bool align_corners);
+
+/* ---- volume.c: layers over three axes ---- */
+
+/* Numbers per axis: depth, height, width. */
+typedef struct ork_volume {
+    int64_t kernel[3];                                     /* of pools */
+    int64_t stride[3], dilation[3], pad[6], output_pad[3]; /* pad: before, then behind */
+    int64_t groups, divisor;
+    bool ceil_mode, count_include_pad;
+} ork_volume;
+/* x: N, C, D, H, W; weight: O, I, D, H, W, or I, O, D, H, W for the transposed; bias may be NULL.
+ */
 ork_value *ork_build_conv3d(ork_build *build, ork_value *x, ork_value *weight, ork_value *bias,
-                            const ork_window3d *w, int64_t groups);
-/* weight: I O D H W with O = channels / groups. */
+                            const ork_volume *volume);
 ork_value *ork_build_conv_transpose3d(ork_build *build, ork_value *x, ork_value *weight,
-                                      ork_value *bias, const ork_window3d *w,
-                                      const int64_t output_pad[3], int64_t groups);
-/* op: MAX_POOL2D or AVG_POOL2D */
-ork_value *ork_build_pool3d(ork_build *build, ork_op op, ork_value *x, const int64_t kernel[3],
-                            const ork_window3d *w, bool ceil_mode, bool count_include_pad);
-
-/* ---- grid.c: samples of pictures ---- */
-
-enum { ORK_GRID_LINEAR, ORK_GRID_NEAREST, ORK_GRID_CUBIC };
-enum { ORK_GRID_ZEROS, ORK_GRID_BORDER, ORK_GRID_REFLECTION };
-
-typedef struct ork_grid_sample {
-    int mode, padding; /* of those above; padding: what is beyond the edges */
-    bool
-        align_corners; /* -1 and 1 are the middles of the outermost pixels, not their outer edges */
-} ork_grid_sample;
-
-/* x: N C H W, grid: N height width 2, in which x comes before y, from -1 to 1; the result is
-   N C height width. */
-ork_value *ork_build_grid_sample(ork_build *build, ork_value *x, ork_value *grid,
-                                 const ork_grid_sample *options);
-
-/* ---- pick.c: elements by index ---- */
-
-/* An i64 index in which numbers below 0 count from the end of `size` entries, as one that counts
-   from the beginning. */
-ork_value *ork_build_from_end(ork_build *build, ork_value *index, int64_t size);
-/* out[i][j][k] = x[i][index[i][j][k]][k], for axis 1; the index is no larger than x along the other
-   axes, and not below 0. */
-ork_value *ork_build_pick(ork_build *build, ork_value *x, ork_value *index, int axis);
-/* x with x[i][index[i][j][k]][k] = updates[i][j][k]; mode: that of SCATTER. */
-ork_value *ork_build_put(ork_build *build, ork_value *x, ork_value *index, ork_value *updates,
-                         int axis, int mode);
+                                      ork_value *bias, const ork_volume *volume);
+/* ORK_OP_MAX_POOL2D or ORK_OP_AVG_POOL2D; x with or without its batch axis. */
+ork_value *ork_build_pool3d(ork_build *build, ork_op op, ork_value *x, const ork_volume *volume);
+/* For what works along each axis alone: N C planes with D as channels, to be worked on over H and
+   W; then columns, [N C, 1, D, H W], to be worked on over D; then the shape of x again, with the
+   sizes that came out. */
+ork_value *ork_build_planes(ork_build *build, ork_value *x);
+ork_value *ork_build_columns(ork_build *build, ork_value *planes);
+ork_value *ork_build_from_columns(ork_build *build, ork_value *columns, const ork_value *planes,
+                                  const ork_shape *shape);
 
 /* ---- recurrent.c ---- */
 

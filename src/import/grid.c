@@ -1,196 +1,257 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Samples of pictures at places that are computed. Each sample is a weighted sum of pixels, which
-   are gathered by their number. */
+/* Sampling of a tensor at computed coordinates, as torch's grid_sample and ONNX' GridSample do it:
+   Jaderberg et al. 2015, "Spatial Transformer Networks". */
 #include "build.h"
 
-#include <string.h>
+enum { MOST_AXES = 3, MOST_TAPS = 4 };
 
-/* A picture laid out as rows of channels, one for each pixel, and where the samples lie. */
-typedef struct sampler {
+/* One spatial axis. */
+typedef struct axis {
+    int64_t size;
+    ork_value *at[MOST_TAPS];     /* where each tap is, whole numbers as floats */
+    ork_value *weight[MOST_TAPS]; /* NULL: 1 */
+} axis;
+
+typedef struct sampling {
     ork_build *build;
-    const ork_grid_sample *options;
-    int64_t size[2];  /* height, width */
-    ork_value *rows;  /* [N height width, C] */
-    ork_value *first; /* number of the first pixel of each sample's picture: [N, 1, 1] */
-    ork_shape places; /* [N, height out, width out] */
-} sampler;
+    const ork_grid *grid;
+    int axes, taps; /* taps along each axis */
+    axis axis[MOST_AXES];
+} sampling;
 
-static ork_value *with_number(sampler *s, ork_op op, ork_value *x, double number)
+static ork_value *with_number(sampling *s, ork_op op, ork_value *x, double number)
 {
-    return x ? ork_build_add2(s->build, op, x, ork_build_scalar(s->build, x->type.dtype, number))
-             : NULL;
+    return ork_build_add2(s->build, op, x, ork_build_scalar(s->build, ORK_F32, number));
 }
 
-static ork_value *function(sampler *s, ork_op op, ork_value *x)
-{
-    return ork_build_add1(s->build, op, NULL, x);
-}
-
-static ork_value *clipped(sampler *s, ork_value *x, double low, double high)
+static ork_value *clipped(sampling *s, ork_value *x, double low, double high)
 {
     ork_attrs attrs = {.clip.low = low, .clip.high = high};
     return ork_build_add1(s->build, ORK_OP_CLIP, &attrs, x);
 }
 
-/* Mirrored at `low` and `high` until it lies between them. */
-static ork_value *reflected(sampler *s, ork_value *x, double low, double high)
+/* Back and forth between the ends: pixel centres, or the borders of the outer pixels. */
+static ork_value *reflected(sampling *s, ork_value *x, int64_t size)
 {
-    double span = high - low;
+    double low = s->grid->align_corners ? 0 : -0.5;
+    double span = (double)size - (s->grid->align_corners ? 1 : 0);
     if (span <= 0)
-        return with_number(s, ORK_OP_MUL, x, 0);
-    x = function(s, ORK_OP_ABS, with_number(s, ORK_OP_SUB, x, low));
-    x = with_number(s, ORK_OP_REMAINDER, x, 2 * span);
-    x = function(s, ORK_OP_ABS, with_number(s, ORK_OP_SUB, x, span)); /* span at both ends */
-    x = function(s, ORK_OP_NEG, with_number(s, ORK_OP_SUB, x, span));
-    return with_number(s, ORK_OP_ADD, x, low);
+        return clipped(s, x, 0, 0);
+    ork_value *there = with_number(s, ORK_OP_SUB, x, low);
+    there = with_number(s, ORK_OP_REMAINDER, there, 2 * span);
+    ork_value *width = ork_build_scalar(s->build, ORK_F32, 2 * span);
+    ork_value *back = ork_build_add2(s->build, ORK_OP_SUB, width, there);
+    x = with_number(s, ORK_OP_ADD, ork_build_add2(s->build, ORK_OP_MINIMUM, there, back), low);
+    return clipped(s, x, 0, (double)(size - 1));
 }
 
-/* Where it is asked for beyond the edge, as it is told to be continued there. */
-static ork_value *continued(sampler *s, ork_value *x, int axis)
+static ork_value *padded(sampling *s, ork_value *x, int64_t size)
 {
-    double last = (double)s->size[axis] - 1;
-    bool corners = s->options->align_corners;
-    if (s->options->padding == ORK_GRID_REFLECTION)
-        x = reflected(s, x, corners ? 0 : -0.5, corners ? last : last + 0.5);
-    return s->options->padding == ORK_GRID_ZEROS ? x : clipped(s, x, 0, last);
+    if (s->grid->padding == ORK_GRID_BORDER)
+        return clipped(s, x, 0, (double)(size - 1));
+    return s->grid->padding == ORK_GRID_REFLECTION ? reflected(s, x, size) : x;
 }
 
-/* Pixels from -1 to 1. */
-static ork_value *to_pixels(sampler *s, ork_value *grid, int axis)
+/* From -1..1 to pixels. */
+static ork_value *pixels(sampling *s, ork_value *x, int64_t size)
 {
-    double size = (double)s->size[axis];
-    ork_value *x = ork_build_slice(s->build, grid, 3, 1 - axis, 2 - axis, 1);
-    x = ork_build_reshape(s->build, x, &s->places);
-    x = with_number(s, ORK_OP_ADD, x, 1);
-    x = with_number(s, ORK_OP_MUL, x, s->options->align_corners ? (size - 1) / 2 : size / 2);
-    return s->options->align_corners ? x : with_number(s, ORK_OP_SUB, x, 0.5);
+    bool corners = s->grid->align_corners;
+    double factor = (double)(corners ? size - 1 : size) / 2;
+    x = with_number(s, ORK_OP_MUL, with_number(s, ORK_OP_ADD, x, 1), factor);
+    return corners ? x : with_number(s, ORK_OP_SUB, x, 0.5);
 }
 
-/* 1 where a pixel exists, else 0. */
-static ork_value *is_inside(sampler *s, ork_value *x, int axis)
+/* ((a d + b) d + c) d + e */
+static ork_value *polynomial(sampling *s, ork_value *d, const double factors[4])
 {
-    ork_value *low = with_number(s, ORK_OP_GREATER_EQUAL, x, 0);
-    ork_value *high = with_number(s, ORK_OP_LESS_EQUAL, x, (double)s->size[axis] - 1);
-    return ork_build_cast(s->build, ork_build_add2(s->build, ORK_OP_LOGICAL_AND, low, high),
-                          ORK_F32);
-}
-
-/* Whole numbers of pixels along both axes to [N, height, width, C], times their weights. */
-static ork_value *pixels(sampler *s, ork_value *y, ork_value *x, ork_value *weight)
-{
-    ork_shape wide = s->places;
-    wide.dim[wide.rank++] = 1;
-    if (s->options->padding == ORK_GRID_ZEROS) {
-        weight = ork_build_add2(s->build, ORK_OP_MUL, weight, is_inside(s, y, 0));
-        weight = ork_build_add2(s->build, ORK_OP_MUL, weight, is_inside(s, x, 1));
+    ork_value *y = with_number(s, ORK_OP_MUL, d, factors[0]);
+    for (int i = 1; i < 4; i++) {
+        y = with_number(s, ORK_OP_ADD, y, factors[i]);
+        y = i < 3 ? ork_build_add2(s->build, ORK_OP_MUL, y, d) : y;
     }
-    y = ork_build_cast(s->build, clipped(s, y, 0, (double)s->size[0] - 1), ORK_I64);
-    x = ork_build_cast(s->build, clipped(s, x, 0, (double)s->size[1] - 1), ORK_I64);
-    ork_value *index = with_number(s, ORK_OP_MUL, y, (double)s->size[1]);
-    index = ork_build_add2(s->build, ORK_OP_ADD, index, x);
-    index = ork_build_add2(s->build, ORK_OP_ADD, index, s->first);
-    ork_attrs attrs = {.gather.axis = 0};
-    ork_value *inputs[] = {s->rows, index};
-    ork_value *taken = ork_build_add(s->build, ORK_OP_GATHER, &attrs, inputs, 2);
-    return ork_build_add2(s->build, ORK_OP_MUL, taken, ork_build_reshape(s->build, weight, &wide));
+    return y;
 }
 
-/* ---- weights of the pixels around a place ---- */
-
-/* a ((x - 5) x + 8) x - 4 a of a distance from 1 to 2, or ((a + 2) x - a - 3) x^2 + 1 below: Keys,
-   "Cubic convolution interpolation for digital image processing", 1981. */
-static ork_value *cubic_weight(sampler *s, ork_value *x, bool far)
+/* Keys 1981 with torch's a, for the taps from one before to two behind. */
+static ork_value *cubic_weight(sampling *s, ork_value *part, int tap)
 {
-    const double a = -0.75;
-    ork_value *y = with_number(s, ORK_OP_MUL, x, far ? a : a + 2);
-    y = with_number(s, ORK_OP_SUB, y, far ? 5 * a : a + 3);
-    y = ork_build_add2(s->build, ORK_OP_MUL, y, x);
-    if (far)
-        y = with_number(s, ORK_OP_ADD, y, 8 * a);
-    y = ork_build_add2(s->build, ORK_OP_MUL, y, x);
-    return with_number(s, ORK_OP_SUB, y, far ? 4 * a : -1);
+    static const double near[] = {1.25, -2.25, 0, 1}; /* a + 2, -(a + 3), 0, 1 for a = -0.75 */
+    static const double far[] = {-0.75, 3.75, -6, 3}; /* a, -5 a, 8 a, -4 a */
+    ork_value *distance = part;
+    if (tap == 0)
+        distance = with_number(s, ORK_OP_ADD, part, 1);
+    if (tap >= 2)
+        distance = ork_build_add2(s->build, ORK_OP_SUB,
+                                  ork_build_scalar(s->build, ORK_F32, tap - 1), part);
+    return polynomial(s, distance, tap == 0 || tap == 3 ? far : near);
 }
 
-/* Of pixel k: 0 is the one before the place, 1 the one behind it. `part` is how far the place lies
-   behind pixel 0. */
-static ork_value *weight_of(sampler *s, ork_value *part, int k)
+static ork_value *weight_of(sampling *s, ork_value *part, int tap)
 {
-    ork_value *distance = k <= 0 ? with_number(s, ORK_OP_SUB, part, k)
-                                 : function(s, ORK_OP_NEG, with_number(s, ORK_OP_SUB, part, k));
-    if (s->options->mode == ORK_GRID_CUBIC)
-        return cubic_weight(s, distance, k < 0 || k > 1);
-    return function(s, ORK_OP_NEG, with_number(s, ORK_OP_SUB, distance, 1));
+    if (s->grid->mode == ORK_GRID_CUBIC)
+        return cubic_weight(s, part, tap);
+    ork_value *one = ork_build_scalar(s->build, ORK_F32, 1);
+    return tap == 0 ? ork_build_add2(s->build, ORK_OP_SUB, one, part) : part;
 }
 
-static ork_value *around(sampler *s, ork_value *y, ork_value *x)
+static bool set_axis(sampling *s, int k, ork_value *x)
 {
-    bool cubic = s->options->mode == ORK_GRID_CUBIC;
-    ork_value *at[2] = {y, x}, *whole[2], *part[2], *sum = NULL;
-    for (int i = 0; i < 2; i++) {
-        whole[i] = at[i] ? function(s, ORK_OP_FLOOR, at[i]) : NULL;
-        part[i] = ork_build_add2(s->build, ORK_OP_SUB, at[i], whole[i]);
+    axis *a = &s->axis[k];
+    bool is_cubic = s->grid->mode == ORK_GRID_CUBIC;
+    x = pixels(s, x, a->size);
+    x = is_cubic ? x : padded(s, x, a->size);
+    if (!x)
+        return false;
+    if (s->grid->mode == ORK_GRID_NEAREST) {
+        a->at[0] = ork_build_add1(s->build, ORK_OP_ROUND, NULL, x);
+        return a->at[0] != NULL;
     }
-    for (int v = cubic ? -1 : 0; v <= (cubic ? 2 : 1); v++)
-        for (int h = cubic ? -1 : 0; h <= (cubic ? 2 : 1); h++) {
-            ork_value *row = with_number(s, ORK_OP_ADD, whole[0], v);
-            ork_value *column = with_number(s, ORK_OP_ADD, whole[1], h);
-            if (cubic) { /* places near the edge look beyond it */
-                row = row ? continued(s, row, 0) : NULL;
-                column = column ? continued(s, column, 1) : NULL;
-            }
-            ork_value *weight = ork_build_add2(s->build, ORK_OP_MUL, weight_of(s, part[0], v),
-                                               weight_of(s, part[1], h));
-            ork_value *term = row && column ? pixels(s, row, column, weight) : NULL;
-            sum = sum ? ork_build_add2(s->build, ORK_OP_ADD, sum, term) : term;
-            if (!sum)
-                return NULL;
+    ork_value *low = ork_build_add1(s->build, ORK_OP_FLOOR, NULL, x);
+    ork_value *part = ork_build_add2(s->build, ORK_OP_SUB, x, low);
+    for (int tap = 0; tap < s->taps; tap++) {
+        a->at[tap] = with_number(s, ORK_OP_ADD, low, tap - is_cubic);
+        a->at[tap] = is_cubic ? padded(s, a->at[tap], a->size) : a->at[tap];
+        a->weight[tap] = weight_of(s, part, tap);
+        if (!a->at[tap] || !a->weight[tap])
+            return false;
+    }
+    return true;
+}
+
+/* 1 inside of the tensor, 0 outside, where padding is zeros. */
+static ork_value *inside(sampling *s, const axis *a, int tap)
+{
+    ork_value *low = with_number(s, ORK_OP_GREATER_EQUAL, a->at[tap], 0);
+    ork_value *high = with_number(s, ORK_OP_LESS_EQUAL, a->at[tap], (double)(a->size - 1));
+    ork_value *both = ork_build_add2(s->build, ORK_OP_LOGICAL_AND, low, high);
+    return ork_build_cast(s->build, both, ORK_F32);
+}
+
+static ork_value *product(sampling *s, ork_value *a, ork_value *b)
+{
+    return a ? ork_build_add2(s->build, ORK_OP_MUL, a, b) : b;
+}
+
+/* One corner of the neighbourhood, weighted: [N, C, places]. taps: which along each axis. */
+static ork_value *corner(sampling *s, ork_value *x, const int *taps)
+{
+    ork_value *place = NULL, *weight = NULL;
+    const ork_shape *shape = &x->type.shape; /* N, C, elements */
+    for (int k = 0; k < s->axes; k++) {
+        const axis *a = &s->axis[k];
+        if (s->grid->padding == ORK_GRID_ZEROS)
+            weight = product(s, weight, inside(s, a, taps[k]));
+        if (a->weight[taps[k]])
+            weight = product(s, weight, a->weight[taps[k]]);
+        ork_value *at = clipped(s, a->at[taps[k]], 0, (double)(a->size - 1));
+        at = ork_build_cast(s->build, at, ORK_I64);
+        if (place) {
+            ork_value *size = ork_build_scalar(s->build, ORK_I64, (double)a->size);
+            place = ork_build_add2(s->build, ORK_OP_MUL, place, size);
         }
+        place = place ? ork_build_add2(s->build, ORK_OP_ADD, place, at) : at;
+        if (!place)
+            return NULL;
+    }
+    int64_t count = place->type.shape.dim[1];
+    ork_value *y;
+    if (shape->dim[0] == 1) {
+        place = ork_build_reshape_to(s->build, place, 1, &count);
+        y = ork_build_gather(s->build, x, 2, place);
+    } else {
+        place = ork_build_reshape_to(s->build, place, 3, (int64_t[]){shape->dim[0], 1, count});
+        ork_shape all = ork_shape_of(3, (int64_t[]){shape->dim[0], shape->dim[1], count});
+        place = ork_build_expand(s->build, place, &all);
+        y = ork_build_gather_elements(s->build, x, 2, place);
+    }
+    if (!weight)
+        return y;
+    weight = ork_build_reshape_to(s->build, weight, 3, (int64_t[]){shape->dim[0], 1, count});
+    return ork_build_add2(s->build, ORK_OP_MUL, y, weight);
+}
+
+static ork_value *sum_of_corners(sampling *s, ork_value *x)
+{
+    int taps[MOST_AXES] = {0}, k = 0;
+    ork_value *sum = NULL;
+    while (k < s->axes) {
+        ork_value *part = corner(s, x, taps);
+        sum = sum ? ork_build_add2(s->build, ORK_OP_ADD, sum, part) : part;
+        if (!sum)
+            return NULL;
+        for (k = 0; k < s->axes && ++taps[k] == s->taps; k++)
+            taps[k] = 0;
+    }
     return sum;
 }
 
-static ork_value *nearest(sampler *s, ork_value *y, ork_value *x)
+ork_value *ork_build_grid_sample(ork_build *build, ork_value *x, ork_value *places,
+                                 const ork_grid *grid)
 {
-    ork_value *one = ork_build_filled(s->build, ORK_F32, &s->places, 1);
-    return y && x ? pixels(s, function(s, ORK_OP_ROUND, y), function(s, ORK_OP_ROUND, x), one)
-                  : NULL;
-}
-
-/* ---- the whole ---- */
-
-static bool start(sampler *s, ork_value *x, const ork_value *grid)
-{
-    static const int channels_last[] = {0, 2, 3, 1};
-    const ork_shape shape = x->type.shape, *g = &grid->type.shape;
-    if (shape.rank != 4 || g->rank != 4 || g->dim[0] != shape.dim[0] || g->dim[3] != 2 ||
-        ork_shape_count(&shape) == 0)
-        return ork_build_bad_shape(s->build, "a grid that does not fit its picture") != NULL;
-    memcpy(s->size, shape.dim + 2, sizeof(s->size));
-    s->places = ork_shape_of(3, g->dim);
-    int64_t count = shape.dim[2] * shape.dim[3];
-    ork_shape batch = ork_shape_of(3, (int64_t[]){shape.dim[0], 1, 1});
-    void *data;
-    s->first = ork_build_constant(s->build, ORK_I64, &batch, &data);
-    for (int64_t i = 0; s->first && i < shape.dim[0]; i++)
-        ((int64_t *)data)[i] = i * count;
-    s->rows = ork_build_reshape_to(s->build, ork_build_transpose(s->build, x, channels_last), 2,
-                                   (int64_t[]){shape.dim[0] * count, shape.dim[1]});
-    return s->first && s->rows;
-}
-
-ork_value *ork_build_grid_sample(ork_build *build, ork_value *x, ork_value *grid,
-                                 const ork_grid_sample *options)
-{
-    static const int channels_first[] = {0, 3, 1, 2};
-    sampler s = {.build = build, .options = options};
-    if (!x || !grid || !start(&s, x, grid))
+    static const int taps[] = {[ORK_GRID_LINEAR] = 2, [ORK_GRID_NEAREST] = 1, [ORK_GRID_CUBIC] = 4};
+    if (!x || !places)
         return NULL;
-    ork_value *at[2];
-    for (int i = 0; i < 2; i++) {
-        at[i] = to_pixels(&s, grid, i);
-        if (at[i] && options->mode != ORK_GRID_CUBIC)
-            at[i] = continued(&s, at[i], i);
+    ork_shape shape = x->type.shape, wanted = places->type.shape;
+    int axes = shape.rank - 2;
+    if (axes < 2 || axes > MOST_AXES || wanted.rank != shape.rank ||
+        wanted.dim[wanted.rank - 1] != axes || wanted.dim[0] != shape.dim[0] ||
+        (grid->mode == ORK_GRID_CUBIC && axes != 2))
+        return ork_build_bad_shape(build, "the grid does not fit the tensor");
+    sampling s = {.build = build, .grid = grid, .axes = axes, .taps = taps[grid->mode]};
+    int64_t count = ork_shape_span(&wanted, 1, wanted.rank - 1);
+    places = ork_build_reshape_to(build, places, 3, (int64_t[]){shape.dim[0], count, axes});
+    for (int k = 0; k < axes; k++) { /* the last axis comes first in the grid */
+        s.axis[k].size = shape.dim[2 + k];
+        ork_value *at = ork_build_slice(build, places, 2, axes - 1 - k, axes - k, 1);
+        at = ork_build_reshape_to(build, at, 2, (int64_t[]){shape.dim[0], count});
+        if (!at || !set_axis(&s, k, at))
+            return NULL;
     }
-    ork_value *y =
-        options->mode == ORK_GRID_NEAREST ? nearest(&s, at[0], at[1]) : around(&s, at[0], at[1]);
-    return y ? ork_build_transpose(build, y, channels_first) : NULL;
+    ork_shape result = wanted;
+    result.dim[1] = shape.dim[1];
+    for (int k = 0; k < axes; k++)
+        result.dim[2 + k] = wanted.dim[1 + k];
+    int64_t elements = ork_shape_span(&shape, 2, shape.rank);
+    x = ork_build_reshape_to(build, x, 3, (int64_t[]){shape.dim[0], shape.dim[1], elements});
+    return ork_build_reshape(build, x ? sum_of_corners(&s, x) : NULL, &result);
+}
+
+/* ---- grids of affine transformations ---- */
+
+static double step_of(int64_t size, int64_t at, bool align_corners)
+{
+    if (align_corners)
+        return size > 1 ? 2 * (double)at / (double)(size - 1) - 1 : 0;
+    return (2 * (double)at + 1) / (double)size - 1;
+}
+
+ork_value *ork_build_affine_grid(ork_build *build, ork_value *theta, const ork_shape *size,
+                                 bool align_corners)
+{
+    int axes = size->rank - 2;
+    int64_t count = axes > 0 ? ork_shape_span(size, 2, size->rank) : 0;
+    if (!theta || axes < 2 || axes > MOST_AXES || theta->type.shape.rank != 3 ||
+        theta->type.shape.dim[1] != axes || theta->type.shape.dim[2] != axes + 1)
+        return theta ? ork_build_bad_shape(build, "the transformation does not fit the size")
+                     : NULL;
+    ork_shape base = ork_shape_of(2, (int64_t[]){axes + 1, count});
+    void *data;
+    ork_value *points = ork_build_constant(build, ORK_F32, &base, &data);
+    for (int64_t i = 0; points && i < count; i++) {
+        int64_t rest = i;
+        ork_element_set(ORK_F32, data, axes * count + i, 1);
+        for (int k = 0; k < axes; k++) { /* the last axis is the first coordinate */
+            int64_t extent = size->dim[size->rank - 1 - k];
+            ork_element_set(ORK_F32, data, k * count + i,
+                            step_of(extent, rest % extent, align_corners));
+            rest /= extent;
+        }
+    }
+    ork_value *grid = ork_build_add2(build, ORK_OP_MATMUL, theta, points);
+    ork_shape result = {.rank = size->rank, .dim = {size->dim[0]}};
+    for (int k = 0; k < axes; k++)
+        result.dim[1 + k] = size->dim[2 + k];
+    result.dim[size->rank - 1] = axes;
+    grid = grid ? ork_build_transpose(build, grid, (int[]){0, 2, 1}) : NULL;
+    return ork_build_reshape(build, grid, &result);
 }

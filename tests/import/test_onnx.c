@@ -14,8 +14,8 @@
 static bool read_npy(fixture *f, const char *name, const char *kind, int index, ork_tensor *tensor)
 {
     ork_file file;
-    const char *path = ork_arena_printf(f->arena, ORK_TEST_DATA "/onnx/%s.%s%d.npy", name, kind,
-                                        index);
+    const char *path =
+        ork_arena_printf(f->arena, ORK_TEST_DATA "/onnx/%s.%s%d.npy", name, kind, index);
     if (!ork_file_map(f->diag, path, &file))
         return false;
     assert_true(ork_npy_read(f->diag, f->arena, file.bytes, tensor));
@@ -82,8 +82,8 @@ static void run(fixture *f, const char *name, ork_graph *graph, int level)
 static void test_networks(void **state)
 {
     fixture *f = *state;
-    static const char *const names[] = {"layers",   "lines", "volume",    "elements", "shapes",
-                                        "index",    "flow",  "resize",    "samples",  "old",
+    static const char *const names[] = {"layers",   "lines",  "volume",   "elements", "shapes",
+                                        "index",    "flow",   "resize",   "samples",  "old",
                                         "external", "halves", "recurrent"};
     for (size_t i = 0; i < ORK_COUNT(names); i++)
         for (int level = 0; level <= 3; level += 3) {
@@ -155,8 +155,8 @@ static void test_an_input_that_is_known(void **state)
 {
     fixture *f = *state;
     int64_t numbers[] = {3, -1}, count = 2;
-    ork_import_constant shape = {.name = "shape",
-                                 .value = {.type = ork_type_of(ORK_I64, 1, &count), .data = numbers}};
+    ork_import_constant shape = {
+        .name = "shape", .value = {.type = ork_type_of(ORK_I64, 1, &count), .data = numbers}};
     ork_import_options options = {.constants = &shape, .constant_count = 1};
     ork_graph *graph = import(f, "computed", &options);
     if (!graph)
@@ -197,7 +197,8 @@ static void test_what_depends_on_computed_values(void **state)
     expect_error(f, "endless", "E0206", "when it ends is not known");
     assert_non_null(strstr(ork_diag_error(f->diag)->where, "layer 'y' (Loop)"));
     expect_error(f, "computed", "E0206", "its input 1 is not known before the network runs");
-    expect_error(f, "found", "E0206", "the size of its result depends on what the network computes");
+    expect_error(f, "found", "E0206",
+                 "the size of its result depends on what the network computes");
 }
 
 static void test_names_that_are_not_there(void **state)

@@ -160,7 +160,7 @@ situation('E03', 'E0203', what="scripted, not traced: its code has 'if'",
           where='(Branch, code/__torch__.py:9)', why='fixed sequence of layers',
           fix=TRACE + '1, 3, 4, 4))', name='scripted module')(
     load('script_if.pt', [3, 4, 4]))
-situation('E04', 'E0205', what='torch.cumprod                    2 x, first in the model (Unknown, '
+situation('E04', 'E0205', what='torch.digamma                    2 x, first in the model (Unknown, '
           'code/__torch__.py:8)', where='unknown.pt', fix='run them after the network',
           name='unknown operators')(
     load('unknown.pt', [1, 2, 2]))

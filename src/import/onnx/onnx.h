@@ -213,8 +213,7 @@ bool ork_onnx_axes(ork_onnx *onnx, ork_ints *axes, int rank, bool all_if_empty);
 /* Depth, height, width; with fewer axes the first are as if they had one element. */
 typedef struct ork_onnx_window {
     int spatial, auto_pad;
-    int64_t kernel[3];
-    ork_window3d steps;
+    ork_volume steps;
 } ork_onnx_window;
 
 /* Reads strides, dilations, pads and auto_pad. kernel, size: of each of the spatial axes. */

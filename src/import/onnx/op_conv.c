@@ -33,10 +33,10 @@ static void same_padding(ork_onnx_window *w, const int64_t *size)
         int64_t stride = w->steps.stride[i] > 0 ? w->steps.stride[i] : 1;
         int64_t outputs = (*size + stride - 1) / stride;
         int64_t total =
-            (outputs - 1) * stride + (w->kernel[i] - 1) * w->steps.dilation[i] + 1 - *size;
+            (outputs - 1) * stride + (w->steps.kernel[i] - 1) * w->steps.dilation[i] + 1 - *size;
         total = total > 0 ? total : 0;
-        w->steps.before[i] = upper ? total / 2 : total - total / 2;
-        w->steps.after[i] = total - w->steps.before[i];
+        w->steps.pad[i] = upper ? total / 2 : total - total / 2;
+        w->steps.pad[3 + i] = total - w->steps.pad[i];
     }
 }
 
@@ -44,9 +44,9 @@ bool ork_onnx_window_of(ork_onnx *onnx, const ork_onnx_call *call, int spatial,
                         const int64_t *kernel, const int64_t *size, ork_onnx_window *w)
 {
     ork_ints pads;
-    *w = (ork_onnx_window){.spatial = spatial, .kernel = {1, 1, 1}};
+    *w = (ork_onnx_window){.spatial = spatial, .steps.kernel = {1, 1, 1}};
     int first = 3 - spatial;
-    memcpy(w->kernel + first, kernel, (size_t)spatial * sizeof(*kernel));
+    memcpy(w->steps.kernel + first, kernel, (size_t)spatial * sizeof(*kernel));
     if (!take_numbers(onnx, call, "strides", spatial, 1, w->steps.stride) ||
         !take_numbers(onnx, call, "dilations", spatial, 1, w->steps.dilation) ||
         !ork_onnx_ints(onnx, call, "pads", &pads) ||
@@ -59,8 +59,8 @@ bool ork_onnx_window_of(ork_onnx *onnx, const ork_onnx_call *call, int spatial,
     if (w->auto_pad == SAME_UPPER || w->auto_pad == SAME_LOWER)
         same_padding(w, size);
     for (int i = 0; w->auto_pad == NOTSET && i < pads.count / 2; i++) {
-        w->steps.before[first + i] = pads.v[i];
-        w->steps.after[first + i] = pads.v[i + spatial];
+        w->steps.pad[first + i] = pads.v[i];
+        w->steps.pad[3 + first + i] = pads.v[i + spatial];
     }
     return true;
 }
@@ -71,8 +71,8 @@ void ork_onnx_window_attrs(const ork_onnx_window *w, ork_attr_PAIR *stride, ork_
     for (int i = 0; i < 2; i++) {
         stride->v[i] = w->steps.stride[1 + i];
         dilation->v[i] = w->steps.dilation[1 + i];
-        pad->v[i] = w->steps.before[1 + i];
-        pad->v[2 + i] = w->steps.after[1 + i];
+        pad->v[i] = w->steps.pad[1 + i];
+        pad->v[2 + i] = w->steps.pad[4 + i];
     }
 }
 
@@ -80,9 +80,9 @@ void ork_onnx_window_attrs(const ork_onnx_window *w, ork_attr_PAIR *stride, ork_
 
 /* output_shape asks for a size and leaves the padding to be found. */
 static bool transposed_pads(ork_onnx *onnx, const ork_onnx_call *call, const int64_t *size,
-                            ork_onnx_window *w, int64_t output_pad[3])
+                            ork_onnx_window *w)
 {
-    int64_t shape[3];
+    int64_t shape[3], *output_pad = w->steps.output_pad;
     bool same = w->auto_pad == SAME_UPPER || w->auto_pad == SAME_LOWER;
     if (!take_numbers(onnx, call, "output_padding", w->spatial, 0, output_pad) ||
         !take_numbers(onnx, call, "output_shape", w->spatial, 0, shape))
@@ -93,53 +93,50 @@ static bool transposed_pads(ork_onnx *onnx, const ork_onnx_call *call, const int
         if (shape[i] == 0)
             continue;
         int64_t total = w->steps.stride[i] * (*size - 1) + output_pad[i] +
-                        (w->kernel[i] - 1) * w->steps.dilation[i] + 1 - shape[i];
+                        (w->steps.kernel[i] - 1) * w->steps.dilation[i] + 1 - shape[i];
         if (total < 0) { /* the rest is filled behind */
             output_pad[i] -= total;
             total = 0;
         }
-        w->steps.before[i] = w->auto_pad == SAME_UPPER ? total / 2 : total - total / 2;
-        w->steps.after[i] = total - w->steps.before[i];
+        w->steps.pad[i] = w->auto_pad == SAME_UPPER ? total / 2 : total - total / 2;
+        w->steps.pad[3 + i] = total - w->steps.pad[i];
     }
     return true;
 }
 
 static ork_value *conv_pictures(ork_onnx *onnx, const ork_onnx_window *w, ork_value *x,
-                                ork_value *weight, ork_value *bias, int64_t groups)
+                                ork_value *weight, ork_value *bias)
 {
-    ork_attrs attrs = {.conv2d.groups = groups};
+    ork_attrs attrs = {.conv2d.groups = w->steps.groups};
     ork_onnx_window_attrs(w, &attrs.conv2d.stride, &attrs.conv2d.dilation, &attrs.conv2d.pad);
     ork_value *inputs[] = {x, weight, bias};
     return ork_build_add(onnx->build, ORK_OP_CONV2D, &attrs, inputs, bias ? 3 : 2);
 }
 
 static ork_value *transposed_pictures(ork_onnx *onnx, const ork_onnx_window *w, ork_value *x,
-                                      ork_value *weight, ork_value *bias, int64_t groups,
-                                      const int64_t output_pad[3])
+                                      ork_value *weight, ork_value *bias)
 {
-    ork_attrs attrs = {.conv_transpose2d.groups = groups};
+    ork_attrs attrs = {.conv_transpose2d.groups = w->steps.groups};
     ork_onnx_window_attrs(w, &attrs.conv_transpose2d.stride, &attrs.conv_transpose2d.dilation,
                           &attrs.conv_transpose2d.pad);
-    memcpy(attrs.conv_transpose2d.output_pad.v, output_pad + 1, 2 * sizeof(*output_pad));
+    memcpy(attrs.conv_transpose2d.output_pad.v, w->steps.output_pad + 1, 2 * sizeof(int64_t));
     ork_value *inputs[] = {x, weight, bias};
     return ork_build_add(onnx->build, ORK_OP_CONV_TRANSPOSE2D, &attrs, inputs, bias ? 3 : 2);
 }
 
 static ork_value *add_conv(ork_onnx *onnx, const ork_onnx_call *call, const ork_onnx_window *w,
-                           const int64_t output_pad[3], bool transposed)
+                           bool transposed)
 {
     ork_build *build = onnx->build;
     ork_value *x = call->in[0], *weight = call->in[1], *bias = call->in[2];
     int rank = x->type.shape.rank, spatial = w->spatial;
-    int64_t groups = ork_onnx_int(call, "group", 1);
     if (spatial == 3)
-        return transposed ? ork_build_conv_transpose3d(build, x, weight, bias, &w->steps,
-                                                       output_pad, groups)
-                          : ork_build_conv3d(build, x, weight, bias, &w->steps, groups);
+        return transposed ? ork_build_conv_transpose3d(build, x, weight, bias, &w->steps)
+                          : ork_build_conv3d(build, x, weight, bias, &w->steps);
     x = ork_build_to_picture(build, x, spatial);
     weight = ork_build_to_picture(build, weight, spatial);
-    ork_value *y = transposed ? transposed_pictures(onnx, w, x, weight, bias, groups, output_pad)
-                              : conv_pictures(onnx, w, x, weight, bias, groups);
+    ork_value *y = transposed ? transposed_pictures(onnx, w, x, weight, bias)
+                              : conv_pictures(onnx, w, x, weight, bias);
     return ork_build_from_picture(build, y, spatial, rank);
 }
 
@@ -149,13 +146,13 @@ ORK_ONNX_HANDLER(conv)
     ork_onnx_window w;
     const ork_shape *x = &call->in[0]->type.shape, *weight = &call->in[1]->type.shape;
     int spatial = x->rank - 2;
-    int64_t output_pad[3] = {0};
     if (spatial < 1 || spatial > 3 || weight->rank != x->rank)
         return ork_build_unsupported(onnx->build, "over %d axes", spatial) != NULL;
     if (!ork_onnx_window_of(onnx, call, spatial, weight->dim + 2, x->dim + 2, &w) ||
-        (param && !transposed_pads(onnx, call, x->dim + 2, &w, output_pad)))
+        (param && !transposed_pads(onnx, call, x->dim + 2, &w)))
         return false;
-    return ork_onnx_result(call, add_conv(onnx, call, &w, output_pad, param != 0));
+    w.steps.groups = ork_onnx_int(call, "group", 1);
+    return ork_onnx_result(call, add_conv(onnx, call, &w, param != 0));
 }
 
 /* ---- matrix products ---- */
@@ -207,6 +204,13 @@ ORK_ONNX_HANDLER(matmul)
         return ork_onnx_result(call, ork_build_add2(onnx->build, ORK_OP_MATMUL, a, b));
     return ork_onnx_result(call,
                            ork_build_add2(onnx->build, ORK_OP_LINEAR, a, transposed(onnx, b)));
+}
+
+ORK_ONNX_HANDLER(einsum)
+{
+    const char *equation = ork_onnx_text(onnx, call, "equation", "");
+    return ork_onnx_result(call,
+                           ork_build_einsum(onnx->build, equation, call->in, call->input_count));
 }
 
 /* ---- determinants ---- */

@@ -22,8 +22,8 @@ ORK_ONNX_HANDLER(gather_elements)
     ork_value *x = call->in[0];
     if (!ork_onnx_axis(onnx, ork_onnx_int(call, "axis", 0), x->type.shape.rank, &axis))
         return false;
-    ork_value *index = ork_build_from_end(onnx->build, call->in[1], x->type.shape.dim[axis]);
-    return ork_onnx_result(call, ork_build_pick(onnx->build, x, index, axis));
+    ork_value *index = ork_build_wrap_index(onnx->build, call->in[1], x->type.shape.dim[axis]);
+    return ork_onnx_result(call, ork_build_gather_elements(onnx->build, x, axis, index));
 }
 
 /* Rows of a tensor whose first axes became one, named by tuples in the last axis of an index. */
@@ -52,7 +52,7 @@ static bool read_tuples(ork_onnx *onnx, const ork_shape *x, int first, ork_value
     for (int i = 0; i < (int)length; i++) {
         ork_value *part = ork_build_slice(onnx->build, index, last, i, i + 1, 1);
         part = ork_build_reshape_to(onnx->build, part, last, t->places.dim);
-        part = ork_build_from_end(onnx->build, part, x->dim[first + i]);
+        part = ork_build_wrap_index(onnx->build, part, x->dim[first + i]);
         int64_t step = ork_shape_span(x, first + i + 1, end);
         part = ork_build_add2(onnx->build, ORK_OP_MUL, part,
                               ork_build_scalar(onnx->build, ORK_I64, (double)step));
@@ -110,8 +110,9 @@ ORK_ONNX_HANDLER(scatter_elements)
     if (!ork_onnx_axis(onnx, ork_onnx_int(call, "axis", 0), x->type.shape.rank, &axis) ||
         !take_mode(onnx, call, &mode))
         return false;
-    ork_value *index = ork_build_from_end(onnx->build, call->in[1], x->type.shape.dim[axis]);
-    return ork_onnx_result(call, ork_build_put(onnx->build, x, index, call->in[2], axis, mode));
+    ork_value *index = ork_build_wrap_index(onnx->build, call->in[1], x->type.shape.dim[axis]);
+    ork_value *places = ork_build_places_along(onnx->build, &x->type.shape, axis, index);
+    return ork_onnx_result(call, ork_build_scatter(onnx->build, x, places, call->in[2], mode));
 }
 
 /* Of each row the places of its elements. */
@@ -200,12 +201,10 @@ ORK_ONNX_HANDLER(top_k)
     if (count < 0 || count > (double)shape->dim[axis])
         return ork_build_bad_shape(onnx->build, "%g of %lld elements", count,
                                    (long long)shape->dim[axis]) != NULL;
-    ork_attrs attrs = {.top_k.axis = axis,
-                       .top_k.k = (int64_t)count,
-                       .top_k.least = ork_onnx_int(call, "largest", 1) == 0};
-    ork_value *order = ork_build_add1(onnx->build, ORK_OP_TOP_K, &attrs, x);
-    call->out[1] = order;
-    return ork_onnx_result(call, ork_build_pick(onnx->build, x, order, axis));
+    ork_value *values;
+    bool least = ork_onnx_int(call, "largest", 1) == 0;
+    call->out[1] = ork_build_top_k(onnx->build, x, axis, (int64_t)count, least, &values);
+    return ork_onnx_result(call, call->out[1] ? values : NULL);
 }
 
 /* ---- by place -------------------------------------------------------------------------- */
@@ -229,7 +228,7 @@ ORK_ONNX_HANDLER(one_hot)
             (size_t)(shape.rank - axis) * sizeof(*shape.dim));
     shape.dim[axis] = 1;
     shape.rank++;
-    ork_value *index = ork_build_from_end(onnx->build, call->in[0], (int64_t)depth);
+    ork_value *index = ork_build_wrap_index(onnx->build, call->in[0], (int64_t)depth);
     ork_value *place =
         ork_build_reshape(onnx->build, ork_onnx_count_up(onnx, (int64_t)depth), &places);
     ork_value *values[2];
@@ -328,7 +327,7 @@ ORK_ONNX_HANDLER(reverse_sequence)
         ((int64_t *)data)[i] = at[time] < end ? end - 1 - at[time] : at[time];
     }
     index = index ? ork_build_expand(onnx->build, index, &x->type.shape) : NULL;
-    return ork_onnx_result(call, ork_build_pick(onnx->build, x, index, (int)time));
+    return ork_onnx_result(call, ork_build_gather_elements(onnx->build, x, (int)time, index));
 }
 
 /* How many elements come out is known only when they are there. */

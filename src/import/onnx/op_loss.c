@@ -82,7 +82,8 @@ static ork_value *negative_scores(loss *l)
         return NULL;
     ork_shape shape = l->target->type.shape, wide = l->scores->type.shape;
     wide.dim[1] = 1;
-    ork_value *y = ork_build_pick(build, l->scores, ork_build_reshape(build, l->target, &wide), 1);
+    ork_value *y =
+        ork_build_gather_elements(build, l->scores, 1, ork_build_reshape(build, l->target, &wide));
     y = ork_build_reshape(build, y, &shape);
     y = y ? ork_build_add1(build, ORK_OP_NEG, NULL, y) : NULL;
     if (weights)

@@ -2,7 +2,6 @@
 /* Pooling. */
 #include "onnx.h"
 
-#include <math.h>
 #include <string.h>
 
 /* Windows of a pool, whose size is an attribute. */
@@ -21,16 +20,15 @@ static bool take_window(ork_onnx *onnx, const ork_onnx_call *call, ork_onnx_wind
     return ork_onnx_window_of(onnx, call, spatial, kernel.v, x->dim + 2, w);
 }
 
-static ork_value *pool_pictures(ork_onnx *onnx, ork_op op, ork_value *x, const ork_onnx_window *w,
-                                bool ceil_mode, bool count_pads)
+static ork_value *pool_pictures(ork_onnx *onnx, ork_op op, ork_value *x, const ork_onnx_window *w)
 {
     ork_attrs attrs = {0};
-    memcpy(attrs.max_pool2d.kernel.v, w->kernel + 1, 2 * sizeof(*w->kernel));
+    memcpy(attrs.max_pool2d.kernel.v, w->steps.kernel + 1, 2 * sizeof(int64_t));
     ork_onnx_window_attrs(w, &attrs.max_pool2d.stride, &attrs.max_pool2d.dilation,
                           &attrs.max_pool2d.pad);
-    attrs.max_pool2d.ceil_mode = ceil_mode;
+    attrs.max_pool2d.ceil_mode = w->steps.ceil_mode;
     if (op == ORK_OP_AVG_POOL2D) /* it begins with the same attributes */
-        attrs.avg_pool2d.count_include_pad = count_pads;
+        attrs.avg_pool2d.count_include_pad = w->steps.count_include_pad;
     int rank = x->type.shape.rank;
     x = ork_build_to_picture(onnx->build, x, w->spatial);
     x = x ? ork_build_add1(onnx->build, op, &attrs, x) : NULL;
@@ -38,95 +36,69 @@ static ork_value *pool_pictures(ork_onnx *onnx, ork_op op, ork_value *x, const o
 }
 
 static ork_value *pool(ork_onnx *onnx, const ork_onnx_call *call, ork_op op, ork_value *x,
-                       const ork_onnx_window *w)
+                       ork_onnx_window *w)
 {
-    bool ceil_mode = ork_onnx_int(call, "ceil_mode", 0) != 0;
-    bool count_pads = ork_onnx_int(call, "count_include_pad", 0) != 0;
-    if (w->spatial == 3)
-        return ork_build_pool3d(onnx->build, op, x, w->kernel, &w->steps, ceil_mode, count_pads);
-    return pool_pictures(onnx, op, x, w, ceil_mode, count_pads);
+    w->steps.ceil_mode = ork_onnx_int(call, "ceil_mode", 0) != 0;
+    w->steps.count_include_pad = ork_onnx_int(call, "count_include_pad", 0) != 0;
+    return w->spatial == 3 ? ork_build_pool3d(onnx->build, op, x, &w->steps)
+                           : pool_pictures(onnx, op, x, w);
 }
 
 /* ---- where the greatest are ---- */
 
-/* For each place that a window looks at, behind each other: [N, C, places, outputs...]. Padding is
-   never the greatest. */
-static ork_value *windows_of(ork_onnx *onnx, ork_value *x, const ork_onnx_window *w,
-                             const int64_t outputs[2])
+static bool windows_of(ork_onnx *onnx, const ork_onnx_call *call, const ork_onnx_window *w,
+                       ork_windows *windows)
 {
-    ork_build *build = onnx->build;
-    ork_attrs pad = {.pad.before = {4, {0, 0, w->steps.before[1], w->steps.before[2]}},
-                     .pad.after = {4, {0, 0, w->steps.after[1], w->steps.after[2]}},
-                     .pad.value = -INFINITY};
-    int64_t places = w->kernel[1] * w->kernel[2];
-    int64_t apart[] = {x->type.shape.dim[0], x->type.shape.dim[1], 1, outputs[0], outputs[1]};
-    ork_value **parts = ORK_NEW_ARRAY(onnx->arena, ork_value *, (size_t)places);
-    x = ork_build_add1(build, ORK_OP_PAD, &pad, x);
-    for (int64_t i = 0; i < places; i++) {
-        int64_t begin[] = {i / w->kernel[2] * w->steps.dilation[1],
-                           i % w->kernel[2] * w->steps.dilation[2]};
-        parts[i] = x;
-        for (int k = 0; k < 2; k++) {
-            int64_t stride = w->steps.stride[1 + k];
-            parts[i] = ork_build_slice(build, parts[i], 2 + k, begin[k],
-                                       begin[k] + (outputs[k] - 1) * stride + 1, stride);
-        }
-        parts[i] = ork_build_reshape_to(build, parts[i], 5, apart);
-    }
-    return ork_build_concat(build, parts, (int)places, 2);
-}
-
-/* In the flat input: that of place `i` of the window of each output, in constants for the window
-   [places] and for outputs and channels [N, C, outputs...]. */
-static bool flat_places(ork_onnx *onnx, const ork_onnx_window *w, const ork_shape *x,
-                        const ork_shape *y, bool columns_first, ork_value *constants[2])
-{
-    int64_t row = columns_first ? 1 : x->dim[3], column = columns_first ? x->dim[2] : 1;
-    int64_t places = w->kernel[1] * w->kernel[2], count = ork_shape_count(y);
-    ork_shape length = ork_shape_of(1, &places);
-    void *data[2];
-    constants[0] = ork_build_constant(onnx->build, ORK_I64, &length, &data[0]);
-    constants[1] = ork_build_constant(onnx->build, ORK_I64, y, &data[1]);
-    if (!constants[0] || !constants[1])
-        return false;
-    for (int64_t i = 0; i < places; i++)
-        ((int64_t *)data[0])[i] = i / w->kernel[2] * w->steps.dilation[1] * row +
-                                  i % w->kernel[2] * w->steps.dilation[2] * column;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t height = i / y->dim[3] % y->dim[2], width = i % y->dim[3];
-        ((int64_t *)data[1])[i] = i / (y->dim[2] * y->dim[3]) * x->dim[2] * x->dim[3] +
-                                  (height * w->steps.stride[1] - w->steps.before[1]) * row +
-                                  (width * w->steps.stride[2] - w->steps.before[2]) * column;
+    const ork_value *x = call->in[0];
+    if (x->type.shape.rank != 4 || ork_onnx_int(call, "ceil_mode", 0) || x->type.dtype != ORK_F32)
+        return ork_build_unsupported(onnx->build, "with indices, but for pictures of floats") !=
+               NULL;
+    for (int i = 0; i < 2; i++) {
+        windows->in[i] = x->type.shape.dim[2 + i];
+        windows->kernel[i] = w->steps.kernel[1 + i];
+        windows->stride[i] = w->steps.stride[1 + i];
+        windows->dilation[i] = w->steps.dilation[1 + i];
+        windows->pad[i] = w->steps.pad[1 + i];
+        int64_t room = windows->in[i] + windows->pad[i] + w->steps.pad[4 + i] -
+                       (windows->kernel[i] - 1) * windows->dilation[i] - 1;
+        if (room < 0 || windows->stride[i] < 1 || windows->kernel[i] < 1 ||
+            windows->kernel[i] > INT16_MAX)
+            return ork_build_bad_shape(onnx->build, "a window larger than its input") != NULL;
+        windows->out[i] = room / windows->stride[i] + 1;
     }
     return true;
+}
+
+/* Places that count column by column, from those that count row by row. */
+static ork_value *columns_first(ork_onnx *onnx, ork_value *places, const ork_windows *w)
+{
+    double height = (double)w->in[0], width = (double)w->in[1];
+    ork_value *row = ork_onnx_with_number(onnx, ORK_OP_FLOOR_DIV, places, width);
+    ork_value *column = ork_onnx_with_number(onnx, ORK_OP_REMAINDER, places, width);
+    column = ork_onnx_with_number(onnx, ORK_OP_MUL, column, height);
+    return ork_build_add2(onnx->build, ORK_OP_ADD, row, column);
 }
 
 /* The second output of a pool: where in the flat input each greatest lies. */
 static ork_value *places_of_greatest(ork_onnx *onnx, const ork_onnx_call *call,
                                      const ork_onnx_window *w)
 {
-    ork_value *x = call->in[0], *constants[2];
-    ork_shape shape = x->type.shape, y = shape;
-    if (shape.rank != 4 || ork_onnx_int(call, "ceil_mode", 0) || x->type.dtype != ORK_F32)
-        return ork_build_unsupported(onnx->build, "with indices, but for pictures of floats");
-    for (int i = 0; i < 2; i++) {
-        int64_t room = shape.dim[2 + i] + w->steps.before[1 + i] + w->steps.after[1 + i] -
-                       (w->kernel[1 + i] - 1) * w->steps.dilation[1 + i] - 1;
-        if (room < 0 || w->steps.stride[1 + i] < 1 || w->kernel[1 + i] < 1 ||
-            w->kernel[1 + i] > INT16_MAX)
-            return ork_build_bad_shape(onnx->build, "a window larger than its input");
-        y.dim[2 + i] = room / w->steps.stride[1 + i] + 1;
-    }
-    ork_attrs first = {.arg_max.axis = 2}, gather = {0};
-    ork_value *windows = windows_of(onnx, x, w, y.dim + 2);
-    ork_value *best = windows ? ork_build_add1(onnx->build, ORK_OP_ARG_MAX, &first, windows) : NULL;
-    if (!best ||
-        !flat_places(onnx, w, &shape, &y, ork_onnx_int(call, "storage_order", 0) != 0, constants))
+    ork_windows windows;
+    ork_value *x = call->in[0];
+    const ork_shape shape = x->type.shape;
+    if (!windows_of(onnx, call, w, &windows))
         return NULL;
-    ork_value *inputs[] = {constants[0], best};
-    return ork_build_add2(onnx->build, ORK_OP_ADD,
-                          ork_build_add(onnx->build, ORK_OP_GATHER, &gather, inputs, 2),
-                          constants[1]);
+    ork_value *places = ork_build_window_places(onnx->build, &windows);
+    places = places ? ork_build_window_maxima(onnx->build, x, places) : NULL;
+    if (ork_onnx_int(call, "storage_order", 0))
+        places = columns_first(onnx, places, &windows);
+    ork_shape planes = ork_shape_of(4, (int64_t[]){shape.dim[0], shape.dim[1], 1, 1});
+    int64_t out[] = {shape.dim[0], shape.dim[1], windows.out[0], windows.out[1]};
+    places = ork_build_reshape_to(onnx->build, places, 4, out);
+    ork_value *first = ork_onnx_count_up(onnx, shape.dim[0] * shape.dim[1]);
+    first = ork_onnx_with_number(onnx, ORK_OP_MUL, first, (double)(shape.dim[2] * shape.dim[3]));
+    return ork_build_add2(onnx->build, ORK_OP_ADD, places,
+                          ork_build_reshape(onnx->build, first, &planes));
 }
 
 /* Zeros behind each axis up to a size. */

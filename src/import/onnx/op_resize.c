@@ -353,9 +353,11 @@ ORK_ONNX_HANDLER(grid_sample)
     if (!ork_onnx_choice(onnx, call, "mode", names, ORK_COUNT(names), 0, &mode) ||
         !ork_onnx_choice(onnx, call, "padding_mode", paddings, ORK_COUNT(paddings), 0, &padding))
         return false;
-    ork_grid_sample options = {.padding = padding,
-                               .align_corners = ork_onnx_int(call, "align_corners", 0) != 0};
-    options.mode = mode == 3 ? ORK_GRID_LINEAR : mode == 4 ? ORK_GRID_CUBIC : mode;
+    ork_grid grid = {.mode = (ork_grid_mode)(mode < 3    ? mode
+                                             : mode == 3 ? 0
+                                                         : 2),
+                     .padding = (ork_grid_padding)padding,
+                     .align_corners = ork_onnx_int(call, "align_corners", 0) != 0};
     return ork_onnx_result(call,
-                           ork_build_grid_sample(onnx->build, call->in[0], call->in[1], &options));
+                           ork_build_grid_sample(onnx->build, call->in[0], call->in[1], &grid));
 }

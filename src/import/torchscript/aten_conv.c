@@ -67,6 +67,47 @@ static bool conv_attrs(ork_ts *ts, const conv *c, const ork_value *weight, int s
     return true;
 }
 
+/* "same" puts the odd element behind. */
+static bool volume_of(ork_ts *ts, const conv *c, const ork_value *weight, ork_volume *v)
+{
+    *v = (ork_volume){.groups = c->groups};
+    bool is_text = c->padding->kind == ORK_TS_STRING;
+    if (!ork_ts_arg_fixed(ts, c->stride, 3, v->stride) ||
+        !ork_ts_arg_fixed(ts, c->dilation, 3, v->dilation) ||
+        (!is_text && !ork_ts_arg_fixed(ts, c->padding, 3, v->pad)) ||
+        (c->is_transposed && !ork_ts_arg_fixed(ts, c->output_padding, 3, v->output_pad)))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        int64_t total = v->dilation[i] * (weight->type.shape.dim[2 + i] - 1);
+        if (is_text)
+            v->pad[i] = !strcmp(c->padding->text, "same") ? total / 2 : 0;
+        v->pad[3 + i] = is_text && v->pad[i] + total > 0 && !strcmp(c->padding->text, "same")
+                            ? total - total / 2
+                            : v->pad[i];
+    }
+    return true;
+}
+
+/* Over three axes. */
+static ork_ts_value *add_volume(ork_ts *ts, const conv *c, ork_value *x, ork_value *weight,
+                                ork_value *bias)
+{
+    ork_volume v;
+    ork_shape shape = x->type.shape;
+    if (shape.rank != 4 && shape.rank != 5)
+        return ork_build_bad_shape(ts->build, "an input with %d axes, not 5", shape.rank);
+    const int64_t *d = shape.dim + shape.rank - 4;
+    int64_t dims[] = {shape.rank == 5 ? shape.dim[0] : 1, d[0], d[1], d[2], d[3]};
+    x = ork_build_reshape_to(ts->build, x, 5, dims);
+    if (!x || !volume_of(ts, c, weight, &v))
+        return NULL;
+    ork_value *y = c->is_transposed ? ork_build_conv_transpose3d(ts->build, x, weight, bias, &v)
+                                    : ork_build_conv3d(ts->build, x, weight, bias, &v);
+    if (y && shape.rank == 4)
+        y = ork_build_reshape_to(ts->build, y, 4, y->type.shape.dim + 1);
+    return ork_ts_tensor(ts, y);
+}
+
 static ork_ts_value *add_conv(ork_ts *ts, const conv *c)
 {
     ork_value *x = ork_ts_graph_value(ts, c->x), *weight = ork_ts_graph_value(ts, c->weight);
@@ -74,6 +115,8 @@ static ork_ts_value *add_conv(ork_ts *ts, const conv *c)
     if (!x || !weight || (!bias && c->bias->kind != ORK_TS_NONE))
         return NULL;
     int spatial = weight->type.shape.rank - 2, rank = x->type.shape.rank;
+    if (spatial == 3)
+        return add_volume(ts, c, x, weight, bias);
     if (spatial != 1 && spatial != 2)
         return ork_build_unsupported(ts->build, "a convolution over %d axes", spatial);
     x = ork_build_to_picture(ts->build, x, spatial);
@@ -219,6 +262,8 @@ ORK_TS_HANDLER(attention)
     int rank = q->type.shape.rank;
     if (arg[5]->boolean || rank < 2 || k->type.shape.rank < 2)
         return ork_build_unsupported(ts->build, "a causal mask, or vectors");
+    if (arg[7]->boolean)
+        return ork_build_unsupported(ts->build, "heads that share keys (enable_gqa)");
     double scale = arg[6]->kind == ORK_TS_NONE ? 1.0 / sqrt((double)q->type.shape.dim[rank - 1])
                                                : ork_ts_as_double(arg[6]);
     k = swap_last_axes(ts, k);

@@ -9,16 +9,19 @@
      d dtype      number of torch.dtype
      s mode       text            D device               a any value
 
-   "?" behind the letter allows None; "=..." gives what is taken when the code leaves it out. */
+   "?" behind the letter allows None; "=..." gives what is taken when the code leaves it out. What
+   stands behind "*" is given by name only. */
 #include "torchscript.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const ork_ts_op rows[] = {
-#define ORK_TS_OP(name, schema, function, param) {name, schema, ork_ts_op_##function, param},
+#define ORK_TS_OP(name, schema, function, param) {name, schema, ork_ts_op_##function, param, NULL},
+#define ORK_TS_FORMULA(name, schema, formula)    {name, schema, ork_ts_op_formula, 0, formula},
 #include "torch_ops.def"
 #undef ORK_TS_OP
+#undef ORK_TS_FORMULA
 };
 
 const ork_ts_op *ork_ts_find_op(const char *name)
@@ -183,9 +186,14 @@ static bool bind_row(ork_ts *ts, const ork_ts_op *row, const call *c, ork_ts_val
 {
     const char *schema = row->schema;
     parameter p;
-    size_t count = 0, used = 0;
+    size_t count = 0, used = 0, positional = c->positional;
     for (; next_parameter(&schema, &p); count++) {
-        ork_ts_value *value = count < c->positional ? c->items[count] : find_keyword(c, &p);
+        if (p.kind == '*') {
+            positional = ork_min_size(positional, count);
+            if (!next_parameter(&schema, &p))
+                break;
+        }
+        ork_ts_value *value = count < positional ? c->items[count] : find_keyword(c, &p);
         used += value != NULL;
         if (!value && p.standard)
             value = standard_value(ts, &p);

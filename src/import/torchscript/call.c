@@ -31,13 +31,17 @@ static ork_ts_value *note_unknown(ork_ts *ts, const char *name)
     return ork_ts_new(ts, ORK_TS_UNKNOWN);
 }
 
-/* An operator "x_" is "x" with its result written into the first argument, unless it has a row of
-   its own. */
+/* Unless they have rows of their own, an operator "x_" is "x" with its result written into the
+   first argument, and "x_copy" is "x" where that gives a view: in graphs where nothing is written.
+ */
 static const ork_ts_op *find_op(ork_ts *ts, const char *name, bool *in_place)
 {
+    static const char copy[] = "_copy";
     const ork_ts_op *op = ork_ts_find_op(name);
     size_t length = strlen(name);
     *in_place = false;
+    if (!op && ork_ends_with(name, copy))
+        return ork_ts_find_op(ork_arena_strndup(ts->arena, name, length - strlen(copy)));
     if (op || length < 2 || name[length - 1] != '_' || name[length - 2] == '_')
         return op;
     *in_place = true;
@@ -49,6 +53,7 @@ static ork_ts_value *run_op(ork_ts *ts, const ork_ts_op *first, bool in_place, o
 {
     ork_ts_value *arg[ORK_TS_MAX_ARGS];
     const ork_ts_op *row = ork_ts_bind(ts, first, items, keywords, count, arg);
+    ts->op = row ? row : first;
     ork_ts_value *result = row ? row->handler(ts, arg, row->param) : NULL;
     if (!result && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
         return ork_build_unsupported(ts->build, "it cannot be computed");
@@ -78,17 +83,20 @@ ork_ts_value *ork_ts_call_op(ork_ts *ts, const char *name, ork_ts_value **items,
 static const struct {
     const char *name, *instead;
 } substitutes[] = {
-    {"torch.grid_sampler", "no replacement"},
-    {"torch.einsum", "torch.matmul with permute"},
-    {"torch.adaptive_max_pool2d", "max_pool2d with a fixed window"},
-    {"torch.argmax", "run it after the network"},
-    {"torch.topk", "run it after the network"},
-    {"torch.sort", "run it after the network"},
-    {"torch.nonzero", "run it after the network"},
     {"ops.torchvision.nms", "run it after the network"},
-    {"torch.max_pool3d", "2-D layers"},
-    {"torch._native_multi_head_attention", "trace outside of torch.no_grad()"},
-    {"torch._transformer_encoder_layer_fwd", "trace outside of torch.no_grad()"},
+    {"torch.unique", "run it after the network"},
+    {"torch._unique2", "run it after the network"},
+    {"torch.bincount", "run it after the network"},
+    {"torch.histc", "run it after the network"},
+    {"torch.rand", "a tensor given as input"},
+    {"torch.rand_like", "a tensor given as input"},
+    {"torch.randn", "a tensor given as input"},
+    {"torch.randn_like", "a tensor given as input"},
+    {"torch.bernoulli", "call model.eval() first"},
+    {"torch.stft", "run it before the network"},
+    {"torch.istft", "run it after the network"},
+    {"torch.complex", "real and imaginary parts as channels"},
+    {"torch.view_as_complex", "real and imaginary parts as channels"},
 };
 
 static const char *substitute(ork_ts *ts, const char *name)

@@ -239,7 +239,8 @@ static const char *source_of(ork_arena *arena, const char *trace)
         while (file > path && file[-1] != '/' && file[-1] != '\\')
             file--;
         const char *line = end + strlen(middle);
-        if (!found || !inside_torch || inside_torch > end)
+        bool is_users = *path != '<' && (!inside_torch || inside_torch > end);
+        if (is_users)
             found = ork_arena_printf(arena, "%.*s:%.*s", (int)(end - file), file,
                                      (int)strspn(line, "0123456789"), line);
         at = line;

@@ -66,8 +66,13 @@ typedef enum ork_ts_statement_kind {
     ORK_TS_UNPACK, /* several targets, or one with a trailing comma */
     ORK_TS_RETURN,
     ORK_TS_EVALUATE,
-    ORK_TS_CONTROL_FLOW, /* `text` is the keyword; nothing behind it is parsed */
+    ORK_TS_IF,           /* expr, body, otherwise */
+    ORK_TS_WHILE,        /* expr, body */
+    ORK_TS_FOR,          /* targets[0] in range(items of expr), body */
+    ORK_TS_CONTROL_FLOW, /* other: `text` is the keyword; nothing behind it is parsed */
 } ork_ts_statement_kind;
+
+typedef struct ork_ts_block ork_ts_block;
 
 typedef struct ork_ts_statement {
     ork_ts_statement_kind kind;
@@ -75,7 +80,12 @@ typedef struct ork_ts_statement {
     ORK_VEC(int) targets; /* slots */
     ork_ts_expr *expr;    /* NULL: None */
     const char *text;
+    ork_ts_block *body, *otherwise; /* NULL: nothing */
 } ork_ts_statement;
+
+struct ork_ts_block {
+    ORK_VEC(ork_ts_statement) statements;
+};
 
 typedef struct ork_ts_parameter {
     const char *name;
@@ -94,7 +104,7 @@ typedef struct ork_ts_function {
     uint32_t line;
     bool is_parsed;
     ORK_VEC(ork_ts_parameter) parameters; /* take the first slots */
-    ORK_VEC(ork_ts_statement) statements;
+    ork_ts_block body;
     int slot_count;
 } ork_ts_function;
 
@@ -291,7 +301,8 @@ typedef struct ork_ts_op {
     const char *name;   /* "torch.conv2d" */
     const char *schema; /* see bind.c */
     ork_ts_handler handler;
-    int param; /* tells apart the operators that share a handler */
+    int param;           /* tells apart the operators that share a handler */
+    const char *formula; /* of ork_ts_op_formula, which needs no other */
 } ork_ts_op;
 
 /* Arguments come in the order of the row's schema. */
@@ -300,8 +311,11 @@ typedef struct ork_ts_op {
                                        __attribute__((unused)) ork_ts_value **arg,                 \
                                        __attribute__((unused)) int param)
 #define ORK_TS_OP(name, schema, function, param) ORK_TS_HANDLER(function);
+#define ORK_TS_FORMULA(name, schema, formula)
 #include "torch_ops.def"
 #undef ORK_TS_OP
+#undef ORK_TS_FORMULA
+ORK_TS_HANDLER(formula); /* formula.c; the text is that of ts->op */
 
 /* First row of this name, the others follow it; NULL when unknown. */
 const ork_ts_op *ork_ts_find_op(const char *name);
