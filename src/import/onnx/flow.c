@@ -185,7 +185,11 @@ static bool call_op(ork_onnx *onnx, ork_onnx_call *call)
     }
     if (function)
         return run_function(onnx, call, function);
-    return check_inputs(onnx, call, op) && op->handler(onnx, call, op->param);
+    if (check_inputs(onnx, call, op) && op->handler(onnx, call, op->param))
+        return true;
+    /* A value that is not there spreads without an error of its own. */
+    return ork_diag_error_id(onnx->diag) == ORK_ERR_NONE &&
+           ork_build_unsupported(onnx->build, "without one of its inputs") != NULL;
 }
 
 /* What a node computes gets the name that the file gives it, unless it had one before. */
