@@ -42,11 +42,11 @@ EXPORT = [b'torch.ops.aten.', b'.default', b'.Tensor', b'torch.ops.higher_order.
 DATASET = [b'a', b'"b c"', b"'", b'"', b'#', b'\r\n', b'\xef\xbb\xbf', b'./a', b'\xff\xfe', b'\t', b'/']
 # target: (sources, what is taken from them), ..., and words
 TARGETS = {
-    'torchscript': [('src/import/torchscript/torch_ops.def', r'"((?:torch|ops|prim)[a-z0-9_.]+)"'),
-                    ('src/import/torchscript/torch_ops.def', r'[ ]([a-z_]+)='), CODE],
-    'pt2': [('src/import/torchscript/export_graph.c', STRING), ('src/import/torchscript/export_archive.c', STRING),
-            ('src/import/torchscript/export_symbols.c', STRING), ('src/import/torchscript/export.c', STRING),
-            ('src/import/torchscript/torch_ops.def', r'"torch[.]([a-z0-9_]+)"'), JSON, EXPORT],
+    'torchscript': [('src/import/torch/torch_ops.def', r'"((?:torch|ops|prim)[a-z0-9_.]+)"'),
+                    ('src/import/torch/torch_ops.def', r'[ ]([a-z_]+)='), CODE],
+    'pt2': [('src/import/torch/export_graph.c', STRING), ('src/import/torch/export_archive.c', STRING),
+            ('src/import/torch/export_symbols.c', STRING), ('src/import/torch/export.c', STRING),
+            ('src/import/torch/torch_ops.def', r'"torch[.]([a-z0-9_]+)"'), JSON, EXPORT],
     'pickle': [PICKLE],
     'zip': [ZIP],
     'graph_text': [('src/graph/ops.def', WORD), GRAPH],

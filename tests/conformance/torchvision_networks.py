@@ -107,8 +107,8 @@ def network(name):
     net = torchvision.models.get_model(name, weights=None, **extra).eval()
     randomise(net)
     if is_detector:
-        return Heads(net)
-    return Flat(net) if name in segmentation() else net
+        return Heads(net).eval()
+    return Flat(net).eval() if name in segmentation() else net
 
 
 def saved(name, form, x, path):

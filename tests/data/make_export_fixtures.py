@@ -78,12 +78,14 @@ def rewrite(name):
             target.writestr(zipfile.ZipInfo(record, (1980, 1, 1, 0, 0, 0)), data)
 
 
-def tensors_of(value):
+def tensors_of(value, numbers=False):
     if isinstance(value, torch.Tensor):
         yield value
+    elif isinstance(value, int) and numbers:
+        yield torch.tensor(value)
     elif isinstance(value, (dict, tuple, list)):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from tensors_of(item)
+            yield from tensors_of(item, numbers)
 
 
 def keep_numbers(stem, module, inputs):
@@ -91,7 +93,7 @@ def keep_numbers(stem, module, inputs):
     tensors = list(tensors_of(inputs))
     for k, x in enumerate(tensors):
         numpy.save(path(f"{stem}.in{k}.npy"), x.numpy())
-    for k, out in enumerate(tensors_of(module(*inputs))):
+    for k, out in enumerate(tensors_of(module(*inputs), numbers=True)):
         numpy.save(path(f"{stem}.out{k}.npy"), out.detach().numpy())
 
 
