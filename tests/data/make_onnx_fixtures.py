@@ -255,7 +255,8 @@ g (float[N,3,H,W] x) => (float[N,C] y, float[N,4,H,W] z) {
     y = Reshape(z, full)
 }''', w=weights(4, 3, 3, 3), rest=integers(-1)), noise(2, 3, 4, 5))
 
-# What is refused: a loop that ends by what is computed, and a size that is computed.
+# What is refused: sizes and ends of loops that are computed, operators that nobody knows, what is left
+# out.
 for name, text, constants in (
         ('endless', '''
 g (float[4,6] x, bool go) => (float[4,6] y) {
@@ -265,5 +266,14 @@ g (float[4,6] x, bool go) => (float[4,6] y) {
     }>
 }''', {'count': numpy.int64(3)}),
         ('computed', 'g (float[4,6] x, int64[2] shape) => (float[N,M] y) { y = Reshape(x, shape) }', {}),
+        ('hidden', '''
+g (float[4,6] x) => (float[6] y, float[4,6] z) {
+    y, z = Scan<num_scan_inputs=1, body = add (float[6] a, float[6] b) => (float[6] c, float[6] d) {
+        c = Unheard(a)
+        d = Add(a, b)
+    }>(start, x)
+}''', {'start': weights(6)}),
+        ('left_out', 'g (float[4,6] x) => (float[4,6] y) { y = Sum(x, , x) }', {}),
+        ('not_given', 'g (float[4,6] x) => (float[6,4] z) { y, q = Relu(x)  z = Transpose(q) }', {}),
         ('found', 'g (float[4,6] x) => (int64[2,N] y) { y = NonZero(x) }', {})):
     (FOLDER / f'{name}.onnx').write_bytes(model(text, **constants).SerializeToString())

@@ -201,6 +201,14 @@ static void test_what_depends_on_computed_values(void **state)
                  "the size of its result depends on what the network computes");
 }
 
+static void test_what_is_not_there(void **state)
+{
+    fixture *f = *state;
+    expect_error(f, "hidden", "E0205", "Unheard");
+    expect_error(f, "left_out", "E0206", "without one of its inputs");
+    expect_error(f, "not_given", "E0211", "'q' is an output that its operator does not give");
+}
+
 static void test_names_that_are_not_there(void **state)
 {
     fixture *f = *state;
@@ -249,6 +257,7 @@ int main(void)
         TEST(test_an_input_that_is_known),
         TEST(test_weights_are_not_copied),
         TEST(test_what_depends_on_computed_values),
+        TEST(test_what_is_not_there),
         TEST(test_names_that_are_not_there),
         TEST(test_weights_in_other_files),
         TEST(test_files_cut_short),
