@@ -153,12 +153,6 @@ static void evaluate_movement(const evaluation *e)
     } while (next_place(&e->type->shape, &at));
 }
 
-static void evaluate_reshape(const evaluation *e)
-{
-    memcpy(e->data, e->node->inputs[0]->data,
-           (size_t)ork_shape_count(&e->type->shape) * ork_dtype_table[e->type->dtype].size);
-}
-
 static void evaluate_concat(const evaluation *e)
 {
     int axis = (int)e->node->attrs.concat.axis;
@@ -287,8 +281,6 @@ static bool evaluate(const evaluation *e, ork_diag *diag, ork_arena *scratch, bo
         evaluate_reduce(e, scratch);
     else if (sources[node->op])
         evaluate_movement(e);
-    else if (node->op == ORK_OP_RESHAPE)
-        evaluate_reshape(e);
     else if (node->op == ORK_OP_CONCAT)
         evaluate_concat(e);
     else if (node->op == ORK_OP_WHERE)
@@ -316,6 +308,8 @@ ork_value *ork_graph_evaluate(ork_graph *graph, ork_diag *diag, const ork_node *
             return NULL;
     if (!ork_shape_bytes(&type->shape, type->dtype, &bytes))
         return NULL;
+    if (node->op == ORK_OP_RESHAPE) /* the same elements: weights are not copied */
+        return ork_graph_add_constant(graph, node->name, type, node->inputs[0]->data);
     evaluation e = {node, type, ork_graph_alloc(graph, diag, bytes)};
     if (!e.data)
         return NULL;
