@@ -2,7 +2,7 @@
 /* Rewrites a float graph into integers: chooses every value's quantization from its range, then
    changes types in place, converts constants, and puts conversions where integer and float
    operators meet. */
-#include "quant.h"
+#include "internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,18 +18,23 @@ typedef struct quantizer {
 
 /* ---- which operators, and with which numbers ---- */
 
-/* The simulator, and the chips, have no integer form of these, nor of weights that are computed. */
+bool ork_quant_has_integer_form(const ork_node *node)
+{
+    return ork_op_table[node->op].numbers != ORK_NUMBERS_FLOAT &&
+           node->output->type.dtype == ORK_F32;
+}
+
+/* There are no integers for weights that are computed. */
 static bool stays_float(const ork_node *node)
 {
-    const ork_op_info *info = &ork_op_table[node->op];
-    if (info->op_class == ORK_CLASS_CONV)
+    if (ork_op_table[node->op].op_class == ORK_CLASS_CONV)
         for (int i = 1; i < node->input_count; i++)
             if (node->inputs[i] && node->inputs[i]->kind != ORK_VALUE_CONSTANT)
                 return true;
-    return info->numbers == ORK_NUMBERS_FLOAT || node->output->type.dtype != ORK_F32;
+    return !ork_quant_has_integer_form(node);
 }
 
-static bool keeps_numbers(const ork_node *node)
+bool ork_quant_keeps_numbers(const ork_node *node)
 {
     bool blends = node->op == ORK_OP_RESIZE && node->attrs.resize.mode != 0;
     return ork_op_table[node->op].numbers == ORK_NUMBERS_KEPT && !blends &&
@@ -55,7 +60,7 @@ static ork_range useful_range(const quantizer *q, const ork_value *value)
 static ork_quant quant_of(const quantizer *q, const ork_value *value)
 {
     const ork_node *node = value->producer;
-    if (node && keeps_numbers(node))
+    if (node && ork_quant_keeps_numbers(node))
         return q->quants[node->inputs[0]->id];
     if (node && ork_op_table[node->op].numbers == ORK_NUMBERS_UNIT)
         return ork_quant_of_range(q->dtype, (ork_range){0, 1, true});

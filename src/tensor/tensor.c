@@ -112,6 +112,13 @@ bool ork_quant_equal(const ork_quant *a, const ork_quant *b, int64_t channels)
     return false;
 }
 
+ork_quant ork_quant_of_channel(const ork_quant *quant, int64_t c)
+{
+    return quant->scheme == ORK_SCHEME_PER_CHANNEL
+               ? ork_quant_affine(quant->scales[c], quant->zero_points[c])
+               : *quant;
+}
+
 float ork_quant_step(const ork_quant *quant)
 {
     return quant->scheme == ORK_SCHEME_DFP ? ldexpf(1.0f, -quant->fraction_length) : quant->scale;

@@ -61,6 +61,8 @@ typedef struct ork_quant {
 ork_quant ork_quant_affine(float scale, int32_t zero_point);
 ork_quant ork_quant_dfp(int32_t fraction_length);
 bool ork_quant_equal(const ork_quant *a, const ork_quant *b, int64_t channels);
+/* The affine quantization of channel c, of PER_CHANNEL; of the others itself. */
+ork_quant ork_quant_of_channel(const ork_quant *quant, int64_t c);
 /* Real value of one step, for affine and dfp. */
 float ork_quant_step(const ork_quant *quant);
 

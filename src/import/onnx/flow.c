@@ -166,7 +166,7 @@ static bool call_op(ork_onnx *onnx, ork_onnx_call *call)
     }
     if (function)
         return run_function(onnx, call, function);
-    return check_inputs(onnx, call, op) && op->handler(onnx, call, op->param);
+    return check_inputs(onnx, call, op) && ork_onnx_run_op(onnx, call, op);
 }
 
 /* What a node computes gets the name that the file gives it, unless it had one before. */

@@ -205,6 +205,12 @@ typedef struct ork_onnx_window {
 bool ork_onnx_window_of(ork_onnx *onnx, const ork_onnx_call *call, int spatial,
                         const int64_t *kernel, const int64_t size[2], ork_onnx_window *w);
 
+/* ---- op_quantized.c -------------------------------------------------------------------- */
+
+/* Calls the row's handler. Quantized tensors reach only the handlers that know them; others get
+   what they stand for: real numbers where an operator moves them, else whole numbers. */
+bool ork_onnx_run_op(ork_onnx *onnx, ork_onnx_call *call, const ork_onnx_op *op);
+
 /* ---- flow.c ---------------------------------------------------------------------------- */
 
 /* Values by name, of one graph and of those around it. */
