@@ -35,6 +35,38 @@ static ork_value *integers_of(const ork_value *value)
     return is_quantized(value->producer->inputs[0]) ? value->producer->inputs[0] : NULL;
 }
 
+/* All users, one at least, convert the value to one type: that conversion. */
+static const ork_node *conversion_of(const ork_value *value)
+{
+    const ork_node *first = NULL;
+    if (ork_value_is_output(value))
+        return NULL;
+    for (size_t i = 0; i < value->uses.count; i++) {
+        const ork_node *user = value->uses.items[i].node;
+        if (!is_convert(user) || !is_quantized(user->output) || user->output->type.dtype != ORK_U8)
+            return NULL;
+        if (first && !same_type(first->output, user->output))
+            return NULL;
+        first = user;
+    }
+    return first;
+}
+
+/* The value takes the place of its conversions. */
+static void take_over(const rewriter *r, ork_value *value, const ork_node *conversion)
+{
+    value->type.dtype = conversion->output->type.dtype;
+    value->type.quant = conversion->output->type.quant;
+    size_t count = value->uses.count;
+    ork_node **conversions = ORK_NEW_ARRAY(r->graph->arena, ork_node *, count + 1);
+    for (size_t i = 0; i < count; i++)
+        conversions[i] = value->uses.items[i].node;
+    for (size_t i = 0; i < count; i++) {
+        ork_graph_replace(r->graph, conversions[i]->output, value);
+        ork_graph_remove(r->graph, conversions[i]);
+    }
+}
+
 /* ---- signed bytes ---- */
 
 /* The chips know no affine i8. With the zero point 128 higher, u8 stands for the same numbers. */
@@ -168,24 +200,34 @@ static bool move_integers(const rewriter *r, ork_node *node)
     return convert_for_users(r, node->output, &real);
 }
 
-/* ---- operators that compute ---- */
-
-/* All users, one at least, convert the value to one type: that conversion. */
-static const ork_node *conversion_of(const ork_value *value)
+/* Floats that are moved and then converted are converted before. */
+static bool convert_before(const rewriter *r, ork_node *node)
 {
-    const ork_node *first = NULL;
-    if (ork_value_is_output(value))
-        return NULL;
-    for (size_t i = 0; i < value->uses.count; i++) {
-        const ork_node *user = value->uses.items[i].node;
-        if (!is_convert(user) || !is_quantized(user->output) || user->output->type.dtype != ORK_U8)
-            return NULL;
-        if (first && !same_type(first->output, user->output))
-            return NULL;
-        first = user;
-    }
-    return first;
+    ork_value *in = node->inputs[0];
+    const ork_node *conversion = conversion_of(node->output);
+    if (!conversion || integers_of(in) || in->kind == ORK_VALUE_CONSTANT)
+        return true;
+    ork_type type = conversion->output->type;
+    type.shape = in->type.shape;
+    const char *name = ork_arena_printf(r->graph->arena, "%s.u8", in->name);
+    ork_value *integers = ork_graph_insert(r->graph, r->diag, node, false, ORK_OP_CONVERT, NULL,
+                                           &in, 1, &type, name);
+    if (!integers)
+        return false;
+    ork_node_set_input(r->graph, node, 0, integers);
+    take_over(r, node->output, conversion);
+    return true;
 }
+
+static bool convert_early(const rewriter *r)
+{
+    for (ork_node *node = r->graph->last; node; node = node->previous)
+        if (moves_integers(node) && !convert_before(r, node))
+            return ork_node_where(node, r->diag);
+    return true;
+}
+
+/* ---- operators that compute ---- */
 
 static bool is_clamp(const ork_node *node)
 {
@@ -360,21 +402,6 @@ static bool set_inputs(const rewriter *r, ork_node *node)
     return true;
 }
 
-/* The value takes the place of its conversions. */
-static void take_over(const rewriter *r, ork_value *value, const ork_node *conversion)
-{
-    value->type.dtype = conversion->output->type.dtype;
-    value->type.quant = conversion->output->type.quant;
-    size_t count = value->uses.count;
-    ork_node **conversions = ORK_NEW_ARRAY(r->graph->arena, ork_node *, count + 1);
-    for (size_t i = 0; i < count; i++)
-        conversions[i] = value->uses.items[i].node;
-    for (size_t i = 0; i < count; i++) {
-        ork_graph_replace(r->graph, conversions[i]->output, value);
-        ork_graph_remove(r->graph, conversions[i]);
-    }
-}
-
 static bool compute_on_integers(const rewriter *r, ork_node *node)
 {
     ork_node *clamp = clamp_behind(node);
@@ -479,7 +506,7 @@ static bool take_weights(const rewriter *r)
 bool ork_quantize_as_given(ork_diag *diag, ork_graph *graph)
 {
     rewriter r = {diag, graph};
-    if (!all_unsigned(&r) || !rewrite_nodes(&r))
+    if (!all_unsigned(&r) || !convert_early(&r) || !rewrite_nodes(&r))
         return false;
     ork_graph_remove_dead(graph);
     take_inputs(&r);
