@@ -12,20 +12,20 @@
 enum { WEIGHT, BIAS, STRIDE, PADDING, DILATION, OUTPUT_PADDING, GROUPS, CONV_PARTS, LINEAR_PARTS = 2 };
 
 static ork_ts_value *part_of(ork_ts *ts, const ork_pickle_value *pickled, const char *name,
-                             const char *folder)
+                             const char *folder, int depth)
 {
-    return ork_ts_from_pickle(ts, pickled, name, folder, ORK_PICKLE_DEPTH);
+    return pickled ? ork_ts_from_pickle(ts, pickled, name, folder, depth) : NULL;
 }
 
 /* The weight is called as the layer's weight is before quantization. */
 static ork_ts_value *packed_from(ork_ts *ts, const ork_pickle_value *state, const size_t *places,
-                                 size_t count, const char *name, const char *folder)
+                                 size_t count, const char *name, const char *folder, int depth)
 {
     ork_ts_value **parts = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, CONV_PARTS);
     for (size_t i = 0; i < count; i++) {
         const char *part = i == WEIGHT ? "weight" : i == BIAS ? "bias" : "setting";
         parts[i] = part_of(ts, ork_pickle_item(state, places[i]),
-                           ork_arena_printf(ts->arena, "%s.%s", name, part), folder);
+                           ork_arena_printf(ts->arena, "%s.%s", name, part), folder, depth);
         if (!parts[i])
             return NULL;
     }
@@ -35,7 +35,7 @@ static ork_ts_value *packed_from(ork_ts *ts, const ork_pickle_value *state, cons
 /* The tuple that a quantized convolution is pickled as: channels in, channels out, kernel, stride,
    padding, dilation, transposed, output padding, groups, padding mode, weight, bias, ... */
 ork_ts_value *ork_ts_packed_conv(ork_ts *ts, const ork_pickle_value *state, const char *name,
-                                 const char *folder)
+                                 const char *folder, int depth)
 {
     static const size_t places[CONV_PARTS] = {
         [WEIGHT] = 10,  [BIAS] = 11,          [STRIDE] = 3, [PADDING] = 4,
@@ -45,20 +45,69 @@ ork_ts_value *ork_ts_packed_conv(ork_ts *ts, const ork_pickle_value *state, cons
     const char *mode = ork_pickle_text(ork_pickle_item(state, PADDING_MODE));
     if (ork_pickle_count(state) != ITEMS || !mode)
         return NULL;
-    ork_ts_value *packed = packed_from(ts, state, places, CONV_PARTS, name, folder);
+    ork_ts_value *packed = packed_from(ts, state, places, CONV_PARTS, name, folder, depth);
     if (packed && strcmp(mode, "zeros") != 0) /* the code pads before the convolution */
         packed->list.items[PADDING] = ork_ts_int(ts, 0);
     return packed;
 }
 
-/* The object of torch's own: weight and bias. */
-ork_ts_value *ork_ts_packed_linear(ork_ts *ts, const ork_pickle_value *state, const char *name,
-                                   const char *folder)
+static ork_ts_value *item(const ork_ts_value *list, size_t index)
+{
+    return list && ork_ts_is_sequence(list) && index < list->list.count ? list->list.items[index]
+                                                                         : NULL;
+}
+
+/* Settings of a convolution over k axes: k, then stride, padding, dilation and output padding of
+   each, groups, and whether it is transposed. */
+static ork_ts_value *conv_from_settings(ork_ts *ts, const ork_value *settings)
+{
+    ork_ts_value **parts = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, CONV_PARTS);
+    int64_t count = ork_shape_count(&settings->type.shape), at = 1;
+    int64_t axes = count > 0 ? ork_element_get_int(settings->type.dtype, settings->data, 0) : 0;
+    if (axes < 1 || axes > 2 || count != 4 * axes + 3)
+        return NULL;
+    for (size_t part = STRIDE; part <= OUTPUT_PADDING; part++) {
+        ork_ts_value **numbers = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, 2);
+        for (int64_t i = 0; i < axes; i++, at++)
+            numbers[i] =
+                ork_ts_int(ts, ork_element_get_int(settings->type.dtype, settings->data, at));
+        parts[part] = ork_ts_list(ts, ORK_TS_LIST, numbers, (size_t)axes);
+    }
+    parts[GROUPS] = ork_ts_int(ts, ork_element_get_int(settings->type.dtype, settings->data, at));
+    return ork_ts_list(ts, ORK_TS_TUPLE, parts, CONV_PARTS);
+}
+
+/* torch's own object of a convolution: (version, [settings, weight], [bias or None]). */
+static ork_ts_value *packed_object(ork_ts *ts, const ork_pickle_value *state, const char *name,
+                                   const char *folder, int depth)
+{
+    ork_ts_value *tensors = part_of(ts, ork_pickle_item(state, 1), name, folder, depth);
+    ork_ts_value *optional =
+        tensors ? part_of(ts, ork_pickle_item(state, 2),
+                          ork_arena_printf(ts->arena, "%s.bias", name), folder, depth)
+                : NULL;
+    ork_ts_value *settings = item(tensors, 0), *weight = item(tensors, 1);
+    if (!weight || !item(optional, 0) || settings->kind != ORK_TS_TENSOR ||
+        settings->tensor.value->kind != ORK_VALUE_CONSTANT)
+        return NULL;
+    ork_ts_value *packed = conv_from_settings(ts, settings->tensor.value);
+    if (packed) {
+        packed->list.items[WEIGHT] = weight;
+        packed->list.items[BIAS] = item(optional, 0);
+    }
+    return packed;
+}
+
+ork_ts_value *ork_ts_packed_object(ork_ts *ts, const ork_pickle_value *state, const char *name,
+                                   const char *folder, int depth)
 {
     static const size_t places[LINEAR_PARTS] = {[WEIGHT] = 0, [BIAS] = 1};
+    enum { OF_CONV = 3 };
+    if (ork_pickle_count(state) == OF_CONV)
+        return packed_object(ts, state, name, folder, depth);
     if (ork_pickle_count(state) != LINEAR_PARTS)
         return NULL;
-    return packed_from(ts, state, places, LINEAR_PARTS, name, folder);
+    return packed_from(ts, state, places, LINEAR_PARTS, name, folder, depth);
 }
 
 /* ---- quantized tensors ----------------------------------------------------------------- */

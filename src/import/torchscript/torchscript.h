@@ -316,12 +316,12 @@ ork_value *ork_ts_arg_float(ork_ts *ts, ork_ts_value *tensor);
 /* Calls the row's handler. Handlers that do not know quantized tensors get real numbers for them,
    and their result is quantized as the first was. */
 ork_ts_value *ork_ts_run_row(ork_ts *ts, const ork_ts_op *row, ork_ts_value **arg);
-/* The packed weights in the state of a pickled layer; NULL, with an error or without, when it is
-   something else. */
+/* The packed weights in the state of a pickled layer, and of an object of torch's own; NULL, with
+   an error or without, when it is something else. */
 ork_ts_value *ork_ts_packed_conv(ork_ts *ts, const ork_pickle_value *state, const char *name,
-                                 const char *folder);
-ork_ts_value *ork_ts_packed_linear(ork_ts *ts, const ork_pickle_value *state, const char *name,
-                                   const char *folder);
+                                 const char *folder, int depth);
+ork_ts_value *ork_ts_packed_object(ork_ts *ts, const ork_pickle_value *state, const char *name,
+                                   const char *folder, int depth);
 
 /* ---- the import at work ---------------------------------------------------------------- */
 

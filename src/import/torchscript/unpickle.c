@@ -211,17 +211,16 @@ static ork_ts_value *tensor_from_info(ork_ts *ts, const ork_ts_tensor_info *info
 /* ---- quantized tensors ----------------------------------------------------------------- */
 
 static ork_value *number_in(ork_ts *ts, const ork_pickle_value *pickled, const char *name,
-                            const char *folder)
+                            const char *folder, int depth)
 {
-    ork_ts_value *value =
-        pickled ? ork_ts_from_pickle(ts, pickled, name, folder, ORK_PICKLE_DEPTH) : NULL;
+    ork_ts_value *value = pickled ? ork_ts_from_pickle(ts, pickled, name, folder, depth) : NULL;
     return value ? ork_ts_graph_value(ts, value) : NULL;
 }
 
 /* (torch.per_tensor_affine, scale, zero point), or (torch.per_channel_affine, scales, zero points,
    axis) */
 static bool take_quantizer(ork_ts *ts, const ork_pickle_value *quantizer, const ork_type *type,
-                           const char *name, const char *folder, ork_quant *quant)
+                           const char *name, const char *folder, int depth, ork_quant *quant)
 {
     int64_t axis = 0;
     const ork_pickle_value *scheme = ork_pickle_item(quantizer, 0);
@@ -229,9 +228,9 @@ static bool take_quantizer(ork_ts *ts, const ork_pickle_value *quantizer, const 
     if (!per_channel && !ork_pickle_is_global(scheme, "torch", "per_tensor_affine"))
         return ork_build_unsupported(ts->build, "the quantization scheme of '%s'", name) != NULL;
     ork_value *scale = number_in(ts, ork_pickle_item(quantizer, 1),
-                                 ork_arena_printf(ts->arena, "%s.scale", name), folder);
+                                 ork_arena_printf(ts->arena, "%s.scale", name), folder, depth);
     ork_value *zero = number_in(ts, ork_pickle_item(quantizer, 2),
-                                ork_arena_printf(ts->arena, "%s.zero_point", name), folder);
+                                ork_arena_printf(ts->arena, "%s.zero_point", name), folder, depth);
     if (!scale || !zero || (per_channel && !ork_pickle_int(ork_pickle_item(quantizer, 3), &axis)))
         return ork_diag_error_id(ts->diag) != ORK_ERR_NONE
                    ? false
@@ -242,14 +241,14 @@ static bool take_quantizer(ork_ts *ts, const ork_pickle_value *quantizer, const 
 }
 
 static ork_ts_value *quantized_from_info(ork_ts *ts, const ork_ts_tensor_info *info,
-                                         const char *name, const char *folder)
+                                         const char *name, const char *folder, int depth)
 {
     ork_quant quant;
     ork_ts_value *tensor = tensor_from_info(ts, info, name, folder);
     if (!tensor || tensor->kind != ORK_TS_TENSOR)
         return tensor;
     ork_value *whole = tensor->tensor.value;
-    if (!take_quantizer(ts, info->quantizer, &whole->type, name, folder, &quant))
+    if (!take_quantizer(ts, info->quantizer, &whole->type, name, folder, depth, &quant))
         return NULL;
     ork_value *quantized = ork_build_as_quantized(ts->build, whole, &quant);
     return quantized ? ork_ts_tensor(ts, quantized) : NULL;
@@ -273,16 +272,16 @@ static ork_ts_value *sequence(ork_ts *ts, ork_ts_kind kind, const ork_pickle_val
 
 /* Classes of torch itself hold packed weights; quantized layers are tuples of their settings. */
 static ork_ts_value *module_from(ork_ts *ts, const ork_pickle_value *pickled, const char *name,
-                                 const char *folder)
+                                 const char *folder, int depth)
 {
     const ork_pickle_value *class = pickled->object->callable, *state = pickled->object->state;
     ork_ts_value *packed = NULL;
     if (!ork_pickle_is(class, ORK_PICKLE_GLOBAL) || strncmp(class->global.module, "__torch__", 9))
         return NULL;
     if (!strcmp(class->global.module, "__torch__.torch.classes.quantized"))
-        return ork_ts_packed_linear(ts, state, name, folder);
+        return ork_ts_packed_object(ts, state, name, folder, depth);
     if (!ork_pickle_is(state, ORK_PICKLE_DICT)) {
-        packed = ork_ts_packed_conv(ts, state, name, folder);
+        packed = ork_ts_packed_conv(ts, state, name, folder, depth);
         if (!packed)
             return ork_diag_error_id(ts->diag) != ORK_ERR_NONE
                        ? NULL
@@ -334,14 +333,14 @@ static ork_ts_value *structure_from(ork_ts *ts, const ork_pickle_value *pickled,
     ork_ts_tensor_info info;
     ork_ts_value *value = NULL;
     if (ork_ts_tensor_info_get(pickled, &info))
-        return info.quantizer ? quantized_from_info(ts, &info, name, folder)
+        return info.quantizer ? quantized_from_info(ts, &info, name, folder, depth - 1)
                               : tensor_from_info(ts, &info, name, folder);
     if (depth > 0 && ork_pickle_is(pickled, ORK_PICKLE_LIST))
         return sequence(ts, ORK_TS_LIST, pickled, name, folder, depth - 1);
     if (depth > 0 && ork_pickle_is(pickled, ORK_PICKLE_TUPLE))
         return sequence(ts, ORK_TS_TUPLE, pickled, name, folder, depth - 1);
     if (ork_pickle_is(pickled, ORK_PICKLE_OBJECT))
-        value = module_from(ts, pickled, name, folder);
+        value = module_from(ts, pickled, name, folder, depth - 1);
     if (!value && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
         value = ork_ts_text(ts, ORK_TS_UNAVAILABLE,
                             ork_arena_printf(ts->arena,
@@ -357,7 +356,7 @@ ork_ts_value *ork_ts_from_pickle(ork_ts *ts, const ork_pickle_value *pickled, co
     if (ts->steps_left == 0)
         return ork_build_unsupported(ts->build, "the file holds too many objects");
     ts->steps_left--;
-    pickled = unwrapped(pickled);
+    pickled = depth > 0 ? unwrapped(pickled) : NULL;
     if (!pickled)
         return ork_ts_text(ts, ORK_TS_UNAVAILABLE, name);
     ork_ts_value *value = simple_from(ts, pickled);
