@@ -281,7 +281,8 @@ static bool check_build(ork_model *model, const ork_build_options *options)
         return true;
     if (ork_graph_is_quantized(model->loaded)) {
         ork_fail(model->diag, ORK_ERR_ALREADY_QUANTIZED, "the model is quantized already");
-        ork_why(model->diag, "its file holds integers and their scales, which are used as they are");
+        ork_why(model->diag,
+                "its file holds integers and their scales, which are used as they are");
         return ork_fix(model->diag, "call build(do_quantization=False); to quantize it another "
                                     "way, load the float network");
     }

@@ -260,8 +260,8 @@ ork_value *ork_graph_dequantized(ork_graph *graph, ork_diag *diag, const ork_val
     float *data = ork_graph_alloc(graph, diag, (size_t)count * sizeof(float));
     for (int64_t i = 0; data && i < count; i++) {
         ork_quant quant = ork_quant_of_channel(&from->quant, channel_of(from, i));
-        data[i] = ork_dequantize_one((int32_t)ork_element_get(from->dtype, constant->data, i),
-                                     &quant);
+        data[i] =
+            ork_dequantize_one((int32_t)ork_element_get(from->dtype, constant->data, i), &quant);
     }
     return data ? ork_graph_add_constant(graph, constant->name, &type, data) : NULL;
 }

@@ -110,6 +110,7 @@ bool ork_build_spend(ork_build *build, const ork_shape *shape, ork_dtype dtype);
 /* Errors of operators; they return NULL and name the place. */
 void *ork_build_unsupported(ork_build *build, const char *what, ...) ORK_PRINTF(2, 3);
 void *ork_build_bad_shape(ork_build *build, const char *what, ...) ORK_PRINTF(2, 3);
+void *ork_build_bad_numbers(ork_build *build, const char *what, ...) ORK_PRINTF(2, 3); /* E0503 */
 
 /* "net" of "folder/net.torchscript.pt" */
 const char *ork_build_model_name(ork_arena *arena, const char *path);

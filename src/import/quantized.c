@@ -18,27 +18,12 @@ bool ork_build_is_weight(const ork_value *value)
 
 /* ---- scales and zero points ---- */
 
-static bool fail_number(ork_build *build, const char *what, double number, const char *why)
-{
-    const char *op = build->names->op(build);
-    ork_fail(build->diag, ORK_ERR_QUANTIZATION, "%s%s%s %g", op ? op : "", op ? ": " : "", what,
-             number);
-    ork_where(build->diag, "%s", build->names->place(build));
-    return ork_why(build->diag, "%s", why);
-}
-
-static bool fail_count(ork_build *build, const char *what, int64_t count, int64_t wanted)
-{
-    ork_fail(build->diag, ORK_ERR_QUANTIZATION, "%lld %s for %lld channels", (long long)count, what,
-             (long long)wanted);
-    return ork_where(build->diag, "%s", build->names->place(build));
-}
-
 static bool check_scale(ork_build *build, double scale)
 {
     if (isfinite(scale) && (float)scale > 0.0f)
         return true;
-    return fail_number(build, "a scale of", scale, "a scale is the real size of one step: above 0");
+    ork_build_bad_numbers(build, "a scale of %g", scale);
+    return ork_why(build->diag, "a scale is the real size of one step: above 0");
 }
 
 static bool check_zero(ork_build *build, ork_dtype dtype, double zero)
@@ -46,8 +31,8 @@ static bool check_zero(ork_build *build, ork_dtype dtype, double zero)
     const ork_dtype_info *info = &ork_dtype_table[dtype];
     if (zero >= (double)info->min && zero <= (double)info->max)
         return true;
-    return fail_number(build, "a zero point of", zero,
-                       "a zero point is one of the numbers that the type has");
+    ork_build_bad_numbers(build, "a zero point of %g", zero);
+    return ork_why(build->diag, "a zero point is one of the numbers that %s has", info->name);
 }
 
 static double number_at(const ork_value *value, int64_t i)
@@ -65,11 +50,12 @@ static bool check_counts(ork_build *build, const ork_type *type, const ork_value
     if (scales == 1 && zeros == 1)
         return true;
     if (axis < 0 || axis >= type->shape.rank)
-        return ork_build_bad_shape(build, "axis %d of a tensor with %d axes", axis,
-                                   type->shape.rank) != NULL;
+        return ork_build_bad_numbers(build, "scales along an axis that there is not") != NULL;
     if (scales != type->shape.dim[axis])
-        return fail_count(build, "scales", scales, type->shape.dim[axis]);
-    return zeros == scales || fail_count(build, "zero points", zeros, scales);
+        return ork_build_bad_numbers(build, "%lld scales for %lld channels", (long long)scales,
+                                     (long long)type->shape.dim[axis]) != NULL;
+    return zeros == scales || ork_build_bad_numbers(build, "%lld zero points for %lld scales",
+                                                    (long long)zeros, (long long)scales) != NULL;
 }
 
 static bool is_constant(const ork_value *value)
@@ -99,10 +85,8 @@ bool ork_build_quant(ork_build *build, const ork_type *type, const ork_value *sc
         scales[i] = (float)number_at(scale, i);
         zeros[i] = (int32_t)number_at(zero_point, i);
     }
-    *quant = (ork_quant){.scheme = ORK_SCHEME_PER_CHANNEL,
-                         .axis = axis,
-                         .scales = scales,
-                         .zero_points = zeros};
+    *quant = (ork_quant){
+        .scheme = ORK_SCHEME_PER_CHANNEL, .axis = axis, .scales = scales, .zero_points = zeros};
     return true;
 }
 
@@ -152,7 +136,8 @@ ork_value *ork_build_as_quantized(ork_build *build, ork_value *whole, const ork_
 {
     ork_type type = whole->type;
     if (ork_build_is_quantized(whole)) {
-        int64_t channels = quant->scheme == ORK_SCHEME_PER_CHANNEL ? type.shape.dim[quant->axis] : 0;
+        int64_t channels =
+            quant->scheme == ORK_SCHEME_PER_CHANNEL ? type.shape.dim[quant->axis] : 0;
         return ork_quant_equal(&type.quant, quant, channels) ? whole : NULL;
     }
     type.quant = *quant;

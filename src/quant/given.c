@@ -114,8 +114,8 @@ static bool all_unsigned(const rewriter *r)
 static ork_value *insert_convert(const rewriter *r, ork_node *at, ork_value *value,
                                  const ork_type *type)
 {
-    const char *name = ork_arena_printf(r->graph->arena, "%s.%s", value->name,
-                                        ork_dtype_table[type->dtype].name);
+    const char *name =
+        ork_arena_printf(r->graph->arena, "%s.%s", value->name, ork_dtype_table[type->dtype].name);
     return ork_graph_insert(r->graph, r->diag, at, true, ORK_OP_CONVERT, NULL, &value, 1, type,
                             name);
 }
@@ -210,8 +210,8 @@ static bool convert_before(const rewriter *r, ork_node *node)
     ork_type type = conversion->output->type;
     type.shape = in->type.shape;
     const char *name = ork_arena_printf(r->graph->arena, "%s.u8", in->name);
-    ork_value *integers = ork_graph_insert(r->graph, r->diag, node, false, ORK_OP_CONVERT, NULL,
-                                           &in, 1, &type, name);
+    ork_value *integers =
+        ork_graph_insert(r->graph, r->diag, node, false, ORK_OP_CONVERT, NULL, &in, 1, &type, name);
     if (!integers)
         return false;
     ork_node_set_input(r->graph, node, 0, integers);
@@ -309,7 +309,8 @@ static bool inputs_fit(const ork_node *node)
     return any;
 }
 
-/* Real numbers of one step of a bias: of the layer, or of channel c. In float32, as the chips do. */
+/* Real numbers of one step of a bias: of the layer, or of channel c. In float32, as the chips do.
+ */
 static float bias_step(const ork_value *in, const ork_value *weight, int64_t c)
 {
     ork_quant channel = ork_quant_of_channel(&weight->type.quant, c);
@@ -333,10 +334,10 @@ static void type_bias(const rewriter *r, const ork_value *in, const ork_value *w
         scales[c] = bias_step(in, weight, c);
     type->quant = ork_quant_affine(bias_step(in, weight, 0), 0);
     if (weight->type.quant.scheme == ORK_SCHEME_PER_CHANNEL)
-        type->quant = (ork_quant){.scheme = ORK_SCHEME_PER_CHANNEL,
-                                  .scales = scales,
-                                  .zero_points =
-                                      ORK_NEW_ARRAY(r->graph->arena, int32_t, (size_t)count)};
+        type->quant =
+            (ork_quant){.scheme = ORK_SCHEME_PER_CHANNEL,
+                        .scales = scales,
+                        .zero_points = ORK_NEW_ARRAY(r->graph->arena, int32_t, (size_t)count)};
 }
 
 /* As the sums have it. A bias that comes with this scale keeps its integers. */
@@ -374,9 +375,8 @@ static ork_value *integer_constant(const rewriter *r, const ork_value *value)
     size_t count = (size_t)ork_shape_count(&value->type.shape);
     float number = (float)ork_element_get(ORK_F32, value->data, 0);
     ork_range range = {fminf(number, 0), fmaxf(number, 0), true};
-    ork_type type = {.dtype = ORK_U8,
-                     .shape = value->type.shape,
-                     .quant = ork_quant_of_range(ORK_U8, range)};
+    ork_type type = {
+        .dtype = ORK_U8, .shape = value->type.shape, .quant = ork_quant_of_range(ORK_U8, range)};
     uint8_t *data = ork_graph_alloc(r->graph, r->diag, count);
     if (!data)
         return NULL;

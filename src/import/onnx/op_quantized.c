@@ -134,12 +134,17 @@ static ork_value *quantized(ork_onnx *onnx, ork_value *x, const scaling *s, ork_
 /* Reads the axis, which does not count where there is one scale. */
 static bool scaling_of(ork_onnx *onnx, const ork_onnx_call *call, scaling *s)
 {
+    int64_t axis = ork_onnx_int(call, "axis", 1), rank = call->in[0]->type.shape.rank;
     *s = (scaling){call->in[1], call->in[2], 0};
     if (ork_onnx_int(call, "block_size", 0) != 0)
         return ork_build_unsupported(onnx->build, "in blocks") != NULL;
-    return ork_shape_count(&s->scale->type.shape) == 1 ||
-           ork_onnx_axis(onnx, ork_onnx_int(call, "axis", 1), call->in[0]->type.shape.rank,
-                         &s->axis);
+    if (ork_shape_count(&s->scale->type.shape) == 1)
+        return true;
+    if (axis < -rank || axis >= rank)
+        return ork_build_bad_numbers(onnx->build, "axis %lld of a tensor with %d axes",
+                                     (long long)axis, (int)rank) != NULL;
+    s->axis = (int)(axis < 0 ? axis + rank : axis);
+    return true;
 }
 
 ORK_ONNX_HANDLER(quantize_linear)
@@ -317,7 +322,8 @@ ORK_ONNX_HANDLER(integer_product)
     inner.in = in;
     inner.input_count = 2;
     in[0] = less_zero(onnx, call->in[0], call->in[2], rank > 1 ? rank - 2 : 0);
-    in[1] = less_zero(onnx, call->in[1], call->in[3], is_conv || !weight_rank ? 0 : weight_rank - 1);
+    in[1] =
+        less_zero(onnx, call->in[1], call->in[3], is_conv || !weight_rank ? 0 : weight_rank - 1);
     if (!in[0] || !in[1] ||
         !(is_conv ? ork_onnx_op_conv(onnx, &inner, 0) : ork_onnx_op_matmul(onnx, &inner, 0)))
         return false;

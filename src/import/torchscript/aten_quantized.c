@@ -9,7 +9,17 @@
 /* ---- packed weights -------------------------------------------------------------------- */
 
 /* What the objects called _packed_params hold, as a tuple. */
-enum { WEIGHT, BIAS, STRIDE, PADDING, DILATION, OUTPUT_PADDING, GROUPS, CONV_PARTS, LINEAR_PARTS = 2 };
+enum {
+    WEIGHT,
+    BIAS,
+    STRIDE,
+    PADDING,
+    DILATION,
+    OUTPUT_PADDING,
+    GROUPS,
+    CONV_PARTS,
+    LINEAR_PARTS = 2
+};
 
 static ork_ts_value *part_of(ork_ts *ts, const ork_pickle_value *pickled, const char *name,
                              const char *folder, int depth)
@@ -54,7 +64,7 @@ ork_ts_value *ork_ts_packed_conv(ork_ts *ts, const ork_pickle_value *state, cons
 static ork_ts_value *item(const ork_ts_value *list, size_t index)
 {
     return list && ork_ts_is_sequence(list) && index < list->list.count ? list->list.items[index]
-                                                                         : NULL;
+                                                                        : NULL;
 }
 
 /* Settings of a convolution over k axes: k, then stride, padding, dilation and output padding of
@@ -188,9 +198,12 @@ ORK_TS_HANDLER(quantized_conv)
     if (!check_packed(ts, arg[1], CONV_PARTS))
         return NULL;
     ork_ts_value **part = arg[1]->list.items;
-    ork_ts_value *args[] = {real_tensor(ts, arg[0]), real_tensor(ts, part[WEIGHT]),
-                            part[BIAS],              part[STRIDE],
-                            part[PADDING],           part[DILATION],
+    ork_ts_value *args[] = {real_tensor(ts, arg[0]),
+                            real_tensor(ts, part[WEIGHT]),
+                            part[BIAS],
+                            part[STRIDE],
+                            part[PADDING],
+                            part[DILATION],
                             part[GROUPS]};
     ork_ts_value *y = args[0] && args[1] ? ork_ts_op_conv(ts, args, 0) : NULL;
     return result(ts, arg[0], y, param != 0, arg[2], arg[3]);
@@ -201,10 +214,9 @@ ORK_TS_HANDLER(quantized_conv_transpose)
     if (!check_packed(ts, arg[1], CONV_PARTS))
         return NULL;
     ork_ts_value **part = arg[1]->list.items;
-    ork_ts_value *args[] = {real_tensor(ts, arg[0]), real_tensor(ts, part[WEIGHT]),
-                            part[BIAS],              part[STRIDE],
-                            part[PADDING],           part[OUTPUT_PADDING],
-                            part[GROUPS],            part[DILATION]};
+    ork_ts_value *args[] = {
+        real_tensor(ts, arg[0]), real_tensor(ts, part[WEIGHT]), part[BIAS],   part[STRIDE],
+        part[PADDING],           part[OUTPUT_PADDING],          part[GROUPS], part[DILATION]};
     ork_ts_value *y = args[0] && args[1] ? ork_ts_op_conv_transpose(ts, args, 0) : NULL;
     return result(ts, arg[0], y, false, arg[2], arg[3]);
 }
@@ -261,8 +273,9 @@ static ork_ts_value *like_first(ork_ts *ts, const ork_ts_value *like, ork_ts_val
 {
     const ork_type *type = &like->tensor.value->type;
     ork_value *value = real ? ork_ts_graph_value(ts, real) : NULL;
-    return value ? ork_ts_tensor(ts, ork_build_quantize(ts->build, value, type->dtype, &type->quant))
-                 : NULL;
+    return value
+               ? ork_ts_tensor(ts, ork_build_quantize(ts->build, value, type->dtype, &type->quant))
+               : NULL;
 }
 
 /* param: with a ReLU behind */
@@ -307,8 +320,7 @@ ORK_TS_HANDLER(quantized_batch_norm)
 {
     ork_value *parameters[4] = {NULL};
     for (int i = 0; i < 4; i++)
-        if (arg[1 + i]->kind != ORK_TS_NONE &&
-            !(parameters[i] = ork_ts_arg_float(ts, arg[1 + i])))
+        if (arg[1 + i]->kind != ORK_TS_NONE && !(parameters[i] = ork_ts_arg_float(ts, arg[1 + i])))
             return NULL;
     ork_value *x = real_of(ts, arg[0]);
     ork_value *y =
