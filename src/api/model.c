@@ -296,6 +296,24 @@ static bool check_build(ork_model *model, const ork_build_options *options)
     return true;
 }
 
+/* The simulator goes on where a driver would not. */
+static void note_channels(const ork_model *model, const ork_graph *graph)
+{
+    ork_family family;
+    if (!ork_soc_family(model->diag, graph->target, &family) || family != ORK_FAMILY_PUMA)
+        return;
+    for (const ork_node *node = graph->first; node; node = node->next) {
+        if (ork_op_table[node->op].op_class != ORK_CLASS_CONV ||
+            node->inputs[1]->type.quant.scheme != ORK_SCHEME_PER_CHANNEL)
+            continue;
+        ork_log(model->diag, ORK_LOG_WARNING,
+                "layer '%s' has a scale for each channel: the simulator computes it, the driver of "
+                "%s refuses it",
+                node->name, graph->target);
+        return;
+    }
+}
+
 /* A model for the wrong family of chips fails only on the board. */
 static void note_target(const ork_model *model)
 {
@@ -324,6 +342,7 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
         ork_graph_free(graph);
         return false;
     }
+    note_channels(model, graph);
     ork_graph_free(model->built);
     model->built = graph;
     return true;

@@ -276,10 +276,11 @@ static void test_bad_numbers(void **state)
     }
 }
 
-/* ---- the rewrite ------------------------------------------------------------------------------ */
+/* ---- the rewrite ------------------------------------------------------------------------------
+ */
 
 /* Bodies of graphs: %0 is an input of 1x2x4x4 floats; what the nodes become, without names. */
-#define WEIGHT "const %9 \"w\" i8[2x2x1x1]{axis 0 [0.5 0.25] [0 0]} [1 2 3 -4]\n"
+#define WEIGHT             "const %9 \"w\" i8[2x2x1x1]{axis 0 [0.5 0.25] [0 0]} [1 2 3 -4]\n"
 #define QUANTIZE(id, from) "%" id " \"q" id "\" u8[1x2x4x4]{0.5 10} = convert(%" from ")\n"
 #define REAL(id, from)     "%" id " \"r" id "\" f32[1x2x4x4] = convert(%" from ")\n"
 
@@ -288,12 +289,13 @@ static const struct rewrite_case {
 } rewrites[] = {
     {"a layer between conversions",
      WEIGHT QUANTIZE("1", "0") REAL("2", "1") "%3 \"w2\" f32[2x2x1x1] = convert(%9)\n"
-     "%4 \"c\" f32[1x2x4x4] = conv2d(%2, %3) stride [1 1] dilation [1 1] groups 1\n"
-     QUANTIZE("5", "4") REAL("6", "5") "output %6",
+                                              "%4 \"c\" f32[1x2x4x4] = conv2d(%2, %3) stride [1 1] "
+                                              "dilation [1 1] groups 1\n" QUANTIZE("5", "4")
+                                                  REAL("6", "5") "output %6",
      "u8[1x2x4x4]{0.5 10} conv2d(u8[1x2x4x4]{0.5 10}, u8[2x2x1x1]{axis 0})"},
     {"a value that is needed as floats too",
-     QUANTIZE("1", "0") REAL("2", "1") "%3 \"s\" f32[1x2x4x4] = sigmoid(%2)\n"
-     QUANTIZE("4", "3") "%5 \"e\" f32[1x2x4x4] = exp(%3)\n" REAL("6", "4") "output %6 output %5",
+     QUANTIZE("1", "0") REAL("2", "1") "%3 \"s\" f32[1x2x4x4] = sigmoid(%2)\n" QUANTIZE(
+         "4", "3") "%5 \"e\" f32[1x2x4x4] = exp(%3)\n" REAL("6", "4") "output %6 output %5",
      "f32[1x2x4x4] convert(u8[1x2x4x4]{0.5 10}) f32[1x2x4x4] sigmoid(f32[1x2x4x4]) "
      "u8[1x2x4x4]{0.5 10} convert(f32[1x2x4x4]) f32[1x2x4x4] exp(f32[1x2x4x4])"},
     {"movement before the first conversion",
@@ -302,39 +304,43 @@ static const struct rewrite_case {
      "u8[1x4x4x2]{0.5 10} transpose(u8[1x2x4x4]{0.5 10})"},
     {"movement behind the last one",
      QUANTIZE("1", "0") REAL("2", "1") "%3 \"t\" f32[1x4x4x2] = transpose(%2) perm [0 2 3 1]\n"
-     "%4 \"e\" f32[1x4x4x2] = exp(%3) output %4",
+                                       "%4 \"e\" f32[1x4x4x2] = exp(%3) output %4",
      "u8[1x4x4x2]{0.5 10} transpose(u8[1x2x4x4]{0.5 10}) f32[1x4x4x2] "
      "convert(u8[1x4x4x2]{0.5 10}) f32[1x4x4x2] exp(f32[1x4x4x2])"},
     {"two conversions with nothing between",
-     QUANTIZE("1", "0") REAL("2", "1") "%3 \"q\" u8[1x2x4x4]{0.25 3} = convert(%2) "
-     REAL("4", "3") "output %4",
+     QUANTIZE("1", "0")
+         REAL("2", "1") "%3 \"q\" u8[1x2x4x4]{0.25 3} = convert(%2) " REAL("4", "3") "output %4",
      "u8[1x2x4x4]{0.25 3} convert(u8[1x2x4x4]{0.5 10})"},
     {"signed bytes",
-     "%1 \"q\" i8[1x2x4x4]{0.5 -118} = convert(%0)\n" REAL("2", "1")
-     "%3 \"n\" f32[1x2x4x4] = neg(%2)\n %4 \"p\" i8[1x2x4x4]{0.5 -128} = convert(%3)\n"
-     REAL("5", "4") "output %5",
+     "%1 \"q\" i8[1x2x4x4]{0.5 -118} = convert(%0)\n" REAL(
+         "2", "1") "%3 \"n\" f32[1x2x4x4] = neg(%2)\n %4 \"p\" i8[1x2x4x4]{0.5 -128} = "
+                   "convert(%3)\n" REAL("5", "4") "output %5",
      "u8[1x2x4x4]{0.5 0} neg(u8[1x2x4x4]{0.5 10})"},
     {"a number beside a quantized tensor",
-     "const %8 \"c\" f32[] [-2]\n" QUANTIZE("1", "0") REAL("2", "1")
-     "%3 \"m\" f32[1x2x4x4] = mul(%2, %8)\n" QUANTIZE("4", "3") REAL("5", "4") "output %5",
+     "const %8 \"c\" f32[] [-2]\n" QUANTIZE("1", "0")
+         REAL("2", "1") "%3 \"m\" f32[1x2x4x4] = mul(%2, %8)\n" QUANTIZE("4", "3")
+             REAL("5", "4") "output %5",
      "u8[1x2x4x4]{0.5 10} mul(u8[1x2x4x4]{0.5 10}, u8[]{0.00784313772 255})"},
     {"several numbers beside it",
-     "const %8 \"c\" f32[4] [-2 1 0.5 3]\n" QUANTIZE("1", "0") REAL("2", "1")
-     "%3 \"m\" f32[1x2x4x4] = mul(%2, %8)\n" QUANTIZE("4", "3") REAL("5", "4") "output %5",
+     "const %8 \"c\" f32[4] [-2 1 0.5 3]\n" QUANTIZE("1", "0")
+         REAL("2", "1") "%3 \"m\" f32[1x2x4x4] = mul(%2, %8)\n" QUANTIZE("4", "3")
+             REAL("5", "4") "output %5",
      "f32[1x2x4x4] convert(u8[1x2x4x4]{0.5 10}) f32[1x2x4x4] mul(f32[1x2x4x4], f32[4]) "
      "u8[1x2x4x4]{0.5 10} convert(f32[1x2x4x4])"},
     {"channels of the inputs",
-     "const %9 \"w\" i8[2x2x1x1]{axis 1 [0.5 0.25] [0 0]} [1 2 3 -4]\n"
-     QUANTIZE("1", "0") REAL("2", "1") "%3 \"w2\" f32[2x2x1x1] = convert(%9)\n"
-     "%4 \"c\" f32[1x2x4x4] = conv2d(%2, %3) stride [1 1] dilation [1 1] groups 1\n"
-     QUANTIZE("5", "4") REAL("6", "5") "output %6",
+     "const %9 \"w\" i8[2x2x1x1]{axis 1 [0.5 0.25] [0 0]} [1 2 3 -4]\n" QUANTIZE("1", "0")
+         REAL("2", "1") "%3 \"w2\" f32[2x2x1x1] = convert(%9)\n"
+                        "%4 \"c\" f32[1x2x4x4] = conv2d(%2, %3) stride [1 1] dilation [1 1] groups "
+                        "1\n" QUANTIZE("5", "4") REAL("6", "5") "output %6",
      "f32[1x2x4x4] convert(u8[1x2x4x4]{0.5 10}) "
      "f32[1x2x4x4] conv2d(f32[1x2x4x4], f32[2x2x1x1]) u8[1x2x4x4]{0.5 10} convert(f32[1x2x4x4])"},
     {"a clamp that cuts nothing off",
-     WEIGHT QUANTIZE("1", "0") REAL("2", "1") "%3 \"w2\" f32[2x2x1x1] = convert(%9)\n"
-     "%4 \"c\" f32[1x2x4x4] = conv2d(%2, %3) stride [1 1] dilation [1 1] groups 1\n"
-     "%5 \"k\" f32[1x2x4x4] = clip(%4) high 6\n"
-     "%6 \"q\" u8[1x2x4x4]{0.0235294122 0} = convert(%5)\n" REAL("7", "6") "output %7",
+     WEIGHT QUANTIZE("1", "0") REAL(
+         "2", "1") "%3 \"w2\" f32[2x2x1x1] = convert(%9)\n"
+                   "%4 \"c\" f32[1x2x4x4] = conv2d(%2, %3) stride [1 1] dilation [1 1] groups 1\n"
+                   "%5 \"k\" f32[1x2x4x4] = clip(%4) high 6\n"
+                   "%6 \"q\" u8[1x2x4x4]{0.0235294122 0} = convert(%5)\n" REAL("7",
+                                                                               "6") "output %7",
      "u8[1x2x4x4]{0.0235294122 0} conv2d(u8[1x2x4x4]{0.5 10}, u8[2x2x1x1]{axis 0})"},
 };
 
@@ -355,9 +361,8 @@ static void test_rewrites(void **state)
 {
     fixture *f = *state;
     for (size_t i = 0; i < ORK_COUNT(rewrites); i++) {
-        const char *text =
-            ork_arena_printf(f->arena, "graph \"n\" canon { input %%0 \"x\" f32[1x2x4x4]\n%s }",
-                             rewrites[i].before);
+        const char *text = ork_arena_printf(
+            f->arena, "graph \"n\" canon { input %%0 \"x\" f32[1x2x4x4]\n%s }", rewrites[i].before);
         ork_graph *graph = ork_graph_parse(f->diag, text, strlen(text));
         must(f, rewrites[i].what, graph != NULL);
         must(f, rewrites[i].what, ork_quantize_as_given(f->diag, graph));
