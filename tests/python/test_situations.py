@@ -412,7 +412,7 @@ def quantized_in_its_file(t):
 situation('E07', 'E0503', what='a scale of nan', where="layer 'dequantizelinear",
           why='the real size of one step', fix='quantize the network again',
           name='a scale that is no number')(given('bad_nan_scale.onnx'))
-situation('E07', 'E0503', what='3 scales for 4 channels', where='bad_count.onnx',
+situation('E07', 'E0503', what='3 scales for 4 channels', where="layer 'dequantizelinear",
           name='scales that do not fit')(given('bad_count.onnx'))
 situation('E02', 'E0503', what='a zero point of 300', where='code/__torch__',
           why='one of the numbers that u8 has', name='a zero point that cannot be')(

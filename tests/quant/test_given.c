@@ -6,6 +6,7 @@
 #include "import/import.h"
 #include "pass/pass.h"
 #include "quant/quant.h"
+#include "rknn/rknn.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -218,6 +219,28 @@ static void test_both_ways(void **state)
     }
 }
 
+/* The container holds it all: scales for each channel, those of biases, halves that stay float. */
+static void test_container(void **state)
+{
+    fixture *f = *state;
+    for (size_t i = 0; i < ORK_COUNT(onnx_cases); i++) {
+        const char *name = ork_arena_printf(f->arena, "%s.qdq.onnx", onnx_cases[i].name);
+        ork_graph *graph = on_integers(f, name);
+        uint8_t *data;
+        size_t size;
+        must(f, name, ork_rknn_write_memory(f->diag, graph, &data, &size));
+        ork_graph *read = ork_rknn_read_bytes(f->diag, (ork_bytes){data, size});
+        must(f, name, read != NULL);
+        const ork_graph_diff *diff = ork_graph_compare(f->arena, graph, read, 0);
+        if (diff->rows.count > 0 || diff->weight_difference > 0)
+            fail_msg("%s: %s", name, diff->rows.count ? diff->rows.items[0].what : "weights");
+        assert_int_equal(read->stage, ORK_STAGE_QUANT);
+        ork_graph_free(read);
+        ork_graph_free(graph);
+        free(data);
+    }
+}
+
 /* ---- PyTorch --------------------------------------------------------------------------------- */
 
 static void check_torch(fixture *f, const char *name)
@@ -389,6 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_onnx, setup, teardown),
         cmocka_unit_test_setup_teardown(test_both_ways, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_container, setup, teardown),
         cmocka_unit_test_setup_teardown(test_torch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_numbers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rewrites, setup, teardown),
