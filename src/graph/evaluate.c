@@ -240,7 +240,10 @@ static int64_t channel_of(const ork_type *type, int64_t index)
 static bool evaluate_convert(const evaluation *e)
 {
     const ork_value *x = e->node->inputs[0];
-    if (!ork_dtype_table[x->type.dtype].is_float || e->type->quant.scheme == ORK_SCHEME_NONE)
+    ork_dtype to = e->type->dtype;
+    bool has_type = to == ORK_U8 || to == ORK_I8 || to == ORK_I16;
+    if (!has_type || !ork_dtype_table[x->type.dtype].is_float ||
+        e->type->quant.scheme == ORK_SCHEME_NONE)
         return false;
     int64_t count = ork_shape_count(&e->type->shape);
     for (int64_t i = 0; i < count; i++) {

@@ -492,8 +492,10 @@ static bool take_outputs(const rewriter *r)
 static bool take_weights(const rewriter *r)
 {
     for (ork_node *node = r->graph->first; node; node = node->next) {
-        if (!is_convert(node) || node->inputs[0]->kind != ORK_VALUE_CONSTANT ||
-            !is_quantized(node->inputs[0]))
+        const ork_type *type = &node->inputs[0]->type;
+        bool is_known = type->dtype == ORK_U8 || type->dtype == ORK_I32;
+        if (!is_convert(node) || node->inputs[0]->kind != ORK_VALUE_CONSTANT || !is_known ||
+            !is_quantized(node->inputs[0]) || is_quantized(node->output))
             continue;
         ork_value *floats = ork_graph_dequantized(r->graph, r->diag, node->inputs[0]);
         if (!floats)
