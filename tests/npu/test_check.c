@@ -82,8 +82,7 @@ static const rule_case cases[] = {
      BYTES "const %1 \"w\" u8[8x8x1x1]{1 0} random 1\n"
            "%2 \"y\" u8[1x8x4x4]{1 0} = conv2d(%0, %1, _)" CONV,
      "rv1126"},
-    {"signed-affine",
-     "input %0 \"x\" i8[1x8x4x4]{1 0}\n%2 \"y\" i8[1x8x4x4]{1 0} = relu(%0)\n",
+    {"signed-affine", "input %0 \"x\" i8[1x8x4x4]{1 0}\n%2 \"y\" i8[1x8x4x4]{1 0} = relu(%0)\n",
      "input %0 \"x\" i8[1x8x4x4]{fl 3}\n%2 \"y\" i8[1x8x4x4]{fl 3} = relu(%0)\n", NULL},
     {"operator", PICTURE "%2 \"y\" f32[1x8x63x63] = sign(%0)\n",
      PICTURE "%2 \"y\" f32[1x8x63x63] = abs(%0)\n", NULL},
