@@ -148,6 +148,10 @@ ork_value *ork_build_as_quantized(ork_build *build, ork_value *whole, const ork_
     if (whole->kind != ORK_VALUE_INPUT || whole->uses.count > 0 || ork_value_is_output(whole))
         return NULL;
     whole->type = type;
+    ork_log(build->diag, ORK_LOG_NOTE,
+            "input '%s' is quantized in the file (scale %g, zero point %d): it takes the real "
+            "numbers that this stands for",
+            whole->name, (double)quant->scale, quant->zero_point);
     return whole;
 }
 
@@ -156,6 +160,9 @@ ork_value *ork_build_whole_numbers(ork_build *build, ork_value *quantized)
     if (!quantized || !ork_build_is_quantized(quantized))
         return quantized;
     ork_quant quant = quantized->type.quant; /* of a computed tensor: never by channel */
+    ork_type plain = {.dtype = quantized->type.dtype, .shape = quantized->type.shape};
+    if (quantized->kind == ORK_VALUE_CONSTANT)
+        return ork_graph_add_constant(build->graph, quantized->name, &plain, quantized->data);
     ork_value *steps = ork_build_add2(build, ORK_OP_DIV, ork_build_dequantize(build, quantized),
                                       ork_build_scalar(build, ORK_F32, (double)quant.scale));
     steps = ork_build_add1(build, ORK_OP_ROUND, NULL, steps);

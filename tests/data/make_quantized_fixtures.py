@@ -211,7 +211,7 @@ product('matmul', np.uint8, None, False)
 # ---- elements, pooling, movement ---------------------------------------------------------------
 
 def simple(name, out, op, qop=None, kind=np.uint8, count=1, keeps=False, first=False, inputs=(),
-           **attributes):
+           more={}, **attributes):
     """One operator on `count` tensors, or on one that keeps its numbers."""
     q_in = [affine(x.min(), x.max(), kind), affine(-2, 5, kind)][:count]
     q_out = q_in[0] if keeps else affine(*out, kind)
@@ -226,7 +226,7 @@ def simple(name, out, op, qop=None, kind=np.uint8, count=1, keeps=False, first=F
             values += [net.quantize('x', q)] + net.numbers(q)
         numbers = net.numbers(q_out)
         values = numbers + values if first else values + numbers
-        other = net, net.node(qop, values, domain='com.microsoft', **attributes)
+        other = net, net.node(qop, values, domain='com.microsoft', **attributes, **more)
     elif keeps:  # the same operator on integers
         net = Net()
         values = [net.quantize('x', q) for q in q_in] + [net.constant(i) for i in inputs]
@@ -246,7 +246,7 @@ simple('global_average_pool', (-0.4, 0.4), 'GlobalAveragePool', 'QLinearGlobalAv
 simple('relu', (0, 3), 'Relu')
 simple('tanh', (-1, 1), 'Tanh')
 simple('hard_sigmoid', (0, 1), 'HardSigmoid', alpha=1 / 6)
-simple('softmax', (0, 1), 'Softmax', axis=1)
+simple('softmax', (0, 1), 'Softmax', 'QLinearSoftmax', more={'opset': 13}, axis=1)
 simple('reduce_mean', (-1, 1), 'ReduceMean', axes=[2])
 simple('max_pool', None, 'MaxPool', keeps=True, **POOL)
 simple('max_pool_signed', None, 'MaxPool', kind=np.int8, keeps=True, **POOL)

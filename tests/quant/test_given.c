@@ -160,7 +160,7 @@ static const struct onnx_case {
     {"relu", false, false, 100},
     {"tanh", false, false, 100},
     {"hard_sigmoid", false, false, 100},
-    {"softmax", false, false, 100},
+    {"softmax", true, false, 100},
     {"reduce_mean", false, false, 100},
     {"max_pool", true, false, 100},
     {"max_pool_signed", true, false, 100},

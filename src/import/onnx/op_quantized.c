@@ -226,6 +226,15 @@ static const qlinear *row_of(const char *name)
     return &rows[i];
 }
 
+/* Before operator set 13, which an attribute tells, softmax was over all axes from one on. */
+static bool run_inner(ork_onnx *onnx, ork_onnx_call *inner, const qlinear *row)
+{
+    enum { NEW_SOFTMAX = 13 };
+    bool flat = row->handler == ork_onnx_op_softmax &&
+                ork_onnx_int(inner, "opset", NEW_SOFTMAX) < NEW_SOFTMAX;
+    return (flat ? ork_onnx_op_softmax_flat : row->handler)(onnx, inner, row->param);
+}
+
 /* Of a weight the scales lie along its outputs: the first axis, of matrices that are not transposed
    the last. */
 static int weight_axis(const ork_onnx_call *call, const qlinear *row, const ork_value *tensor)
@@ -292,7 +301,7 @@ ORK_ONNX_HANDLER(qlinear)
     inner.in = ORK_NEW_ARRAY(onnx->arena, ork_value *, (size_t)call->input_count + SPARE);
     inner.version = NEWEST;
     if (!refuse_other_layouts(onnx, call) || !take_tensors(onnx, call, row, count, &inner) ||
-        !take_bias(onnx, call, row, &inner) || !row->handler(onnx, &inner, row->param))
+        !take_bias(onnx, call, row, &inner) || !run_inner(onnx, &inner, row))
         return false;
     scaling s = {call->in[row->result], call->in[row->result + 1], 0};
     if (!s.scale) /* QGemm may give floats */
