@@ -247,9 +247,10 @@ static int weight_axis(const ork_onnx_call *call, const qlinear *row, const ork_
 static ork_value *bias_scale(ork_onnx *onnx, const qlinear *row, const ork_onnx_call *call)
 {
     ork_value *x = call->in[row->first + 1], *weight = call->in[row->first + 4];
-    ork_shape scalar = {0}, vector = {.rank = 1, .dim = {ork_shape_count(&weight->type.shape)}};
-    if (ork_shape_count(&x->type.shape) != 1)
-        return ork_build_unsupported(onnx->build, "an input with several scales");
+    ork_shape scalar = {0}, vector = {.rank = 1};
+    if (!x || !weight || ork_shape_count(&x->type.shape) != 1)
+        return ork_build_unsupported(onnx->build, "an input with several scales, or none");
+    vector.dim[0] = ork_shape_count(&weight->type.shape);
     x = ork_build_reshape(onnx->build, x, &scalar);
     return binary(onnx, ORK_OP_MUL, x, ork_build_reshape(onnx->build, weight, &vector));
 }
@@ -304,8 +305,9 @@ ORK_ONNX_HANDLER(qlinear)
         !take_bias(onnx, call, row, &inner) || !run_inner(onnx, &inner, row))
         return false;
     scaling s = {call->in[row->result], call->in[row->result + 1], 0};
-    if (!s.scale) /* QGemm may give floats */
-        return true;
+    if (!s.scale) /* a Gemm may give floats */
+        return row->handler == ork_onnx_op_gemm ||
+               ork_build_unsupported(onnx->build, "without a scale of its result") != NULL;
     ork_dtype dtype = s.zero_point ? s.zero_point->type.dtype : call->in[row->first]->type.dtype;
     return ork_onnx_result(call, quantized(onnx, call->out[0], &s, dtype));
 }
