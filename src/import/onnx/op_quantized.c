@@ -258,6 +258,8 @@ static ork_value *bias_scale(ork_onnx *onnx, const qlinear *row, const ork_onnx_
 static bool take_tensors(ork_onnx *onnx, const ork_onnx_call *call, const qlinear *row, int count,
                          ork_onnx_call *inner)
 {
+    if (count < 1)
+        return ork_build_unsupported(onnx->build, "without tensors") != NULL;
     for (int i = 0; i < count; i++) {
         ork_value *const *in = call->in + row->first + 3 * i;
         scaling s = {in[1], in[2], 0};
@@ -297,7 +299,7 @@ ORK_ONNX_HANDLER(qlinear)
 {
     enum { SPARE = 16, NEWEST = 22 };
     const qlinear *row = row_of(call->node->op);
-    int count = row->tensors ? row->tensors : (call->input_count - row->first) / 3;
+    int count = row->tensors ? row->tensors : (call->input_count - row->first + 1) / 3;
     ork_onnx_call inner = *call;
     inner.in = ORK_NEW_ARRAY(onnx->arena, ork_value *, (size_t)call->input_count + SPARE);
     inner.version = NEWEST;
