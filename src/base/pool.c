@@ -4,6 +4,7 @@
 #include "base.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -140,6 +141,10 @@ void ork_pool_run(ork_pool *pool, ork_task_fn task, void *arg, int count)
     atomic_store(&pool->busy, pool->threads - 1);
     publish(pool);
     work(pool, 0);
-    while (atomic_load(&pool->busy) > 0)
-        relax();
+    for (int spin = 0; atomic_load(&pool->busy) > 0; spin++) {
+        if (spin < SPINS)
+            relax();
+        else
+            sched_yield(); /* a worker waits for a processor, maybe for this one */
+    }
 }

@@ -284,12 +284,17 @@ static bool weight_fits(const ork_node *node)
     return weight->type.quant.axis == 1 && node->attrs.conv_transpose2d.groups == 1;
 }
 
-static bool bias_fits(const ork_node *node)
+/* The constant, integers where it has them; or NULL. */
+static const ork_value *bias_of(const ork_node *node)
 {
     const ork_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
     const ork_value *integers = integers_of(bias);
-    if (integers)
-        bias = integers;
+    return integers ? integers : bias;
+}
+
+static bool bias_fits(const ork_node *node)
+{
+    const ork_value *bias = bias_of(node);
     return !bias || bias->kind == ORK_VALUE_CONSTANT;
 }
 
@@ -340,31 +345,32 @@ static void type_bias(const rewriter *r, const ork_value *in, const ork_value *w
                         .zero_points = ORK_NEW_ARRAY(r->graph->arena, int32_t, (size_t)count)};
 }
 
-/* As the sums have it. A bias that comes with this scale keeps its integers. */
-static ork_value *integer_bias(const rewriter *r, const ork_value *in, const ork_value *weight,
-                               const ork_value *bias)
+/* As the sums have it, for which a bias that comes with this scale keeps its integers. The chips
+   round fully connected layers down: half a step of the output on top makes it the nearest. */
+static ork_value *integer_bias(const rewriter *r, const ork_node *node, const ork_quant *out)
 {
-    int64_t count = ork_shape_count(&bias->type.shape);
-    ork_type type = {.dtype = ORK_I32, .shape = bias->type.shape};
+    const ork_value *in = node->inputs[0], *weight = node->inputs[1], *bias = bias_of(node);
+    double more = node->op == ORK_OP_LINEAR ? (double)out->scale / 2 : 0;
+    int64_t count = bias ? ork_shape_count(&bias->type.shape) : weight->type.shape.dim[0];
+    ork_type type = ork_type_of(ORK_I32, 1, &count);
     type_bias(r, in, weight, count, &type);
     int32_t *data = ork_graph_alloc(r->graph, r->diag, (size_t)count * sizeof(*data));
-    for (int64_t c = 0; data && c < count; c++)
-        ork_element_set(ORK_I32, data, c,
-                        rint(bias_number(bias, c) / (double)bias_step(in, weight, c)));
-    return data ? ork_graph_add_constant(r->graph, bias->name, &type, data) : NULL;
+    for (int64_t c = 0; data && c < count; c++) {
+        double step = (double)bias_step(in, weight, c);
+        double number = bias ? bias_number(bias, c) : 0;
+        ork_element_set(ORK_I32, data, c, rint(number / step) + rint(more / step));
+    }
+    const char *name = bias ? bias->name : ork_arena_printf(r->graph->arena, "%s.bias", node->name);
+    return data ? ork_graph_add_constant(r->graph, name, &type, data) : NULL;
 }
 
-static bool set_layer_inputs(const rewriter *r, ork_node *node)
+static bool set_layer_inputs(const rewriter *r, ork_node *node, const ork_quant *out)
 {
-    ork_value *in = integers_of(node->inputs[0]), *weight = integers_of(node->inputs[1]);
-    ork_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
-    ork_node_set_input(r->graph, node, 0, in);
-    ork_node_set_input(r->graph, node, 1, weight);
-    if (!bias)
+    ork_node_set_input(r->graph, node, 0, integers_of(node->inputs[0]));
+    ork_node_set_input(r->graph, node, 1, integers_of(node->inputs[1]));
+    if (!bias_of(node) && node->op != ORK_OP_LINEAR)
         return true;
-    if (integers_of(bias))
-        bias = integers_of(bias);
-    bias = integer_bias(r, in, weight, bias);
+    ork_value *bias = integer_bias(r, node, out);
     if (bias)
         ork_node_set_input(r->graph, node, 2, bias);
     return bias != NULL;
@@ -384,10 +390,10 @@ static ork_value *integer_constant(const rewriter *r, const ork_value *value)
     return ork_graph_add_constant(r->graph, value->name, &type, data);
 }
 
-static bool set_inputs(const rewriter *r, ork_node *node)
+static bool set_inputs(const rewriter *r, ork_node *node, const ork_quant *out)
 {
     if (ork_op_table[node->op].op_class == ORK_CLASS_CONV)
-        return set_layer_inputs(r, node);
+        return set_layer_inputs(r, node, out);
     for (int i = 0; i < node->input_count; i++) {
         ork_value *input = node->inputs[i];
         if (!input || input->type.dtype != ORK_F32)
@@ -410,7 +416,7 @@ static bool compute_on_integers(const rewriter *r, ork_node *node)
     if (!conversion || conversion->output->type.quant.scheme != ORK_SCHEME_AFFINE ||
         !inputs_fit(node))
         return true;
-    if (!set_inputs(r, node))
+    if (!set_inputs(r, node, &conversion->output->type.quant))
         return false;
     node->output->type.dtype = conversion->output->type.dtype;
     node->output->type.quant = conversion->output->type.quant;

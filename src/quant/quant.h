@@ -33,6 +33,18 @@ typedef struct ork_range {
     bool seen;
 } ork_range;
 
+/* How ranges are chosen from what is seen. */
+typedef enum ork_range_algorithm {
+    ORK_RANGE_EXTREMES,   /* least and greatest number: the vendor's "normal" */
+    ORK_RANGE_PERCENTILE, /* all but one in ten thousand on each side */
+    ORK_RANGE_SQUARES,    /* least squared error: "mmse" */
+    ORK_RANGE_DIVERGENCE, /* least divergence of the distributions: "kl_divergence" */
+    ORK_RANGE_COUNT
+} ork_range_algorithm;
+
+/* Samples that are used: batch_size * epochs, all when epochs < 1. */
+size_t ork_dataset_used(const ork_dataset *dataset, int batch_size, int epochs);
+
 /* Runs the float graph over the samples and keeps the least and greatest number of every value;
    ranges has one entry per value id. Uses batch_size * epochs samples, all when epochs < 1. Samples
    that cannot be read are skipped with a warning; none left is E0403. Memory does not depend on the
@@ -46,6 +58,17 @@ ork_quant ork_quant_of_range(ork_dtype dtype, ork_range range);
 
 /* ---- the rewrite ----------------------------------------------------------------------- */
 
+/* What to quantize, and into which numbers. */
+typedef struct ork_recipe {
+    ork_dtype dtype;
+    const ork_range *ranges;    /* by value id */
+    const bool *only;           /* by value id: nodes with this output; NULL: all that can be */
+    const void *const *weights; /* by value id of a constant: its integers, under the scale of its
+                                   extremes, in memory of the graph; or NULL */
+    bool centre_floors;         /* biases make up for layers that round down */
+} ork_recipe;
+bool ork_quantize_by(ork_diag *diag, ork_graph *graph, const ork_recipe *recipe);
+
 /* Turns the CANON graph into a QUANT graph of u8 (affine), i8 or i16 (dynamic fixed point).
    Operators that have no integer form stay float between conversions. */
 bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges);
@@ -54,5 +77,24 @@ bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_r
    tell which values are integers, and with which numbers. i8 becomes u8 with a zero point 128
    higher, which stands for the same numbers. */
 bool ork_quantize_as_given(ork_diag *diag, ork_graph *graph);
+
+/* ---- the search ------------------------------------------------------------------------ */
+
+typedef struct ork_quantization {
+    ork_dtype dtype;
+    ork_family family;
+    ork_range_algorithm algorithm;  /* ORK_RANGE_COUNT: the one with the least error */
+    int splits;                     /* launches that splits may add; 0: none */
+    bool rounding, bias_correction; /* may be used where they lower the error */
+    size_t samples;                 /* of the dataset, from its beginning */
+} ork_quantization;
+
+/* Turns the CANON graph into a QUANT graph whose answers to samples of the dataset differ little
+   from those of the float graph: convolutions whose channels differ in range are computed in
+   groups, ranges and the rounding of weights are chosen by measurement, and nothing is kept that
+   does not lower the error on samples that ranges were not measured on (when there are enough).
+   What was done is logged. */
+bool ork_quantize_best(ork_diag *diag, ork_graph *graph, ork_dataset *dataset,
+                       const ork_quantization *options, ork_pool *pool);
 
 #endif

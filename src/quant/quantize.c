@@ -12,6 +12,9 @@ typedef struct quantizer {
     ork_graph *graph;
     ork_dtype dtype;
     const ork_range *ranges;
+    const void *const *weights;
+    bool *integer; /* by value id: computed in integers */
+    bool centre_floors;
     ork_quant *quants;  /* by value id */
     size_t value_count; /* those that existed before the rewrite */
 } quantizer;
@@ -25,13 +28,25 @@ bool ork_quant_has_integer_form(const ork_node *node)
 }
 
 /* There are no integers for weights that are computed. */
-static bool stays_float(const ork_node *node)
+static bool has_integers(const ork_node *node)
 {
     if (ork_op_table[node->op].op_class == ORK_CLASS_CONV)
         for (int i = 1; i < node->input_count; i++)
             if (node->inputs[i] && node->inputs[i]->kind != ORK_VALUE_CONSTANT)
-                return true;
-    return !ork_quant_has_integer_form(node);
+                return false;
+    return ork_quant_has_integer_form(node);
+}
+
+/* Decided once: types change on the way. Nodes that are added are conversions. */
+static void choose_nodes(const quantizer *q, const bool *only)
+{
+    for (const ork_node *node = q->graph->first; node; node = node->next)
+        q->integer[node->output->id] = (!only || only[node->output->id]) && has_integers(node);
+}
+
+static bool stays_float(const quantizer *q, const ork_node *node)
+{
+    return node->output->id >= q->value_count || !q->integer[node->output->id];
 }
 
 bool ork_quant_keeps_numbers(const ork_node *node)
@@ -74,7 +89,7 @@ static void share_clamp(const quantizer *q, const ork_node *node)
     if (node->op != ORK_OP_RELU && node->op != ORK_OP_CLIP)
         return;
     const ork_value *in = node->inputs[0];
-    if (!in->producer || ork_value_single_user(in) != node || stays_float(in->producer))
+    if (!in->producer || ork_value_single_user(in) != node || stays_float(q, in->producer))
         return;
     if (ork_op_table[in->producer->op].op_class == ORK_CLASS_CONV || in->producer->op == ORK_OP_ADD)
         q->quants[in->id] = q->quants[node->output->id];
@@ -94,7 +109,7 @@ static void choose(const quantizer *q)
 
 /* ---- constants ---- */
 
-static ork_range range_of(const ork_value *value)
+ork_range ork_constant_range(const ork_value *value)
 {
     ork_range range = {0, 0, true};
     int64_t count = ork_shape_count(&value->type.shape);
@@ -111,7 +126,9 @@ static ork_value *quantized_constant(const quantizer *q, const ork_value *value)
     int64_t count = ork_shape_count(&value->type.shape);
     ork_type type = {.dtype = q->dtype,
                      .shape = value->type.shape,
-                     .quant = ork_quant_of_range(q->dtype, range_of(value))};
+                     .quant = ork_quant_of_range(q->dtype, ork_constant_range(value))};
+    if (q->weights && value->id < q->value_count && q->weights[value->id])
+        return ork_graph_add_constant(q->graph, value->name, &type, q->weights[value->id]);
     void *data = ork_graph_alloc(q->graph, q->diag, (size_t)count * ork_dtype_table[q->dtype].size);
     if (!data)
         return NULL;
@@ -131,9 +148,17 @@ static double bias_step(const ork_quant *in, const ork_quant *weight)
     return (double)(ork_quant_step(in) * ork_quant_step(weight)); /* in float32, as the chips do */
 }
 
-static ork_value *quantized_bias(const quantizer *q, const ork_value *bias, const ork_quant *in,
+/* The chips round fully connected layers down, which is half a step too low on average. */
+static double floor_loss(const quantizer *q, const ork_node *node)
+{
+    const bool floors = q->centre_floors && q->dtype == ORK_U8 && node->op == ORK_OP_LINEAR;
+    return floors ? (double)q->quants[node->output->id].scale / 2 : 0;
+}
+
+static ork_value *quantized_bias(const quantizer *q, const ork_node *node, const ork_quant *in,
                                  const ork_quant *weight)
 {
+    const ork_value *bias = node->inputs[2];
     ork_dtype dtype = q->dtype == ORK_I16 ? ORK_I64 : ORK_I32;
     int64_t count = ork_shape_count(&bias->type.shape);
     ork_type type = {.dtype = dtype, .shape = bias->type.shape};
@@ -143,7 +168,8 @@ static ork_value *quantized_bias(const quantizer *q, const ork_value *bias, cons
     for (int64_t i = 0; data && i < count; i++)
         ork_element_set(
             dtype, data, i,
-            round(ork_element_get(bias->type.dtype, bias->data, i) / bias_step(in, weight)));
+            round((ork_element_get(bias->type.dtype, bias->data, i) + floor_loss(q, node)) /
+                  bias_step(in, weight)));
     return data ? ork_graph_add_constant(q->graph, bias->name, &type, data) : NULL;
 }
 
@@ -157,8 +183,7 @@ static bool quantize_convolution(const quantizer *q, ork_node *node)
     ork_node_set_input(q->graph, node, 1, weight);
     if (node->input_count < 3 || !node->inputs[2])
         return true;
-    ork_value *bias =
-        quantized_bias(q, node->inputs[2], &q->quants[node->inputs[0]->id], &weight->type.quant);
+    ork_value *bias = quantized_bias(q, node, &q->quants[node->inputs[0]->id], &weight->type.quant);
     if (bias)
         ork_node_set_input(q->graph, node, 2, bias);
     return bias != NULL;
@@ -187,7 +212,7 @@ static bool convert_for(const quantizer *q, ork_value *value, bool for_float, co
     ork_node *after = value->producer;
     for (size_t i = value->uses.count; i-- > 0;) {
         ork_use use = value->uses.items[i];
-        if (use.node->op == ORK_OP_CONVERT || stays_float(use.node) != for_float)
+        if (use.node->op == ORK_OP_CONVERT || stays_float(q, use.node) != for_float)
             continue;
         if (!converted) {
             ork_node *at = after ? after : q->graph->first;
@@ -205,7 +230,7 @@ static bool convert_for(const quantizer *q, ork_value *value, bool for_float, co
 
 static bool change_value(const quantizer *q, ork_value *value)
 {
-    bool is_float = value->producer && stays_float(value->producer);
+    bool is_float = value->producer && stays_float(q, value->producer);
     ork_type integer = {
         .dtype = q->dtype, .shape = value->type.shape, .quant = q->quants[value->id]};
     ork_type real = value->type;
@@ -218,7 +243,7 @@ static bool change_value(const quantizer *q, ork_value *value)
 static bool rewrite(const quantizer *q)
 {
     for (ork_node *node = q->graph->first; node; node = node->next)
-        if (!stays_float(node) && !quantize_constants(q, node))
+        if (!stays_float(q, node) && !quantize_constants(q, node))
             return false;
     for (size_t i = 0; i < q->value_count; i++) {
         ork_value *value = q->graph->values.items[i];
@@ -229,15 +254,19 @@ static bool rewrite(const quantizer *q)
     return true;
 }
 
-bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges)
+bool ork_quantize_by(ork_diag *diag, ork_graph *graph, const ork_recipe *recipe)
 {
     ork_arena *scratch = ork_arena_new();
-    quantizer q = {diag,
-                   graph,
-                   dtype,
-                   ranges,
-                   ORK_NEW_ARRAY(scratch, ork_quant, graph->values.count),
-                   graph->values.count};
+    quantizer q = {.diag = diag,
+                   .graph = graph,
+                   .dtype = recipe->dtype,
+                   .ranges = recipe->ranges,
+                   .weights = recipe->weights,
+                   .centre_floors = recipe->centre_floors,
+                   .quants = ORK_NEW_ARRAY(scratch, ork_quant, graph->values.count),
+                   .value_count = graph->values.count};
+    q.integer = ORK_NEW_ARRAY(scratch, bool, q.value_count);
+    choose_nodes(&q, recipe->only);
     choose(&q);
     bool good = rewrite(&q);
     ork_arena_free(scratch);
@@ -245,4 +274,9 @@ bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_r
         return false;
     graph->stage = ORK_STAGE_QUANT;
     return ork_graph_verify(graph, diag);
+}
+
+bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges)
+{
+    return ork_quantize_by(diag, graph, &(ork_recipe){.dtype = dtype, .ranges = ranges});
 }

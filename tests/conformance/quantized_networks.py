@@ -6,8 +6,7 @@ exits 1 when a row is wrong.
   PYTHONPATH=build/python python3 tests/conformance/quantized_networks.py [nodes] [torch] [onnx]
 
 nodes   ONNX's own cases of operators on quantized and whole numbers (Debian: libonnx-testdata,
-        python3-onnx), with scales as inputs: equal; as constants: to within a step, since the chips'
-        fully connected layers round down
+        python3-onnx), with scales as inputs and as constants: equal
 torch   networks of torchvision by torch's eager mode (Debian: python3-torchvision), random weights:
         few steps of the last scale
 onnx    YOLOX-nano of $ORK_SHARED by onnxruntime.quantization in five ways: closer to ONNX Runtime
@@ -102,7 +101,7 @@ def nodes():
             if not any(word in name for word in words):
                 continue
             off = [check_node(onnx, name, constants, scratch) for constants in (False, True)]
-            report(name[5:], off[0] < 1e-6 and off[1] < 1.001,
+            report(name[5:], max(off) < 1e-4,
                    'off by %.2g with scales as inputs, %.2g as constants' % tuple(off))
 
 

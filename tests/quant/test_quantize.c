@@ -176,11 +176,12 @@ static ork_graph *every_operator(ork_diag *diag)
     return graph;
 }
 
-static void widen(void *user, const ork_value *value, const float *data, int64_t count)
+static void widen(void *user, const ork_observation *seen)
 {
-    ork_range *range = &((ork_range *)user)[value->id];
+    const float *data = seen->data;
+    ork_range *range = &((ork_range *)user)[seen->value->id];
     *range = (ork_range){0, 0, true};
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < seen->count; i++) {
         range->min = data[i] < range->min && isfinite(data[i]) ? data[i] : range->min;
         range->max = data[i] > range->max && isfinite(data[i]) ? data[i] : range->max;
     }
