@@ -92,14 +92,17 @@ bool ork_build_quant(ork_build *build, const ork_type *type, const ork_value *sc
 
 /* ---- conversions ---- */
 
+/* The layer's own name is left to what it computes. */
 static ork_value *add_convert(ork_build *build, ork_value *value, const ork_type *type)
 {
     ork_graph *graph = build->graph;
+    const char *name =
+        ork_arena_printf(build->arena, "%s.%s", build->names->node(build, ORK_OP_CONVERT),
+                         ork_dtype_table[type->dtype].name);
     if (!ork_build_spend(build, &(ork_shape){0}, type->dtype))
         return NULL;
-    ork_value *converted =
-        ork_graph_insert(graph, build->diag, graph->last, true, ORK_OP_CONVERT, NULL, &value, 1,
-                         type, build->names->node(build, ORK_OP_CONVERT));
+    ork_value *converted = ork_graph_insert(graph, build->diag, graph->last, true, ORK_OP_CONVERT,
+                                            NULL, &value, 1, type, name);
     if (converted) {
         converted->producer->name = converted->name;
         converted->producer->scope = ork_arena_strdup(graph->arena, build->names->scope(build));

@@ -179,6 +179,10 @@ ORK_TS_HANDLER(quantize)
 ORK_TS_HANDLER(dequantize)
 {
     ork_value *real = real_of(ts, arg[0]);
+    if (real && is_quantized(arg[0])) { /* the conversion is the layer */
+        ork_value_rename(ts->graph, real, ork_ts_names.node(ts->build, ORK_OP_CONVERT));
+        real->producer->name = real->name;
+    }
     return real ? ork_ts_tensor(ts, real) : NULL;
 }
 
