@@ -139,13 +139,25 @@ size_t ork_tensor_bytes(const ork_tensor *tensor)
     type value;                                                                                    \
     memcpy(&value, (const char *)data + (size_t)index * sizeof(type), sizeof(type))
 
+static int64_t saturate(ork_dtype dtype, double value)
+{
+    const ork_dtype_info *info = &ork_dtype_table[dtype];
+    if (isnan(value))
+        return 0;
+    if (value <= (double)info->min)
+        return info->min;
+    if (value >= (double)info->max)
+        return info->max;
+    return (int64_t)value;
+}
+
 int64_t ork_element_get_int(ork_dtype dtype, const void *data, int64_t index)
 {
     if (dtype == ORK_I64) {
         LOAD(int64_t);
         return value;
     }
-    return (int64_t)ork_element_get(dtype, data, index);
+    return saturate(ORK_I64, ork_element_get(dtype, data, index));
 }
 
 double ork_element_get(ork_dtype dtype, const void *data, int64_t index)
@@ -189,18 +201,6 @@ double ork_element_get(ork_dtype dtype, const void *data, int64_t index)
         break;
     }
     return 0.0;
-}
-
-static int64_t saturate(ork_dtype dtype, double value)
-{
-    const ork_dtype_info *info = &ork_dtype_table[dtype];
-    if (isnan(value))
-        return 0;
-    if (value <= (double)info->min)
-        return info->min;
-    if (value >= (double)info->max)
-        return info->max;
-    return (int64_t)value;
 }
 
 #define STORE(type, expression)                                                                    \
