@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A small thread pool. Workers spin for a short while after a run, since the next layer is
-   usually microseconds away, and then sleep. */
+   usually microseconds away, and then sleep. The caller works too, and waits for those workers only
+   that take part: one that wakes up late, on a busy machine, finds the run closed. */
 #include "base.h"
 
 #include <pthread.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 64, SPINS = 4000 };
+enum { MAX_THREADS = 64, SPINS = 4000, CLOSED = -1 };
 
 typedef struct worker {
     ork_pool *pool;
@@ -28,7 +29,7 @@ struct ork_pool {
     int count;
     atomic_uint generation;
     atomic_int next;
-    atomic_int busy; /* workers that have not finished the current run */
+    atomic_int inside; /* workers that take part in the run, or CLOSED */
     atomic_bool stop;
 };
 
@@ -62,6 +63,28 @@ static unsigned wait_for_run(ork_pool *pool, unsigned seen)
     return atomic_load(&pool->generation);
 }
 
+static bool enter(ork_pool *pool)
+{
+    int inside = atomic_load(&pool->inside);
+    while (inside != CLOSED)
+        if (atomic_compare_exchange_weak(&pool->inside, &inside, inside + 1))
+            return true;
+    return false;
+}
+
+/* Once the last worker has left. Who holds up a run for long is not on a processor: it gets one. */
+static void close_run(ork_pool *pool)
+{
+    int inside = 0;
+    for (int spin = 0; !atomic_compare_exchange_weak(&pool->inside, &inside, CLOSED); spin++) {
+        inside = 0;
+        if (spin < SPINS)
+            relax();
+        else
+            sched_yield();
+    }
+}
+
 static void *worker_main(void *arg)
 {
     worker *self = arg;
@@ -71,8 +94,10 @@ static void *worker_main(void *arg)
         seen = wait_for_run(pool, seen);
         if (atomic_load(&pool->stop))
             return NULL;
+        if (!enter(pool))
+            continue;
         work(pool, self->index);
-        atomic_fetch_sub(&pool->busy, 1);
+        atomic_fetch_sub(&pool->inside, 1);
     }
 }
 
@@ -98,6 +123,7 @@ ork_pool *ork_pool_new(int threads)
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->threads = 1;
+    atomic_store(&pool->inside, CLOSED);
     for (int i = 1; i < threads; i++) {
         pool->workers[i] = (worker){.pool = pool, .index = i};
         if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) != 0) {
@@ -138,13 +164,8 @@ void ork_pool_run(ork_pool *pool, ork_task_fn task, void *arg, int count)
     pool->arg = arg;
     pool->count = count;
     atomic_store(&pool->next, 0);
-    atomic_store(&pool->busy, pool->threads - 1);
+    atomic_store(&pool->inside, 0);
     publish(pool);
     work(pool, 0);
-    for (int spin = 0; atomic_load(&pool->busy) > 0; spin++) {
-        if (spin < SPINS)
-            relax();
-        else
-            sched_yield(); /* a worker waits for a processor, maybe for this one */
-    }
+    close_run(pool);
 }

@@ -62,21 +62,26 @@ static void finish(archive *a)
 
 /* ---- the module: attributes w [4, 4], b [4], s (a module of the same class) ---- */
 
-#define TENSOR(sizes, strides)                                                                     \
-    "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"                \
+/* Of every pickle the first tensor names what its followers fetch by number: an import reads them
+   each time. */
+#define FIRST_TENSOR(sizes, strides)                                                               \
+    "ctorch._utils\n_rebuild_tensor_v2\nq\0((X\x07\0\0\0storagectorch\nFloatStorage\n"             \
     "X\x01\0\0\0"                                                                                  \
-    "0X\x03\0\0\0cpuK\x10tQK\0(" sizes "t(" strides "t\x89"                                        \
-    "ccollections\nOrderedDict\n)RtR"
-#define MATRIX TENSOR("K\x04K\x04", "K\x04K\x01")
-#define VECTOR TENSOR("K\x04", "K\x01")
-#define NUMBER TENSOR("", "")
-#define OBJECT(content)                                                                            \
+    "0X\x03\0\0\0cpuK\x10tQq\1K\0(" sizes "t(" strides "t\x89"                                     \
+    "ccollections\nOrderedDict\n)Rq\2tR"
+#define TENSOR(sizes, strides) "h\0(h\1K\0(" sizes "t(" strides "t\x89h\2tR"
+#define FIRST_MATRIX           FIRST_TENSOR("K\x04K\x04", "K\x04K\x01")
+#define MATRIX                 TENSOR("K\x04K\x04", "K\x04K\x01")
+#define VECTOR                 TENSOR("K\x04", "K\x01")
+#define NUMBER                 TENSOR("", "")
+#define OBJECT(matrix, more)                                                                       \
     "c__torch__\nM\n)\x81}("                                                                       \
-    "X\x01\0\0\0w" MATRIX "X\x01\0\0\0"                                                            \
-    "b" VECTOR content "ub"
+    "X\x01\0\0\0w" matrix "X\x01\0\0\0"                                                            \
+    "b" VECTOR more "ub"
 
-static const char module_pickle[] = "\x80\x02" OBJECT("X\x01\0\0\0s" OBJECT("")) ".";
-static const char constants_pickle[] = "\x80\x02(" MATRIX VECTOR NUMBER "t.";
+static const char module_pickle[] =
+    "\x80\x02" OBJECT(FIRST_MATRIX, "X\x01\0\0\0s" OBJECT(MATRIX, "")) ".";
+static const char constants_pickle[] = "\x80\x02(" FIRST_MATRIX VECTOR NUMBER "t.";
 
 static void import(const void *data, size_t size, int inputs)
 {
