@@ -14,6 +14,8 @@ static ork_value *number(ork_onnx *onnx, double value)
     return ork_build_scalar(onnx->build, ORK_F32, value);
 }
 
+/* Operands are made one after the other, as long as there is no error: folding a constant forgets
+   the error of another operand. */
 static ork_value *binary(ork_onnx *onnx, ork_op op, ork_value *a, ork_value *b)
 {
     return ork_build_add2(onnx->build, op, a, b);
@@ -59,9 +61,9 @@ static ork_value *spell_dequantize(ork_onnx *onnx, ork_value *x, const scaling *
 {
     int rank = x->type.shape.rank;
     ork_value *real = as_float(onnx, ork_build_whole_numbers(onnx->build, x));
-    if (s->zero_point)
+    if (real && s->zero_point)
         real = binary(onnx, ORK_OP_SUB, real, along(onnx, s->zero_point, rank, s->axis));
-    return binary(onnx, ORK_OP_MUL, real, along(onnx, s->scale, rank, s->axis));
+    return real ? binary(onnx, ORK_OP_MUL, real, along(onnx, s->scale, rank, s->axis)) : NULL;
 }
 
 static ork_value *dequantized(ork_onnx *onnx, ork_value *x, const scaling *s)
@@ -101,10 +103,11 @@ static ork_value *spell_quantize(ork_onnx *onnx, ork_value *x, const scaling *s,
     ork_attrs limits = {0};
     limits.clip.low = stored_types[type].min;
     limits.clip.high = stored_types[type].max;
-    ork_value *q =
-        binary(onnx, ORK_OP_DIV, as_float(onnx, x), along(onnx, s->scale, rank, s->axis));
+    ork_value *q = as_float(onnx, x);
+    if (q)
+        q = binary(onnx, ORK_OP_DIV, q, along(onnx, s->scale, rank, s->axis));
     q = ork_build_add1(onnx->build, ORK_OP_ROUND, NULL, q);
-    if (s->zero_point)
+    if (q && s->zero_point)
         q = binary(onnx, ORK_OP_ADD, q, along(onnx, s->zero_point, rank, s->axis));
     q = ork_build_add1(onnx->build, ORK_OP_CLIP, &limits, q);
     return ork_build_cast(onnx->build, q, stored_types[type].dtype);
@@ -173,7 +176,9 @@ ORK_ONNX_HANDLER(dynamic_quantize_linear)
     for (; axes.count < x->type.shape.rank; axes.count++)
         axes.v[axes.count] = axes.count;
     ork_value *high = ork_build_reduce(build, ORK_OP_REDUCE_MAX, x, &axes, false);
-    ork_value *low = ork_build_reduce(build, ORK_OP_REDUCE_MIN, x, &axes, false);
+    ork_value *low = high ? ork_build_reduce(build, ORK_OP_REDUCE_MIN, x, &axes, false) : NULL;
+    if (!low)
+        return false;
     high = binary(onnx, ORK_OP_MAXIMUM, high, number(onnx, 0));
     low = binary(onnx, ORK_OP_MINIMUM, low, number(onnx, 0));
     scaling s = {.scale = binary(onnx, ORK_OP_DIV, binary(onnx, ORK_OP_SUB, high, low),
@@ -252,7 +257,7 @@ static ork_value *bias_scale(ork_onnx *onnx, const qlinear *row, const ork_onnx_
         return ork_build_unsupported(onnx->build, "an input with several scales, or none");
     vector.dim[0] = ork_shape_count(&weight->type.shape);
     x = ork_build_reshape(onnx->build, x, &scalar);
-    return binary(onnx, ORK_OP_MUL, x, ork_build_reshape(onnx->build, weight, &vector));
+    return x ? binary(onnx, ORK_OP_MUL, x, ork_build_reshape(onnx->build, weight, &vector)) : NULL;
 }
 
 static bool take_tensors(ork_onnx *onnx, const ork_onnx_call *call, const qlinear *row, int count,
@@ -335,9 +340,10 @@ ORK_ONNX_HANDLER(integer_product)
     inner.in = in;
     inner.input_count = 2;
     in[0] = less_zero(onnx, call->in[0], call->in[2], rank > 1 ? rank - 2 : 0);
-    in[1] =
-        less_zero(onnx, call->in[1], call->in[3], is_conv || !weight_rank ? 0 : weight_rank - 1);
-    if (!in[0] || !in[1] ||
+    if (in[0])
+        in[1] = less_zero(onnx, call->in[1], call->in[3],
+                          is_conv || !weight_rank ? 0 : weight_rank - 1);
+    if (!in[1] ||
         !(is_conv ? ork_onnx_op_conv(onnx, &inner, 0) : ork_onnx_op_matmul(onnx, &inner, 0)))
         return false;
     return ork_onnx_result(call, ork_build_cast(onnx->build, call->out[0], ORK_I32));
