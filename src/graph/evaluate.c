@@ -268,6 +268,60 @@ static void evaluate_scatter(const evaluation *e)
     ork_scatter_run(&scatter, in[0]->data, in[1]->data, in[2]->data, e->data);
 }
 
+/* ---- quantized numbers ---- */
+
+static int64_t channel_of(const ork_type *type, int64_t index)
+{
+    int axis = type->quant.axis;
+    if (type->quant.scheme != ORK_SCHEME_PER_CHANNEL)
+        return 0;
+    return index / ork_shape_span(&type->shape, axis + 1, type->shape.rank) % type->shape.dim[axis];
+}
+
+/* CONVERT of floats to 8 or 16 bits. */
+static bool evaluate_convert(const evaluation *e)
+{
+    const ork_value *x = e->node->inputs[0];
+    ork_dtype to = e->type->dtype;
+    bool has_type = to == ORK_U8 || to == ORK_I8 || to == ORK_I16;
+    if (!has_type || !ork_dtype_table[x->type.dtype].is_float ||
+        e->type->quant.scheme == ORK_SCHEME_NONE)
+        return false;
+    int64_t count = ork_shape_count(&e->type->shape);
+    for (int64_t i = 0; i < count; i++) {
+        ork_quant quant = ork_quant_of_channel(&e->type->quant, channel_of(e->type, i));
+        float real = (float)ork_element_get(x->type.dtype, x->data, i);
+        ork_element_set(e->type->dtype, e->data, i,
+                        (double)ork_quantize_one(real, e->type->dtype, &quant));
+    }
+    return true;
+}
+
+ork_value *ork_graph_dequantized(ork_graph *graph, ork_diag *diag, const ork_value *constant)
+{
+    const ork_type *from = &constant->type;
+    ork_type type = {.dtype = ORK_F32, .shape = from->shape};
+    int64_t count = ork_shape_count(&type.shape);
+    float *data = ork_graph_alloc(graph, diag, (size_t)count * sizeof(float));
+    for (int64_t i = 0; data && i < count; i++) {
+        ork_quant quant = ork_quant_of_channel(&from->quant, channel_of(from, i));
+        data[i] =
+            ork_dequantize_one((int32_t)ork_element_get(from->dtype, constant->data, i), &quant);
+    }
+    return data ? ork_graph_add_constant(graph, constant->name, &type, data) : NULL;
+}
+
+bool ork_graph_is_quantized(const ork_graph *graph)
+{
+    for (size_t i = 0; i < graph->values.count; i++) {
+        const ork_value *value = graph->values.items[i];
+        if (value->type.quant.scheme != ORK_SCHEME_NONE &&
+            (value->uses.count > 0 || ork_value_is_output(value)))
+            return true;
+    }
+    return false;
+}
+
 /* ---- dispatch ---- */
 
 static bool evaluate(const evaluation *e, ork_diag *diag, ork_arena *scratch, bool *known)
@@ -293,6 +347,8 @@ static bool evaluate(const evaluation *e, ork_diag *diag, ork_arena *scratch, bo
         evaluate_running(e);
     else if (node->op == ORK_OP_SCATTER)
         evaluate_scatter(e);
+    else if (node->op == ORK_OP_CONVERT)
+        *known = evaluate_convert(e);
     else
         *known = false;
     return true;

@@ -205,6 +205,30 @@ typedef struct ork_recurrent_result {
 bool ork_build_recurrent(ork_build *build, const ork_recurrent *recurrent,
                          ork_recurrent_result *result);
 
+/* ---- quantized.c: networks that are quantized in their files ---- */
+
+/* During import only conversions have quantized inputs and outputs; operators compute floats
+   between them. The quantizer later turns what stands between two conversions into one operator on
+   integers (ork_quantize_as_given). Types with other than 8 bits, scales that are computed, and
+   channels of computed tensors have no such form: their rounding is spelled out in floats. */
+
+/* Reads scale and zero point (NULL: 0) of a tensor: one of both, or one for each entry of `axis`.
+   False with ORK_ERR_QUANTIZATION when they cannot be. Constants only. */
+bool ork_build_quant(ork_build *build, const ork_type *type, const ork_value *scale,
+                     const ork_value *zero_point, int axis, ork_quant *quant);
+bool ork_build_is_quantized(const ork_value *value);
+/* The real numbers as integers, and back. NULL stays NULL. */
+ork_value *ork_build_quantize(ork_build *build, ork_value *real, ork_dtype dtype,
+                              const ork_quant *quant);
+ork_value *ork_build_dequantize(ork_build *build, ork_value *quantized);
+/* Whole numbers, of which is known now how they stand for real ones: constants, and inputs that
+   nothing used before. NULL without an error for others. */
+ork_value *ork_build_as_quantized(ork_build *build, ork_value *whole, const ork_quant *quant);
+/* A constant, or one behind a conversion. */
+bool ork_build_is_weight(const ork_value *value);
+/* Back to whole numbers. */
+ork_value *ork_build_whole_numbers(ork_build *build, ork_value *quantized);
+
 /* ---- the whole graph ---- */
 
 /* Makes the named values the outputs, in this order, and drops what then is not needed: nodes, and
@@ -222,6 +246,7 @@ bool ork_build_spend(ork_build *build, const ork_shape *shape, ork_dtype dtype);
 /* Errors of operators; they return NULL and name the place. */
 void *ork_build_unsupported(ork_build *build, const char *what, ...) ORK_PRINTF(2, 3);
 void *ork_build_bad_shape(ork_build *build, const char *what, ...) ORK_PRINTF(2, 3);
+void *ork_build_bad_numbers(ork_build *build, const char *what, ...) ORK_PRINTF(2, 3); /* E0503 */
 
 /* "net" of "folder/net.torchscript.pt" */
 const char *ork_build_model_name(ork_arena *arena, const char *path);

@@ -155,6 +155,28 @@ bool is_float_on_integer_chip(const subject *s)
            s->node->output->type.dtype == ORK_F32;
 }
 
+/* The older family takes such weights. */
+bool is_scaled_by_channel(const subject *s)
+{
+    const ork_node *node = s->node;
+    return s->soc->family == ORK_FAMILY_PUMA && ork_op_table[node->op].op_class == ORK_CLASS_CONV &&
+           node->inputs[1]->type.quant.scheme == ORK_SCHEME_PER_CHANNEL;
+}
+
+static bool has_signed_affine(const ork_value *value)
+{
+    return value->type.dtype == ORK_I8 && (value->type.quant.scheme == ORK_SCHEME_AFFINE ||
+                                           value->type.quant.scheme == ORK_SCHEME_PER_CHANNEL);
+}
+
+bool is_signed_affine(const subject *s)
+{
+    for (int i = 0; i < s->node->input_count; i++)
+        if (s->node->inputs[i] && has_signed_affine(s->node->inputs[i]))
+            return true;
+    return has_signed_affine(s->node->output);
+}
+
 /* ---- ranges ------------------------------------------------------------------------------ */
 
 /* Whether the numbers of a node's output lie in 0..1 by construction, given its inputs'. */

@@ -397,6 +397,32 @@ def quantized_again(t):
     return lambda: t.rknn.build(do_quantization=True, dataset='list.txt')
 
 
+def given(file, *sizes):
+    """A row's function that loads a network of tests/data which is quantized."""
+    def make(t):
+        path = str(DATA / 'quantized' / file)
+        return lambda: (t.rknn.load_pytorch(path, list(sizes)) if file.endswith('.pt')
+                        else t.rknn.load_onnx(path))
+    return make
+
+
+@situation('E20', 'E0502', what='quantized already', why='integers and their scales',
+           fix='do_quantization=False')
+def quantized_in_its_file(t):
+    t.assertEqual(given('conv_u8u8.qdq.onnx')(t)(), 0)
+    return lambda: t.rknn.build(do_quantization=True, dataset='list.txt')
+
+
+situation('E07', 'E0503', what='a scale of nan', where="layer 'dequantizelinear",
+          why='the real size of one step', fix='quantize the network again',
+          name='a scale that is no number')(given('bad_nan_scale.onnx'))
+situation('E07', 'E0503', what='3 scales for 4 channels', where="layer 'dequantizelinear",
+          name='scales that do not fit')(given('bad_count.onnx'))
+situation('E02', 'E0503', what='a zero point of 300', where='code/__torch__',
+          why='one of the numbers that u8 has', name='a zero point that cannot be')(
+    given('bad_torch_zero.pt', [2, 12, 12]))
+
+
 # ---- calls and models ----------------------------------------------------------------------
 
 ORDER = 'the order of calls is config, load_pytorch (or load_rknn), build, '

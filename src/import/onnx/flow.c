@@ -185,7 +185,7 @@ static bool call_op(ork_onnx *onnx, ork_onnx_call *call)
     }
     if (function)
         return run_function(onnx, call, function);
-    if (check_inputs(onnx, call, op) && op->handler(onnx, call, op->param))
+    if (check_inputs(onnx, call, op) && ork_onnx_run_op(onnx, call, op))
         return true;
     /* A value that is not there spreads without an error of its own. */
     return ork_diag_error_id(onnx->diag) == ORK_ERR_NONE &&

@@ -234,6 +234,12 @@ ork_value *ork_onnx_with_number(ork_onnx *onnx, ork_op op, ork_value *x, double 
 /* Elements from the last to the first along an axis. NULL stays NULL. */
 ork_value *ork_onnx_backwards(ork_onnx *onnx, ork_value *x, int axis);
 
+/* ---- op_quantized.c -------------------------------------------------------------------- */
+
+/* Calls the row's handler. Quantized tensors reach only the handlers that know them; others get
+   what they stand for: real numbers where an operator moves them, else whole numbers. */
+bool ork_onnx_run_op(ork_onnx *onnx, ork_onnx_call *call, const ork_onnx_op *op);
+
 /* ---- flow.c ---------------------------------------------------------------------------- */
 
 /* Values by name, of one graph and of those around it. */

@@ -198,7 +198,7 @@ ORK_ONNX_HANDLER(gemm)
 ORK_ONNX_HANDLER(matmul)
 {
     ork_value *a = call->in[0], *b = call->in[1];
-    bool is_linear = b->kind == ORK_VALUE_CONSTANT && b->type.shape.rank == 2 &&
+    bool is_linear = ork_build_is_weight(b) && b->type.shape.rank == 2 &&
                      a->kind != ORK_VALUE_CONSTANT && a->type.shape.rank >= 1;
     if (!is_linear)
         return ork_onnx_result(call, ork_build_add2(onnx->build, ORK_OP_MATMUL, a, b));

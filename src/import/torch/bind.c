@@ -189,6 +189,16 @@ static ork_ts_value *find_keyword(const call *c, const parameter *p)
     return NULL;
 }
 
+size_t ork_ts_parameter_count(const ork_ts_op *row)
+{
+    const char *schema = row->schema;
+    parameter p;
+    size_t count = 0;
+    while (next_parameter(&schema, &p))
+        count++;
+    return count;
+}
+
 static bool bind_row(ork_ts *ts, const ork_ts_op *row, const call *c, ork_ts_value **arg)
 {
     const char *schema = row->schema;

@@ -60,7 +60,7 @@ static ork_ts_value *run_op(ork_ts *ts, const ork_ts_op *first, bool in_place, o
     ork_ts_value *arg[ORK_TS_MAX_ARGS];
     const ork_ts_op *row = ork_ts_bind(ts, first, items, keywords, count, arg);
     ts->op = row ? row : first;
-    ork_ts_value *result = row ? row->handler(ts, arg, row->param) : NULL;
+    ork_ts_value *result = row ? ork_ts_run_row(ts, row, arg) : NULL;
     if (!result && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
         return ork_build_unsupported(ts->build, "it cannot be computed");
     if (!result || !in_place || result->kind == ORK_TS_UNKNOWN)
