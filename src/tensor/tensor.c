@@ -138,7 +138,10 @@ int64_t ork_element_get_int(ork_dtype dtype, const void *data, int64_t index)
         LOAD(int64_t);
         return value;
     }
-    return (int64_t)ork_element_get(dtype, data, index);
+    double value = ork_element_get(dtype, data, index);
+    if (!(value > -0x1p63)) /* not a number, too */
+        return value != value ? 0 : INT64_MIN;
+    return value < 0x1p63 ? (int64_t)value : INT64_MAX;
 }
 
 double ork_element_get(ork_dtype dtype, const void *data, int64_t index)
