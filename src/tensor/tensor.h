@@ -86,7 +86,7 @@ size_t ork_tensor_bytes(const ork_tensor *tensor);
 double ork_element_get(ork_dtype dtype, const void *data, int64_t index);
 /* Stores with C conversion for floats and saturation for integers. */
 void ork_element_set(ork_dtype dtype, void *data, int64_t index, double value);
-/* Cut toward zero and saturated; no number is 0. */
+/* Floats are cut toward zero and saturated; 0 for what is not a number. */
 int64_t ork_element_get_int(ork_dtype dtype, const void *data, int64_t index);
 
 /* Reads a .npy file's bytes (versions 1 to 3, C or Fortran order, little or big endian, any of our
