@@ -195,7 +195,7 @@ size_t ork_ts_parameter_count(const ork_ts_op *row)
     parameter p;
     size_t count = 0;
     while (next_parameter(&schema, &p))
-        count++;
+        count += p.kind != '*';
     return count;
 }
 
