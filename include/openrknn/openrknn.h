@@ -87,13 +87,13 @@ typedef struct ork_load_options {
     int output_count;
 } ork_load_options;
 
-/* A TorchScript file from torch.jit.trace. */
+/* A TorchScript file from torch.jit.trace (.pt), or an archive of torch.export (.pt2). */
 ORK_API bool ork_model_load_pytorch(ork_model *model, const char *path,
                                     const ork_load_options *options);
 ORK_API bool ork_model_load_onnx(ork_model *model, const char *path,
                                  const ork_load_options *options);
 ORK_API bool ork_model_load_rknn(ork_model *model, const char *path);
-/* By the file's content and name: TorchScript, .onnx, .rknn, the text form of ork_model_text. */
+/* By the file's content and name: .pt, .pt2, .onnx, .rknn, the text form of ork_model_text. */
 ORK_API bool ork_model_load(ork_model *model, const char *path, const ork_load_options *options);
 
 typedef struct ork_build_options {
@@ -167,7 +167,7 @@ typedef struct ork_check_finding {
 
 typedef struct ork_check_report {
     const char *network, *target;
-    size_t npu_layers, host_layers;
+    size_t npu_layers, host_layers, refused_layers;
     int64_t macs;         /* multiplications of one inference */
     int64_t weight_count; /* numbers in constants */
     int64_t peak_count;   /* numbers that wait in memory at the worst moment */

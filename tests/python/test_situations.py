@@ -131,10 +131,14 @@ def exported(marker):
     return make
 
 
-PT2 = {'what': 'torch.export (.pt2)', 'where': 'net.pt2', 'why': 'two different exports',
-       'fix': TRACE + '1, 3, 20, 30))'}
-situation('E02', 'E0201', name='pt2', **PT2)(exported('serialized_exported_program.json'))
-situation('E02', 'E0201', name='pt2 of torch 2.6 and later', **PT2)(exported('net/archive_format'))
+EXPORT = 'program = torch.export.export(model.eval(), ('
+situation('E02', 'E0106', name='damaged pt2', where='net.pt2',
+          why='record serialized_exported_program.json')(
+    exported('serialized_exported_program.json'))
+situation('E02', 'E0201', name='pt2 without a network', what='torch.export without a network', where='net.pt2',
+          why='models/NAME.json', fix=EXPORT)(exported('net/archive_format'))
+situation('E02', 'E0206', name='pt2 in training mode', where="layer 'norm' (BatchNorm2d, make_export_fixtures.py:",
+          fix='model.eval()')(lambda t: lambda: t.rknn.load_pytorch(str(DATA / 'export' / 'training.pt2')))
 
 
 @situation('E02', 'E0201', what='tar archive of torch before 0.2', where='old.pt', fix=TRACE)
@@ -160,7 +164,7 @@ situation('E03', 'E0203', what="scripted, not traced: its code has 'if'",
           where='(Branch, code/__torch__.py:9)', why='fixed sequence of layers',
           fix=TRACE + '1, 3, 4, 4))', name='scripted module')(
     load('script_if.pt', [3, 4, 4]))
-situation('E04', 'E0205', what='torch.cumprod                    2 x, first in the model (Unknown, '
+situation('E04', 'E0205', what='torch.digamma                    2 x, first in the model (Unknown, '
           'code/__torch__.py:8)', where='unknown.pt', fix='run them after the network',
           name='unknown operators')(
     load('unknown.pt', [1, 2, 2]))
@@ -391,6 +395,32 @@ def quantized_again(t):
     t.quantized('eyes.rknn')
     t.assertEqual(t.rknn.load_rknn('eyes.rknn'), 0)
     return lambda: t.rknn.build(do_quantization=True, dataset='list.txt')
+
+
+def given(file, *sizes):
+    """A row's function that loads a network of tests/data which is quantized."""
+    def make(t):
+        path = str(DATA / 'quantized' / file)
+        return lambda: (t.rknn.load_pytorch(path, list(sizes)) if file.endswith('.pt')
+                        else t.rknn.load_onnx(path))
+    return make
+
+
+@situation('E20', 'E0502', what='quantized already', why='integers and their scales',
+           fix='do_quantization=False')
+def quantized_in_its_file(t):
+    t.assertEqual(given('conv_u8u8.qdq.onnx')(t)(), 0)
+    return lambda: t.rknn.build(do_quantization=True, dataset='list.txt')
+
+
+situation('E07', 'E0503', what='a scale of nan', where="layer 'dequantizelinear",
+          why='the real size of one step', fix='quantize the network again',
+          name='a scale that is no number')(given('bad_nan_scale.onnx'))
+situation('E07', 'E0503', what='3 scales for 4 channels', where="layer 'dequantizelinear",
+          name='scales that do not fit')(given('bad_count.onnx'))
+situation('E02', 'E0503', what='a zero point of 300', where='code/__torch__',
+          why='one of the numbers that u8 has', name='a zero point that cannot be')(
+    given('bad_torch_zero.pt', [2, 12, 12]))
 
 
 # ---- calls and models ----------------------------------------------------------------------

@@ -86,7 +86,7 @@ class RKNN:
 
     def load_pytorch(self, model, input_size_list=None, inputs=None, outputs=None,
                      convert_engine='torch'):
-        """Loads a TorchScript file from torch.jit.trace.
+        """Loads a network of torch.jit.trace (.pt) or torch.export (.pt2).
 
         input_size_list: [[channels, height, width], ...], one for each input; may be left out when
         the file records the sizes. outputs: names of tensors to end the network with, as `ork check`
