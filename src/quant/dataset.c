@@ -19,6 +19,7 @@ struct ork_dataset {
     const char *path;
     size_t input_count;
     ORK_VEC(sample) samples;
+    bool fits_vary;
 };
 
 /* ---- the list ---- */
@@ -169,8 +170,19 @@ static bool feed_array(ork_diag *diag, ork_arena *arena, ork_bytes bytes, const 
     return true;
 }
 
-static bool feed_picture(ork_diag *diag, ork_bytes bytes, const ork_value *value, size_t input,
-                         ork_runner *runner)
+/* Stretched, as the toolkit does it; or every other one fitted in a way that detectors are used
+   with. */
+static ork_letterbox fit_of(const ork_dataset *d, size_t index, const ork_image *image,
+                            const ork_image *sized)
+{
+    ork_fit fit = ORK_FIT_STRETCH;
+    if (d->fits_vary && index % 2)
+        fit = index / 2 % 2 ? ORK_FIT_CENTRE : ORK_FIT_CORNER;
+    return ork_letterbox_new(fit, image->width, image->height, sized->width, sized->height);
+}
+
+static bool feed_picture(const ork_dataset *d, ork_diag *diag, size_t index, ork_bytes bytes,
+                         const ork_value *value, size_t input, ork_runner *runner)
 {
     const ork_shape *shape = &value->type.shape;
     int64_t channels = shape->rank == 4 ? shape->dim[1] : 0;
@@ -183,9 +195,11 @@ static bool feed_picture(ork_diag *diag, ork_bytes bytes, const ork_value *value
     ork_image image, sized = {0};
     if (!ork_image_decode(diag, bytes, (int)channels, &image))
         return false;
-    bool good =
-        ork_image_new(diag, (int)shape->dim[3], (int)shape->dim[2], (int)channels, &sized) &&
-        ork_image_resize_bilinear(&image, &sized);
+    bool good = ork_image_new(diag, (int)shape->dim[3], (int)shape->dim[2], (int)channels, &sized);
+    if (good) {
+        const ork_letterbox box = fit_of(d, index, &image, &sized);
+        good = ork_letterbox_apply(&box, ork_fit_fill(box.fit), &image, &sized);
+    }
     if (good) {
         ork_feed feed = {
             .data = sized.pixels,
@@ -197,6 +211,11 @@ static bool feed_picture(ork_diag *diag, ork_bytes bytes, const ork_value *value
     ork_image_free(&sized);
     ork_image_free(&image);
     return good;
+}
+
+void ork_dataset_vary_fits(ork_dataset *d, bool vary)
+{
+    d->fits_vary = vary;
 }
 
 bool ork_dataset_feed(ork_dataset *d, ork_diag *diag, size_t index, ork_runner *runner,
@@ -211,7 +230,7 @@ bool ork_dataset_feed(ork_dataset *d, ork_diag *diag, size_t index, ork_runner *
         bool is_array = file.bytes.size >= 6 && memcmp(file.bytes.data, "\x93NUMPY", 6) == 0;
         const ork_value *value = graph->inputs.items[i].value;
         bool good = is_array ? feed_array(diag, arena, file.bytes, &value->type.shape, i, runner)
-                             : feed_picture(diag, file.bytes, value, i, runner);
+                             : feed_picture(d, diag, index, file.bytes, value, i, runner);
         ork_arena_free(arena);
         ork_file_unmap(&file);
         if (!good)

@@ -73,41 +73,64 @@ static void keep_input(void *user, const ork_observation *seen)
     kept->data = data;
 }
 
-static bool is_score(const ork_value *value)
-{
-    return value->producer && value->producer->op == ORK_OP_SIGMOID;
-}
-
 static bool same_pixels(const ork_shape *a, const ork_shape *b)
 {
     return a->rank == 4 && b->rank == 4 && a->dim[0] == b->dim[0] && a->dim[2] == b->dim[2] &&
            a->dim[3] == b->dim[3];
 }
 
-/* The product, over the heads of scores for the same pixels, of their greatest score there. */
+typedef enum score_kind { NO_SCORE, PROBABILITY, LOGIT } score_kind;
+
+/* Scores are what a sigmoid gives, or numbers of which most are far below zero and some above, that
+   a sigmoid is meant for. */
+static score_kind score_kind_of(const ork_value *value, const float *answer)
+{
+    const int64_t count = ork_shape_count(&value->type.shape);
+    double sum = 0;
+    float most = 0;
+    if (value->producer && value->producer->op == ORK_OP_SIGMOID)
+        return PROBABILITY;
+    for (int64_t i = 0; i < count; i++) {
+        sum += (double)answer[i];
+        most = fmaxf(most, answer[i]);
+    }
+    return most > 0 && sum / (double)count < -2 ? LOGIT : NO_SCORE;
+}
+
+/* weights[pixel] times the greatest score there. */
+static void weigh_by(float *weights, const float *scores, const ork_shape *shape, score_kind kind)
+{
+    const int64_t pixels = shape->dim[2] * shape->dim[3], channels = shape->dim[1];
+    for (int64_t i = 0; i < shape->dim[0] * pixels; i++) {
+        const float *at = scores + i / pixels * channels * pixels + i % pixels;
+        float most = at[0];
+        for (int64_t c = 1; c < channels; c++)
+            most = fmaxf(most, at[c * pixels]);
+        weights[i] *= kind == LOGIT ? 1 / (1 + expf(-most)) : most;
+    }
+}
+
+/* How much a pixel of the head counts: the product of the scores given for it by all heads of the
+   same pixels. NULL, all alike, for probabilities, whose errors are small where they are, and where
+   there are no scores. */
 static float *weigh(const ork_probe *p, float *const *answers, size_t head)
 {
-    const ork_value *value = p->graph->outputs.items[head];
-    const ork_shape *shape = &value->type.shape;
+    const ork_value *const *values = (const ork_value *const *)p->graph->outputs.items;
+    const ork_shape *shape = &values[head]->type.shape;
     float *weights = NULL;
-    for (size_t h = 0; !is_score(value) && h < p->heads; h++) {
-        const ork_value *scores = p->graph->outputs.items[h];
-        if (!is_score(scores) || !same_pixels(shape, &scores->type.shape))
+    if (score_kind_of(values[head], answers[head]) == PROBABILITY)
+        return NULL;
+    for (size_t h = 0; h < p->heads; h++) {
+        const score_kind kind = score_kind_of(values[h], answers[h]);
+        if (kind == NO_SCORE || !same_pixels(shape, &values[h]->type.shape))
             continue;
-        const int64_t pixels = shape->dim[2] * shape->dim[3];
-        const int64_t channels = scores->type.shape.dim[1];
+        const size_t count = (size_t)(shape->dim[0] * shape->dim[2] * shape->dim[3]);
         if (!weights) {
-            weights = ORK_NEW_ARRAY(p->arena, float, (size_t)(shape->dim[0] * pixels));
-            for (int64_t i = 0; i < shape->dim[0] * pixels; i++)
+            weights = ORK_NEW_ARRAY(p->arena, float, count);
+            for (size_t i = 0; i < count; i++)
                 weights[i] = 1;
         }
-        for (int64_t i = 0; i < shape->dim[0] * pixels; i++) {
-            const float *at = answers[h] + i / pixels * channels * pixels + i % pixels;
-            float most = 0;
-            for (int64_t c = 0; c < channels; c++)
-                most = fmaxf(most, at[c * pixels]);
-            weights[i] *= most;
-        }
+        weigh_by(weights, answers[h], &values[h]->type.shape, kind);
     }
     return weights;
 }

@@ -47,8 +47,11 @@ ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_cou
 ork_dataset *ork_dataset_read(ork_diag *diag, const char *path, ork_bytes text, size_t input_count);
 void ork_dataset_free(ork_dataset *dataset);
 size_t ork_dataset_count(const ork_dataset *dataset);
+/* Pictures are stretched to the input's size, as the toolkit does it; with `vary` every other one
+   keeps its proportions, in the middle or the corner of a grey frame, as detectors are used. */
+void ork_dataset_vary_fits(ork_dataset *dataset, bool vary);
 /* Loads sample `index` and stores it as the runner's inputs: pictures are decoded as RGB and
-   stretched to the input's size, then treated as any input (channel order, mean, std); 4-axis
+   fitted into the input's size, then treated as any input (channel order, mean, std); 4-axis
    arrays are N H W C. False, with the error set, when a file cannot be used. */
 bool ork_dataset_feed(ork_dataset *dataset, ork_diag *diag, size_t index, ork_runner *runner,
                       const ork_graph *graph);

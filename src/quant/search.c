@@ -21,6 +21,9 @@ enum {
 
 /* A launch has to lower the error of the network's answers by so much to be worth it. */
 static const double least_gain = 0.001;
+/* What a range cuts off are peaks, and peaks decide which box of many is kept, which the error
+   hardly shows. Ranges that cut nothing off are kept where the error is small with them. */
+static const double small_error = 0.05;
 
 typedef struct candidate {
     const ork_unit *unit;
@@ -443,11 +446,11 @@ static bool prefer(search *s, form tried, const rounding *r, form *best, double 
 
 static bool choose_form(search *s, const rounding *r, form *best, double *least)
 {
-    static const ork_range_algorithm all[] = {ORK_RANGE_SQUARES, ORK_RANGE_PERCENTILE,
-                                              ORK_RANGE_EXTREMES};
+    static const ork_range_algorithm all[] = {ORK_RANGE_EXTREMES, ORK_RANGE_SQUARES,
+                                              ORK_RANGE_PERCENTILE};
     const ork_quantization *o = s->options;
     const bool fixed = o->algorithm != ORK_RANGE_COUNT;
-    for (size_t i = 0; i < (fixed ? 1 : ORK_COUNT(all)); i++) {
+    for (size_t i = 0; i < (fixed ? 1 : ORK_COUNT(all)) && *least > small_error; i++) {
         form f = {.split = o->splits > 0,
                   .rounded = o->rounding,
                   .algorithm = fixed ? o->algorithm : all[i]};
@@ -468,8 +471,22 @@ static bool choose_form(search *s, const rounding *r, form *best, double *least)
 
 /* ---- the search ---- */
 
+/* A network that answers for every place of a picture is likely to see it in a frame. */
+static bool answers_for_places(const ork_graph *graph)
+{
+    for (size_t i = 0; i < graph->values.count; i++) {
+        const ork_value *value = graph->values.items[i];
+        const ork_shape *shape = &value->type.shape;
+        if (value->producer && shape->rank == 4 && shape->dim[2] * shape->dim[3] > 1 &&
+            is_answer(value))
+            return true;
+    }
+    return false;
+}
+
 static bool measure(search *s)
 {
+    ork_dataset_vary_fits(s->dataset, answers_for_places(s->graph));
     const size_t count = s->options->samples;
     s->measured = (ork_sample_span){
         .stage = "calibrating", .end = count < APART ? count : count - PROBE_SAMPLES, .step = 1};
