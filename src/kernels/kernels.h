@@ -40,6 +40,9 @@ uint32_t ork_cpu_features(void);
 /* For tests: use only these from now on (and only what the processor has); UINT32_MAX undoes it.
    Not while kernels run in other threads. */
 void ork_cpu_limit(uint32_t features);
+/* Multiplications with a sum in a second that one processor can do at most for a type, as the
+   convolutions of the best set do them; measured anew, in some hundredths of a second. */
+double ork_peak_rate(ork_dtype dtype);
 
 /* ---- requantization -------------------------------------------------------------------- */
 

@@ -163,6 +163,7 @@ static void feed_plain(const feeding *f)
 
 void ork_runner_set_input(ork_runner *r, size_t input, const ork_feed *feed)
 {
+    const double start = runner_clock(r);
     const ork_graph_input *in = &r->plan->graph->inputs.items[input];
     const slot *s = r->plan->inputs[input];
     const ork_type *type = &in->value->type;
@@ -179,6 +180,7 @@ void ork_runner_set_input(ork_runner *r, size_t input, const ork_feed *feed)
     } else {
         feed_plain(&f);
     }
+    r->seconds[0] = (input ? r->seconds[0] : 0) + runner_clock(r) - start;
     if (r->observe)
         runner_observe_value(r, s);
 }

@@ -48,6 +48,7 @@ typedef struct step {
     int in_count;
     int64_t units;          /* what run's range is over */
     double work;            /* about how many operations; small steps are not split */
+    double macs;            /* of convolutions and matrix products */
     size_t scratch_bytes;   /* for each worker */
     const ork_value *value; /* computed by this step, or NULL */
 } step;

@@ -164,6 +164,16 @@ static const ork_node *fuse_function(planner *p, const ork_node *node, conv_para
     return function;
 }
 
+/* Each element of the output, or of a transposed one's input, meets all weights but along their
+   first axis. */
+static double multiplications(const ork_node *node)
+{
+    bool transposed = node->op == ORK_OP_CONV_TRANSPOSE2D;
+    const ork_shape *moved = &(transposed ? node->inputs[0] : node->output)->type.shape;
+    const ork_shape *weights = &node->inputs[1]->type.shape;
+    return (double)ork_shape_count(moved) * (double)ork_shape_span(weights, 1, weights->rank);
+}
+
 bool lower_convolution(planner *p, const ork_node *node)
 {
     if (!check_operands(p, node))
@@ -187,12 +197,11 @@ bool lower_convolution(planner *p, const ork_node *node)
     if (known && !pack(p, node, params))
         return false;
     slot *packed = known ? NULL : emit_pack(p, node, params);
-    double work =
-        (double)ork_shape_count(&node->output->type.shape) *
-        (double)ork_shape_span(&node->inputs[1]->type.shape, 1, node->inputs[1]->type.shape.rank);
+    double macs = multiplications(node);
     step *s = emit(p, node, params->kernel->name, known ? run_convolution : run_packed, params,
-                   conv->shape.batch * conv->shape.out_h, work, out, in, packed);
+                   conv->shape.batch * conv->shape.out_h, macs, out, in, packed);
     s->scratch_bytes = params->kernel->scratch_bytes(conv);
+    s->macs = macs;
     return true;
 }
 

@@ -414,7 +414,8 @@ bool lower_matmul(planner *p, const ork_node *node)
         m.b_batch_stride[i] = tb[i];
         batch *= y->dim[i];
     }
-    emit(p, node, "matmul", run_matmul, plan_params(p, &m, sizeof(m)), batch * m.m,
-         (double)ork_shape_count(y) * (double)m.k, out, a, b);
+    double macs = (double)ork_shape_count(y) * (double)m.k;
+    emit(p, node, "matmul", run_matmul, plan_params(p, &m, sizeof(m)), batch * m.m, macs, out, a, b)
+        ->macs = macs;
     return true;
 }

@@ -2,6 +2,7 @@
 /* What gains by SDOT, which adds four products of signed bytes to each lane. */
 #define ISA(name)  name##_dotprod
 #define DOT_SIGNED 1
+#define HAS_DOT
 #include "lanes4.h"
 
 ALWAYS_INLINE ivec dot(ivec sum, ivec x, ivec w)
@@ -10,3 +11,4 @@ ALWAYS_INLINE ivec dot(ivec sum, ivec x, ivec w)
 }
 
 #include "../simd/dense_dot8.h"
+#include "../simd/peak.h"

@@ -3,6 +3,7 @@
    the forms used here saturates. */
 #define ISA(name)  name##_vnni
 #define DOT_SIGNED 0
+#define HAS_DOT
 #include "lanes16.h"
 
 ALWAYS_INLINE ivec dot(ivec sum, ivec x, ivec w)
@@ -12,3 +13,4 @@ ALWAYS_INLINE ivec dot(ivec sum, ivec x, ivec w)
 
 #include "../simd/dense_dot8.h"
 #include "../simd/depthwise_i8.h"
+#include "../simd/peak.h"
