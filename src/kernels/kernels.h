@@ -27,6 +27,7 @@ typedef enum ork_isa {
     ORK_ISA_AVX2,    /* AVX2 and FMA */
     ORK_ISA_AVX512,  /* AVX-512 F, BW, VL, DQ */
     ORK_ISA_VNNI,    /* AVX-512 VNNI too */
+    ORK_ISA_VBMI,    /* AVX-512 VBMI besides */
     ORK_ISA_NEON,    /* armhf with NEON and VFPv4, or aarch64 */
     ORK_ISA_DOTPROD, /* aarch64 with SDOT and UDOT */
     ORK_ISA_COUNT
