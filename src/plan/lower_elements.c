@@ -71,6 +71,7 @@ bool lower_unary(planner *p, const ork_node *node)
         emit_rows(p, node, "table16", run_table16, params, rows_of(out, in), out, in);
     } else {
         function_table(node, params->table8);
+        add_way_home(p, node->output, params->table8);
         emit_rows(p, node, "table8", run_table8, params, rows_of(out, in), out, in);
     }
     return true;

@@ -34,11 +34,6 @@ ALWAYS_INLINE void interleave(const uint8_t *const *taps, const int16_t *which, 
     quads[3] = (ivec)_mm512_unpackhi_epi16(ab_high, cd_high);
 }
 
-static inline int interleaved_byte(int vector, int lane)
-{
-    return lane / 4 * 16 + vector * 4 + lane % 4;
-}
-
 #include "../simd/dense_dot8.h"
 #include "../simd/depthwise_dot8.h"
 #include "../simd/peak.h"

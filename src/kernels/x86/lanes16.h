@@ -206,6 +206,23 @@ ALWAYS_INLINE bool requantize_rows(const ork_requant *r, const requant_lanes *k,
     return _mm512_cmp_ps_mask(rest, _mm512_set1_ps(least), _CMP_LT_OQ) == 0;
 }
 
+/* The bytes of a and b as int16, side by side, in the order of interleave(...). */
+ALWAYS_INLINE void pair_bytes(ivec a, ivec b, ivec pairs[4])
+{
+    const __m512i none = _mm512_setzero_si512();
+    const __m512i low = _mm512_unpacklo_epi8((__m512i)a, (__m512i)b);
+    const __m512i high = _mm512_unpackhi_epi8((__m512i)a, (__m512i)b);
+    pairs[0] = (ivec)_mm512_unpacklo_epi8(low, none);
+    pairs[1] = (ivec)_mm512_unpackhi_epi8(low, none);
+    pairs[2] = (ivec)_mm512_unpacklo_epi8(high, none);
+    pairs[3] = (ivec)_mm512_unpackhi_epi8(high, none);
+}
+
+static inline int interleaved_byte(int vector, int lane)
+{
+    return lane / 4 * 16 + vector * 4 + lane % 4;
+}
+
 /* The bytes of `rows` pixels, 16 `vectors` each; `channels` of a pixel are stored. */
 ALWAYS_INLINE void store_bytes(ivec bytes, int vectors, int rows, uint8_t *to, int64_t step,
                                int64_t channels)
