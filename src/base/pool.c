@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A small thread pool. Workers spin for a short while after a run, since the next layer is
-   usually microseconds away, and then sleep. */
+   usually microseconds away, and then sleep. A run ends when its tasks are done, whether or not all
+   workers have woken up: on a busy machine one may be kept from its processor for long. */
 #include "base.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,13 +23,14 @@ struct ork_pool {
     worker workers[MAX_THREADS];
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    /* One run; written before `generation` moves on, which publishes it. */
+    /* One run; written before `claims`, which publishes it. */
     ork_task_fn task;
     void *arg;
-    int count;
-    atomic_uint generation;
-    atomic_int next;
-    atomic_int busy; /* workers that have not finished the current run */
+    /* The number of tasks in the upper half, the next one in the lower: a worker that comes late, even
+       into a later run, learns both at once. */
+    atomic_uint_least64_t claims;
+    atomic_int done;
+    atomic_uint generation; /* moves on with each run, and at the end */
     atomic_bool stop;
 };
 
@@ -40,10 +43,17 @@ static void relax(void)
 #endif
 }
 
+/* Does tasks until none is left. A claim keeps the run from ending, so that task and arg are its. */
 static void work(ork_pool *pool, int index)
 {
-    for (int i; (i = atomic_fetch_add(&pool->next, 1)) < pool->count;)
-        pool->task(pool->arg, i, index);
+    for (;;) {
+        const uint64_t claim = atomic_fetch_add(&pool->claims, 1);
+        const uint32_t task = (uint32_t)claim, count = (uint32_t)(claim >> 32);
+        if (task >= count)
+            return;
+        pool->task(pool->arg, (int)task, index);
+        atomic_fetch_add(&pool->done, 1);
+    }
 }
 
 static unsigned wait_for_run(ork_pool *pool, unsigned seen)
@@ -71,7 +81,6 @@ static void *worker_main(void *arg)
         if (atomic_load(&pool->stop))
             return NULL;
         work(pool, self->index);
-        atomic_fetch_sub(&pool->busy, 1);
     }
 }
 
@@ -135,11 +144,14 @@ void ork_pool_run(ork_pool *pool, ork_task_fn task, void *arg, int count)
     }
     pool->task = task;
     pool->arg = arg;
-    pool->count = count;
-    atomic_store(&pool->next, 0);
-    atomic_store(&pool->busy, pool->threads - 1);
+    atomic_store(&pool->done, 0);
+    atomic_store(&pool->claims, (uint64_t)(uint32_t)count << 32);
     publish(pool);
     work(pool, 0);
-    while (atomic_load(&pool->busy) > 0)
-        relax();
+    for (int spin = 0; atomic_load(&pool->done) < count; spin++) {
+        if (spin < SPINS)
+            relax();
+        else
+            sched_yield(); /* to whoever holds a task but no processor */
+    }
 }
