@@ -61,15 +61,6 @@ def settle(network, samples):
     return network.eval()
 
 
-class FromBytes(nn.Module):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, x):
-        return self.network(x / 255)
-
-
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,14 +68,14 @@ def main():
         size, make = NETWORKS[name]
         torch.manual_seed(1)
         samples = pictures(size)
-        network = FromBytes(settle(make(), samples / 255)).eval()
+        network = settle(make(), samples)
         with torch.no_grad():
             torch.jit.trace(network, samples[:1]).save(str(folder / f'{name}.pt'))
             torch.onnx.export(network, samples[:1], str(folder / f'{name}.onnx'), opset_version=13,
                               input_names=['x'])
-        array = samples.numpy().astype(numpy.uint8)
+        array = samples.numpy().astype(numpy.uint8)  # N C H W
         for i, picture in enumerate(array):
-            numpy.save(folder / f'{name}.{i}.npy', picture[None])
+            numpy.save(folder / f'{name}.{i}.npy', picture.transpose(1, 2, 0)[None])
         (folder / f'{name}.txt').write_text(''.join(f'{name}.{i}.npy\n' for i in range(len(array))))
         print(name, flush=True)
 

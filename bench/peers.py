@@ -35,13 +35,18 @@ except ImportError:
 
 # ---- models ----
 
+def picture(path):
+    """Saved with its channels last, as ork wants pictures; the peers' networks have them first."""
+    return numpy.load(path).transpose(0, 3, 1, 2).astype(numpy.float32)
+
+
 class Pictures(CalibrationDataReader):
     def __init__(self, network):
         self.files = iter(sorted(network.parent.glob(f'{network.name}.*.npy')))
 
     def get_next(self):
         file = next(self.files, None)
-        return None if file is None else {'x': numpy.load(file).astype(numpy.float32)}
+        return None if file is None else {'x': picture(file)}
 
 
 def int8_onnx(network):
@@ -49,7 +54,7 @@ def int8_onnx(network):
     made = network.with_suffix('.qdq.onnx')
     if not made.exists():
         simple = network.with_suffix('.simple.onnx')
-        quant_pre_process(str(network) + '.onnx', str(simple))
+        quant_pre_process(str(network) + '.onnx', str(simple), skip_symbolic_shape=True)
         quantize_static(str(simple), str(made), Pictures(network), quant_format=QuantFormat.QDQ,
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
                         per_channel=True)
@@ -59,7 +64,7 @@ def int8_onnx(network):
 def our_model(ork, network, kind):
     made = network.with_suffix(f'.{kind}.rknn')
     if not made.exists():
-        shape = numpy.load(f'{network}.0.npy').shape[1:]
+        shape = picture(f'{network}.0.npy').shape[1:]
         command = [ork, 'convert', f'{network}.pt', '-o', made, '-s', 'x'.join(map(str, shape)), '-q']
         if kind == 'u8':
             command += ['--quantize', 'u8', '--dataset', f'{network}.txt']
@@ -105,7 +110,7 @@ def ours(ork, path, threads):
 
 def engines(ork, network, threads):
     """Rows of the table: (kind, engine, function)."""
-    x = numpy.load(f'{network}.0.npy').astype(numpy.float32)
+    x = picture(f'{network}.0.npy')
     rows = []
     for kind, path in (('int8', int8_onnx(network)), ('fp32', f'{network}.onnx')):
         rows.append((kind, 'ONNX Runtime', onnx_runtime(path, x, threads)))

@@ -26,8 +26,8 @@ struct ork_pool {
     /* One run; written before `claims`, which publishes it. */
     ork_task_fn task;
     void *arg;
-    /* The number of tasks in the upper half, the next one in the lower: a worker that comes late, even
-       into a later run, learns both at once. */
+    /* The number of tasks in the upper half, the next one in the lower: a worker that comes late,
+       even into a later run, learns both at once. */
     atomic_uint_least64_t claims;
     atomic_int done;
     atomic_uint generation; /* moves on with each run, and at the end */
@@ -43,7 +43,8 @@ static void relax(void)
 #endif
 }
 
-/* Does tasks until none is left. A claim keeps the run from ending, so that task and arg are its. */
+/* Does tasks until none is left. A claim keeps the run from ending, so that task and arg are its.
+ */
 static void work(ork_pool *pool, int index)
 {
     for (;;) {

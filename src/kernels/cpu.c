@@ -8,8 +8,12 @@
 #endif
 
 const char *const ork_isa_names[ORK_ISA_COUNT] = {
-    [ORK_ISA_C] = "c",       [ORK_ISA_AVX2] = "avx2", [ORK_ISA_AVX512] = "avx512",
-    [ORK_ISA_VNNI] = "vnni", [ORK_ISA_VBMI] = "vbmi", [ORK_ISA_NEON] = "neon",
+    [ORK_ISA_C] = "c",
+    [ORK_ISA_AVX2] = "avx2",
+    [ORK_ISA_AVX512] = "avx512",
+    [ORK_ISA_VNNI] = "vnni",
+    [ORK_ISA_VBMI] = "vbmi",
+    [ORK_ISA_NEON] = "neon",
     [ORK_ISA_DOTPROD] = "dotprod",
 };
 

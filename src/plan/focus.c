@@ -100,10 +100,12 @@ void focus_shape(const ork_node *focus, ork_conv_shape *s)
 const void *focus_weights(planner *p, const ork_node *focus, const ork_value *weights,
                           const void *data)
 {
-    const int64_t *w = weights->type.shape.dim, *steps = focus->inputs[0]->producer->attrs.slice.step.v;
+    const int64_t *w = weights->type.shape.dim,
+                  *steps = focus->inputs[0]->producer->attrs.slice.step.v;
     const int64_t channels = focus->inputs[0]->type.shape.dim[1];
     const size_t size = element_size(weights);
-    char *made = ork_arena_alloc_data(p->plan->arena, (size_t)ork_shape_count(&weights->type.shape) * size);
+    char *made =
+        ork_arena_alloc_data(p->plan->arena, (size_t)ork_shape_count(&weights->type.shape) * size);
     if (!made)
         return NULL;
     const char *from = data;

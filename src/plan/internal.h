@@ -73,7 +73,8 @@ typedef struct planner {
     const ork_value **homes; /* by value id: the concat it is written into, or NULL */
     int64_t *home_channels;  /* by value id: at which channel */
     bool *fused;             /* by value id: computed by another node's step, or not at all */
-    const ork_node **focuses; /* by a convolution's value id: the concat it looks through, or NULL */
+    const ork_node *
+        *focuses; /* by a convolution's value id: the concat it looks through, or NULL */
 } planner;
 
 /* layout.c */

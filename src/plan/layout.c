@@ -85,8 +85,8 @@ void choose_layouts(planner *p)
 static bool can_requantize(const ork_value *value)
 {
     ork_op_class op_class = ork_op_table[value->producer->op].op_class;
-    return (op_class == ORK_CLASS_CONV || op_class == ORK_CLASS_UNARY) && element_size(value) == 1 &&
-           is_number(value) && is_number(value->producer->inputs[0]) &&
+    return (op_class == ORK_CLASS_CONV || op_class == ORK_CLASS_UNARY) &&
+           element_size(value) == 1 && is_number(value) && is_number(value->producer->inputs[0]) &&
            value->producer->inputs[0]->type.dtype == value->type.dtype &&
            ork_value_single_user(value);
 }

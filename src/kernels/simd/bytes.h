@@ -3,10 +3,9 @@
    file also defines
      narrow(a, b, to)             stores 2 LANES numbers as bytes
    and with HAS_QUICK_REQUANTIZE
-     requantize_rows(...)         4 vectors of accumulators to 4 LANES bytes; false when some lane needs
-                                  more care
-     store_bytes(...)             stores them
-     look_up_vector(table, x)     4 LANES bytes through a table of 256 */
+     requantize_rows(...)         4 vectors of accumulators to 4 LANES bytes; false when some lane
+   needs more care store_bytes(...)             stores them look_up_vector(table, x)     4 LANES
+   bytes through a table of 256 */
 #ifndef ORK_KERNELS_BYTES_H
 #define ORK_KERNELS_BYTES_H
 
@@ -135,25 +134,24 @@ enum { MOST_ROW_VECTORS = 4 };
 /* One pixel of store_rows; `sums` have one vector more when their number is odd. */
 static __attribute__((noinline)) void store_row_exact(const ork_requant *r,
                                                       const requant_lanes *constants,
-                                                      const int32_t *sums, int vectors,
-                                                      uint8_t *to, int64_t channels)
+                                                      const int32_t *sums, int vectors, uint8_t *to,
+                                                      int64_t channels)
 {
     uint8_t bytes[MOST_ROW_VECTORS * LANES];
     const int pairs = (vectors + 1) / 2;
     for (int i = 0; i < pairs; i++) {
         const requant_lanes *second = &constants[2 * i + 1 < vectors ? 2 * i + 1 : 2 * i];
         narrow(requantize(r, &constants[2 * i], ivec_load(sums + 2 * i * LANES)),
-               requantize(r, second, ivec_load(sums + (2 * i + 1) * LANES)),
-               bytes + 2 * i * LANES);
+               requantize(r, second, ivec_load(sums + (2 * i + 1) * LANES)), bytes + 2 * i * LANES);
     }
     if (r->table)
         look_up(r->table, bytes, bytes, channels);
     memcpy(to, bytes, (size_t)channels);
 }
 
-/* The accumulators of `rows` pixels, `vectors` each and MOST_ROW_VECTORS in all at most, to bytes, of
-   which each pixel stores `channels`; pixels are `step` bytes apart. Numbers of vectors and rows are
-   known where it is inlined. */
+/* The accumulators of `rows` pixels, `vectors` each and MOST_ROW_VECTORS in all at most, to bytes,
+   of which each pixel stores `channels`; pixels are `step` bytes apart. Numbers of vectors and rows
+   are known where it is inlined. */
 ALWAYS_INLINE void store_rows(const ork_requant *r, const requant_lanes *constants,
                               const ivec *sums, int vectors, int rows, uint8_t *to, int64_t step,
                               int64_t channels)

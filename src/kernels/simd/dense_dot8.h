@@ -48,8 +48,8 @@ typedef struct dot8_layout {
     bool zeros_differ;                   /* between channels */
     /* Lines in scratch: bytes of a pixel and of a line, output rows that are done together. */
     int64_t pixel_bytes, line_pixels, line_bytes, rows;
-    int64_t pixels;                                 /* of a strip */
-    size_t panels_at, panel_bytes, bytes;           /* bytes 0: too large */
+    int64_t pixels;                       /* of a strip */
+    size_t panels_at, panel_bytes, bytes; /* bytes 0: too large */
 } dot8_layout;
 
 static int32_t dot_offset(ork_dtype dtype)
@@ -159,8 +159,8 @@ static void dot8_pack_panel(const ork_conv *conv, const dot8_layout *l, int64_t 
     dot8_panel *panel = packed;
     int8_t *weights = (int8_t *)packed + ork_align64(sizeof(dot8_panel));
     for (int64_t o = 0; o < channels; o++)
-        dot8_pack_channel(conv, l, base + o, dot8_width(channels), weights + o * 4,
-                          &panel->bias[o], &panel->zero[o]);
+        dot8_pack_channel(conv, l, base + o, dot8_width(channels), weights + o * 4, &panel->bias[o],
+                          &panel->zero[o]);
     for (int v = 0; v < DOT_VECTORS; v++)
         requant_lanes_set(&panel->requant[v], &conv->requant, base + v * LANES, base + channels);
 }
@@ -247,8 +247,7 @@ ALWAYS_INLINE void dot8_tile(const dot8_strip *t, int rows, int vectors, const u
     }
 }
 
-typedef void dot8_tile_fn(const dot8_strip *t, const uint8_t *x, const int32_t *sums,
-                          uint8_t *out);
+typedef void dot8_tile_fn(const dot8_strip *t, const uint8_t *x, const int32_t *sums, uint8_t *out);
 
 /* A function for each size of a tile, so that what is left over at the end of a line costs no more
    than it has pixels. */
@@ -293,7 +292,8 @@ static ivec dot8_window_parts(const dot8_strip *t, const uint8_t *x)
     return parts;
 }
 
-/* Of the bytes as the instruction takes them, ready for dot8_tile; to[] has room up to a multiple of LANES. */
+/* Of the bytes as the instruction takes them, ready for dot8_tile; to[] has room up to a multiple
+ * of LANES. */
 static void dot8_window_sums(const dot8_strip *t, int64_t pixels, const uint8_t *x, int32_t *to)
 {
     const uint32_t zero = (uint32_t)dot8_weight_zero(t->conv, 0);
@@ -348,10 +348,8 @@ static void dot8_group(const ork_conv *conv, const dot8_layout *l, const void *p
 {
     const ork_conv_shape *s = &conv->shape;
     const int64_t padded = round_up(pixels, LANES);
-    dot8_strip t = {.conv = conv,
-                    .layout = l,
-                    .distances = packed,
-                    .step = s->stride_w * l->pixel_bytes};
+    dot8_strip t = {
+        .conv = conv, .layout = l, .distances = packed, .step = s->stride_w * l->pixel_bytes};
     for (int64_t row = 0; l->has_zero && row < rows; row++)
         dot8_window_sums(&t, pixels, x + row * line_step, sums + row * padded);
     for (int64_t panel = 0; panel < l->panels; panel++) {

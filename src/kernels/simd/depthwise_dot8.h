@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Template: depthwise convolution of u8 and i8 by an instruction that adds four products of bytes to
-   an int32: four taps of a channel at once.
+/* Template: depthwise convolution of u8 and i8 by an instruction that adds four products of bytes
+   to an int32: four taps of a channel at once.
 
    Pixels and channels of an output row are one flat row of bytes, and so are those of the lines in
-   scratch: what a tap adds to byte i of the output comes from byte i of the line, from some distance
-   on. Blocks of BLOCK_BYTES flat bytes are computed together, whatever the number of channels;
-   weights repeat after `period` blocks. Lines have their padding around them and are kept for the
-   rows that read them too. With strides, a line is kept as `stride_w` lines of every stride_w-th
-   pixel, so that neighbours of the output are neighbours there.
+   scratch: what a tap adds to byte i of the output comes from byte i of the line, from some
+   distance on. Blocks of BLOCK_BYTES flat bytes are computed together, whatever the number of
+   channels; weights repeat after `period` blocks. Lines have their padding around them and are kept
+   for the rows that read them too. With strides, a line is kept as `stride_w` lines of every
+   stride_w-th pixel, so that neighbours of the output are neighbours there.
 
    As in dense_dot8.h the input's bytes become unsigned ones. A weight less its zero point has nine
-   bits: it is the sum of two signed bytes, of which the second is mostly 0. A tap whose second bytes
-   are not all 0 in a block is taken twice there, with its first and its second bytes, so that nine
-   taps mostly still make three quads.
+   bits: it is the sum of two signed bytes, of which the second is mostly 0. A tap whose second
+   bytes are not all 0 in a block is taken twice there, with its first and its second bytes, so that
+   nine taps mostly still make three quads.
 
-   Packed: for each block of a period a dw8_block, then its weights [quad][vector][lane][4]. Lanes are
-   in the order in which interleave(...) leaves them. See bytes.h; the set's file also defines
+   Packed: for each block of a period a dw8_block, then its weights [quad][vector][lane][4]. Lanes
+   are in the order in which interleave(...) leaves them. See bytes.h; the set's file also defines
      dot(sum, x, w)                   adds four products to each lane
      interleave(taps, which, at, quads)  bytes from `at` on of four taps, those of a channel side by
                                       side
@@ -33,7 +33,7 @@ enum {
 typedef struct dw8_block {
     int32_t bias[BLOCK_BYTES];
     requant_lanes requant[BLOCK_VECTORS];
-    int64_t taken;                    /* taps */
+    int64_t taken;                   /* taps */
     int16_t taps[2 * DW8_MOST_TAPS]; /* four to a quad */
 } dw8_block;
 
@@ -199,8 +199,8 @@ static const uint8_t *dw8_line(const ork_conv *conv, const dw8_layout *l, const 
     const int64_t slot = number % l->slots;
     uint8_t *line = (uint8_t *)scratch + l->lines_at + slot * l->line_bytes;
     if (held[slot] != number)
-        dw8_fill_line(conv, l, in + image * s->in_h * s->in_w * s->in_stride,
-                      from_top - s->pad_top, line);
+        dw8_fill_line(conv, l, in + image * s->in_h * s->in_w * s->in_stride, from_top - s->pad_top,
+                      line);
     held[slot] = number;
     return line;
 }
@@ -275,11 +275,12 @@ void ISA(ork_dot8_depthwise_run)(const ork_conv *conv, const void *packed, const
         uint8_t *line = (uint8_t *)out + row * s->out_w * s->out_stride;
         uint8_t *to = flat ? line : (uint8_t *)scratch + l.row_at;
         dw8_find_taps(conv, &l, in, row, scratch, taps);
-        for (int64_t at = 0, b = 0; at < l.flat; at += BLOCK_BYTES, b = b + 1 < l.period ? b + 1 : 0)
-            dw8_block_run(conv,
-                          (const dw8_block *)(const void *)((const char *)packed +
-                                                            (size_t)b * l.block_bytes),
-                          taps, at, to + at, ork_min64(BLOCK_BYTES, l.flat - at));
+        for (int64_t at = 0, b = 0; at < l.flat;
+             at += BLOCK_BYTES, b = b + 1 < l.period ? b + 1 : 0)
+            dw8_block_run(
+                conv,
+                (const dw8_block *)(const void *)((const char *)packed + (size_t)b * l.block_bytes),
+                taps, at, to + at, ork_min64(BLOCK_BYTES, l.flat - at));
         for (int64_t x = 0; !flat && x < s->out_w; x++)
             copy_short(line + x * s->out_stride, to + x * l.channels, s->out_c);
     }

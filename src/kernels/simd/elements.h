@@ -115,8 +115,8 @@ void ISA(ork_binary)(const ork_binary *binary, const void *a, const void *b, voi
         int64_t at[ORK_LOOP_OPERANDS];
         ork_loop_offsets(&binary->loop, row, at);
         if (binary->dtype == ORK_U8) {
-            sum_row_u8(binary, &r, constants, (const uint8_t *)a + at[1], (const uint8_t *)b + at[2],
-                       (uint8_t *)out + at[0], count);
+            sum_row_u8(binary, &r, constants, (const uint8_t *)a + at[1],
+                       (const uint8_t *)b + at[2], (uint8_t *)out + at[0], count);
             continue;
         }
         float *to = (float *)out + at[0];

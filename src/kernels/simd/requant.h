@@ -8,12 +8,12 @@
    shift will do, and its 2^(62 - shift) taken away after it.
 
    Most lanes need less: t = acc factor + start in float32, where start is the zero point and the
-   rule's 0.5, is off by less than QUICK_MARGIN wherever it decides between two bytes (acc and the sum
-   are rounded to 24 bits, both below 770 in magnitude: 770 2^-24). So floor(t + QUICK_MARGIN) is the
-   result, unless t + QUICK_MARGIN lies less than twice that above a whole number; ties do, so that
-   the rules agree where this holds. DFP, whose ties are frequent, rounds acc 2^-shift to even, which
-   is exact when acc has 24 bits. Sets that have it define HAS_QUICK_REQUANTIZE; lanes it cannot tell,
-   and channels whose factor and start are 0, are done as above. */
+   rule's 0.5, is off by less than QUICK_MARGIN wherever it decides between two bytes (acc and the
+   sum are rounded to 24 bits, both below 770 in magnitude: 770 2^-24). So floor(t + QUICK_MARGIN)
+   is the result, unless t + QUICK_MARGIN lies less than twice that above a whole number; ties do,
+   so that the rules agree where this holds. DFP, whose ties are frequent, rounds acc 2^-shift to
+   even, which is exact when acc has 24 bits. Sets that have it define HAS_QUICK_REQUANTIZE; lanes
+   it cannot tell, and channels whose factor and start are 0, are done as above. */
 
 /* Constants of LANES channels. 64-bit ones are in the order of the set's wide_slot(lane). */
 typedef struct requant_lanes {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AVX-512 VNNI: products of bytes four at a time, and of int16 added at once. None of the forms used
-   here saturates. Each file that includes this defines ISA(name) first. */
-#define DOT_SIGNED 0
-#define DOT_ROWS 6
+/* AVX-512 VNNI: products of bytes four at a time, and of int16 added at once. None of the forms
+   used here saturates. Each file that includes this defines ISA(name) first. */
+#define DOT_SIGNED  0
+#define DOT_ROWS    6
 #define DOT_VECTORS 4
-#define DOT_EACH_TILE(tile) \
-tile(1, 1) tile(1, 2) tile(1, 3) tile(1, 4) tile(1, 5) tile(1, 6)\
-tile(2, 1) tile(2, 2) tile(2, 3) tile(2, 4) tile(2, 5) tile(2, 6)\
-tile(3, 1) tile(3, 2) tile(3, 3) tile(3, 4) tile(3, 5) tile(3, 6)\
-tile(4, 1) tile(4, 2) tile(4, 3) tile(4, 4) tile(4, 5) tile(4, 6)
+#define DOT_EACH_TILE(tile)                                                                        \
+    tile(1, 1) tile(1, 2) tile(1, 3) tile(1, 4) tile(1, 5) tile(1, 6) tile(2, 1) tile(2, 2)        \
+        tile(2, 3) tile(2, 4) tile(2, 5) tile(2, 6) tile(3, 1) tile(3, 2) tile(3, 3) tile(3, 4)    \
+            tile(3, 5) tile(3, 6) tile(4, 1) tile(4, 2) tile(4, 3) tile(4, 4) tile(4, 5)           \
+                tile(4, 6)
 #define HAS_DOT
 #include "lanes16.h"
 
@@ -17,8 +17,8 @@ ALWAYS_INLINE ivec dot(ivec sum, ivec x, ivec w)
     return (ivec)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
 }
 
-/* Unpacking works inside each 128 bits of a register: 0 to 3 of these go to the first vector, 4 to 7
-   to the second and so on. */
+/* Unpacking works inside each 128 bits of a register: 0 to 3 of these go to the first vector, 4 to
+   7 to the second and so on. */
 ALWAYS_INLINE void interleave(const uint8_t *const *taps, const int16_t *which, int64_t at,
                               ivec quads[4])
 {

@@ -96,8 +96,8 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
 ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
 {
     const __m512i x = (__m512i)bytes;
-    const __m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512(table), x,
-                                                 _mm512_loadu_si512(table + 64));
+    const __m512i low =
+        _mm512_permutex2var_epi8(_mm512_loadu_si512(table), x, _mm512_loadu_si512(table + 64));
     const __m512i high = _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), x,
                                                   _mm512_loadu_si512(table + 192));
     return (ivec)_mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
@@ -181,7 +181,8 @@ ALWAYS_INLINE __m512 requantize_quick(ork_rule rule, const requant_lanes *k, ive
 
 /* Up to four vectors of sums, those of `rows` pixels, to as many bytes; false when some lane needs
    more care. Packing works inside each 128 bits: four bytes of each vector come out side by side.
-   That is mended, unless the sums come as interleave(...) leaves them: then it is the order wanted. */
+   That is mended, unless the sums come as interleave(...) leaves them: then it is the order wanted.
+ */
 #define HAS_QUICK_REQUANTIZE
 ALWAYS_INLINE bool requantize_rows(const ork_requant *r, const requant_lanes *k, const ivec *sums,
                                    int vectors, int rows, bool in_order, ivec *to)
