@@ -291,7 +291,7 @@ typedef struct ork_step_info {
     const char *kernel; /* what computes it: "u8_dense_vnni" */
     ork_dtype dtype;    /* of its output */
     double macs;        /* multiplications with a sum; 0: not counted */
-    double seconds;     /* in the last run, when it was profiled */
+    double seconds;     /* in the last profiled run; with one thread, of processor time */
 } ork_step_info;
 /* Whether runs from now on measure each step. */
 ORK_API void ork_session_profile(ork_session *session, bool on);

@@ -71,7 +71,8 @@ typedef void (*ork_observe_fn)(void *user, const ork_value *value, const float *
                                int64_t count);
 void ork_runner_observe(ork_runner *runner, ork_observe_fn observe, void *user);
 
-/* Seconds spent in each step of the last run are kept when profiling is on. The first row is the
+/* Seconds spent in each step of the last run are kept when profiling is on: with one thread those
+   that it had a processor, so that a busy machine does not distort them. The first row is the
    storing of inputs, the last the conversion of outputs to real numbers; their layer is "". */
 void ork_runner_profile(ork_runner *runner, bool on);
 typedef struct ork_step_time {

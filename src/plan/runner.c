@@ -153,7 +153,9 @@ static void convert_outputs(ork_runner *r)
 
 double runner_clock(const ork_runner *r)
 {
-    return r->profile ? ork_seconds() : 0;
+    if (!r->profile)
+        return 0;
+    return ork_pool_threads(r->pool) == 1 ? ork_thread_seconds() : ork_seconds();
 }
 
 void ork_runner_run(ork_runner *r)

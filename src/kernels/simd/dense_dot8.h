@@ -277,14 +277,15 @@ static void dot8_line(const dot8_strip *t, int64_t pixels, const uint8_t *x, con
 
 /* ---- sums of windows ---- */
 
-static ivec dot8_window_parts(const dot8_strip *t, const uint8_t *x)
+/* `segments` are a constant where they are one. */
+ALWAYS_INLINE ivec dot8_window_parts(const uint8_t *x, const int64_t *distances, int64_t segments,
+                                     int64_t length)
 {
     const ivec ones = ivec_of(0x01010101);
-    const int64_t length = t->layout->length;
     const int64_t whole = (length - 1) / VECTOR_BYTES * VECTOR_BYTES;
     ivec parts = ivec_of(0);
-    for (int64_t segment = 0; segment < t->layout->segments; segment++) {
-        const uint8_t *from = x + t->distances[segment];
+    for (int64_t segment = 0; segment < segments; segment++) {
+        const uint8_t *from = x + (segments == 1 ? 0 : distances[segment]);
         for (int64_t i = 0; i < whole; i += VECTOR_BYTES)
             parts = dot(parts, ivec_load_bytes(from + i), ones);
         parts = dot(parts, load_part(from + whole, length - whole), ones);
@@ -292,18 +293,28 @@ static ivec dot8_window_parts(const dot8_strip *t, const uint8_t *x)
     return parts;
 }
 
-/* Of the bytes as the instruction takes them, ready for dot8_tile; to[] has room up to a multiple
- * of LANES. */
-static void dot8_window_sums(const dot8_strip *t, int64_t pixels, const uint8_t *x, int32_t *to)
+/* Of the bytes as the instruction takes them, ready for dot8_tile; to[] has room up to a multiple of
+   LANES. */
+ALWAYS_INLINE void dot8_sum_windows(const dot8_strip *t, int64_t segments, int64_t pixels,
+                                    const uint8_t *x, int32_t *to)
 {
-    const uint32_t zero = (uint32_t)dot8_weight_zero(t->conv, 0);
+    const uint32_t factor =
+        t->layout->zeros_differ ? 1 : (uint32_t)dot8_weight_zero(t->conv, 0);
+    const int64_t length = t->layout->length, step = t->step, *distances = t->distances;
     for (int64_t p = 0; p < pixels; p += LANES) {
         ivec parts[LANES];
-        for (int i = 0; i < LANES; i++)
-            parts[i] = dot8_window_parts(t, x + ork_min64(p + i, pixels - 1) * t->step);
-        const uvec total = (uvec)sum_lanes(parts);
-        ivec_store(to + p, t->layout->zeros_differ ? (ivec)total : (ivec)(total * zero));
+        for (int i = 0; i < LANES; i++, x += p + i < pixels ? step : 0)
+            parts[i] = dot8_window_parts(x, distances, segments, length);
+        ivec_store(to + p, (ivec)((uvec)sum_lanes(parts) * factor));
     }
+}
+
+static void dot8_window_sums(const dot8_strip *t, int64_t pixels, const uint8_t *x, int32_t *to)
+{
+    if (t->layout->segments == 1)
+        dot8_sum_windows(t, 1, pixels, x, to);
+    else
+        dot8_sum_windows(t, t->layout->segments, pixels, x, to);
 }
 
 /* ---- lines in scratch ---- */
