@@ -91,6 +91,30 @@ static inline void copy_moved(bool moved, uint8_t *restrict to, const uint8_t *r
         to[i] = from[i] ^ 0x80;
 }
 
+/* `count` pixels of `channels` bytes, some bytes apart; usual numbers of channels are constants. */
+static inline void copy_pixels(bool moved, uint8_t *to, int64_t to_step, const uint8_t *from,
+                               int64_t from_step, int64_t count, int64_t channels)
+{
+    if (to_step == channels && from_step == channels) {
+        copy_moved(moved, to, from, count * channels);
+        return;
+    }
+#define COPY_EACH(copy)                                                                            \
+    for (int64_t i = 0; i < count; i++, to += to_step, from += from_step)                          \
+    copy
+    if (moved)
+        COPY_EACH(copy_moved(true, to, from, channels));
+    else if (channels == 16)
+        COPY_EACH(memcpy(to, from, 16));
+    else if (channels == 32)
+        COPY_EACH(memcpy(to, from, 32));
+    else if (channels == 64)
+        COPY_EACH(memcpy(to, from, 64));
+    else
+        COPY_EACH(copy_short(to, from, channels));
+#undef COPY_EACH
+}
+
 /* Four bytes, whatever the alignment. */
 ALWAYS_INLINE int32_t load_word(const void *from)
 {

@@ -332,10 +332,7 @@ static void dot8_fill_line(const ork_conv *conv, const dot8_layout *l, const uin
     const uint8_t *from = image + y * s->in_w * s->in_stride;
     memset(to, padding, (size_t)(left * s->in_c));
     to += left * s->in_c;
-    if (s->in_stride == s->in_c)
-        copy_moved(moved, to, from, real * s->in_c);
-    for (int64_t x = 0; s->in_stride != s->in_c && x < real; x++)
-        copy_moved(moved, to + x * s->in_c, from + x * s->in_stride, s->in_c);
+    copy_pixels(moved, to, s->in_c, from, s->in_stride, real, s->in_c);
     memset(to + real * s->in_c, padding, (size_t)((l->line_pixels - left - real) * s->in_c));
 }
 

@@ -160,6 +160,12 @@ size_t ISA(ork_dot8_depthwise_scratch_bytes)(const ork_conv *conv)
     return dw8_layout_of(conv).scratch_bytes;
 }
 
+/* How many of the first `pixels` pixels of a line belong to a phase. */
+static int64_t dw8_places(int64_t pixels, int64_t phase, int64_t stride)
+{
+    return pixels > phase ? (pixels - phase - 1) / stride + 1 : 0;
+}
+
 static void dw8_fill_line(const ork_conv *conv, const dw8_layout *l, const uint8_t *image,
                           int64_t y, uint8_t *line)
 {
@@ -168,23 +174,21 @@ static void dw8_fill_line(const ork_conv *conv, const dw8_layout *l, const uint8
     const int padding = (conv->requant.in_zero + byte_offset(conv->dtype)) & 0xff;
     const bool inside = y >= 0 && y < s->in_h;
     const int64_t left = inside ? ork_min64(s->pad_left, l->line_pixels) : l->line_pixels;
-    const int64_t real = ork_max64(0, ork_min64(l->line_pixels - left, s->in_w));
+    const int64_t end = left + ork_max64(0, ork_min64(l->line_pixels - left, s->in_w));
     const uint8_t *from = image + y * s->in_w * s->in_stride;
-    if (s->stride_w == 1 && s->in_stride == l->channels) {
-        memset(line, padding, (size_t)(left * l->channels));
-        copy_moved(moved, line + left * l->channels, from, real * l->channels);
-        memset(line + (left + real) * l->channels, padding,
-               (size_t)((l->line_pixels - left - real) * l->channels));
-        return;
-    }
     for (int64_t phase = 0; phase < s->stride_w; phase++) {
+        /* pixels phase, phase + stride_w and so on of the line: padding, then the picture's */
+        const int64_t before = dw8_places(left, phase, s->stride_w);
+        const int64_t count = dw8_places(end, phase, s->stride_w) - before;
+        const int64_t all = dw8_places(l->line_pixels, phase, s->stride_w);
         uint8_t *to = line + phase * l->phase_bytes;
-        for (int64_t i = phase; i < l->line_pixels; i += s->stride_w, to += l->channels) {
-            if (i >= left && i < left + real)
-                copy_moved(moved, to, from + (i - left) * s->in_stride, s->in_c);
-            else
-                memset(to, padding, (size_t)s->in_c);
-        }
+        memset(to, padding, (size_t)(before * l->channels));
+        to += before * l->channels;
+        if (count > 0)
+            copy_pixels(moved, to, l->channels,
+                        from + (phase + before * s->stride_w - left) * s->in_stride,
+                        s->stride_w * s->in_stride, count, s->in_c);
+        memset(to + count * l->channels, padding, (size_t)((all - before - count) * l->channels));
     }
 }
 
@@ -281,7 +285,7 @@ void ISA(ork_dot8_depthwise_run)(const ork_conv *conv, const void *packed, const
                 conv,
                 (const dw8_block *)(const void *)((const char *)packed + (size_t)b * l.block_bytes),
                 taps, at, to + at, ork_min64(BLOCK_BYTES, l.flat - at));
-        for (int64_t x = 0; !flat && x < s->out_w; x++)
-            copy_short(line + x * s->out_stride, to + x * l.channels, s->out_c);
+        if (!flat)
+            copy_pixels(false, line, s->out_stride, to, l.channels, s->out_w, s->out_c);
     }
 }

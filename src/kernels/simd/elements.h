@@ -69,6 +69,18 @@ static void sum_row_u8(const ork_binary *binary, const ork_requant *r,
     #define sum_row_u8 sum_part_u8
 #endif
 
+/* Offsets of a row; those of the row before are moved on where the dimension goes on. */
+static inline void next_row(const ork_loop *loop, int64_t row, bool first,
+                            int64_t at[ORK_LOOP_OPERANDS])
+{
+    const int along = loop->rank - 2;
+    if (first || along < 0 || row % loop->dim[along] == 0)
+        ork_loop_offsets(loop, row, at);
+    else
+        for (int k = 0; k < 3; k++)
+            at[k] += loop->stride[k][along];
+}
+
 static void row_f32(ork_binary_op op, const float *a, const float *b, float *out, int64_t count)
 {
     if (op == ORK_BINARY_ADD)
@@ -111,9 +123,9 @@ void ISA(ork_binary)(const ork_binary *binary, const void *a, const void *b, voi
     requant_lanes constants[2];
     for (int lane = 0; binary->dtype == ORK_U8 && lane < 2 * LANES; lane++)
         requant_set(&constants[lane / LANES], lane % LANES, &r, r.multiplier);
+    int64_t at[ORK_LOOP_OPERANDS];
     for (int64_t row = begin; row < end; row++) {
-        int64_t at[ORK_LOOP_OPERANDS];
-        ork_loop_offsets(&binary->loop, row, at);
+        next_row(&binary->loop, row, row == begin, at);
         if (binary->dtype == ORK_U8) {
             sum_row_u8(binary, &r, constants, (const uint8_t *)a + at[1],
                        (const uint8_t *)b + at[2], (uint8_t *)out + at[0], count);
