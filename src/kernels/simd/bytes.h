@@ -199,11 +199,20 @@ static inline void store_tile_bytes(const ork_conv *conv, const requant_lanes *r
                                     const int32_t *tile, int64_t rows, uint8_t *out,
                                     int64_t channels)
 {
-    for (int64_t r = 0; r < rows; r++, out += conv->shape.out_stride) {
-        ivec sums[PANEL_VECTORS];
+    const int64_t step = conv->shape.out_stride;
+    enum { TOGETHER = MOST_ROW_VECTORS / PANEL_VECTORS };
+    ivec sums[MOST_ROW_VECTORS];
+    int64_t r = 0;
+    for (; r + TOGETHER <= rows; r += TOGETHER) {
+        for (int v = 0; v < MOST_ROW_VECTORS; v++)
+            sums[v] = ivec_load(tile + r * PANEL + v * LANES);
+        store_rows(&conv->requant, requant, sums, PANEL_VECTORS, TOGETHER, out + r * step, step,
+                   channels);
+    }
+    for (; r < rows; r++) {
         for (int v = 0; v < PANEL_VECTORS; v++)
             sums[v] = ivec_load(tile + r * PANEL + v * LANES);
-        store_rows(&conv->requant, requant, sums, PANEL_VECTORS, 1, out, 0, channels);
+        store_rows(&conv->requant, requant, sums, PANEL_VECTORS, 1, out + r * step, step, channels);
     }
 }
 

@@ -293,13 +293,12 @@ ALWAYS_INLINE ivec dot8_window_parts(const uint8_t *x, const int64_t *distances,
     return parts;
 }
 
-/* Of the bytes as the instruction takes them, ready for dot8_tile; to[] has room up to a multiple of
-   LANES. */
+/* Of the bytes as the instruction takes them, ready for dot8_tile; to[] has room up to a multiple
+   of LANES. */
 ALWAYS_INLINE void dot8_sum_windows(const dot8_strip *t, int64_t segments, int64_t pixels,
                                     const uint8_t *x, int32_t *to)
 {
-    const uint32_t factor =
-        t->layout->zeros_differ ? 1 : (uint32_t)dot8_weight_zero(t->conv, 0);
+    const uint32_t factor = t->layout->zeros_differ ? 1 : (uint32_t)dot8_weight_zero(t->conv, 0);
     const int64_t length = t->layout->length, step = t->step, *distances = t->distances;
     for (int64_t p = 0; p < pixels; p += LANES) {
         ivec parts[LANES];

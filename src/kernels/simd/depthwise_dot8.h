@@ -9,10 +9,10 @@
    for the rows that read them too. With strides, a line is kept as `stride_w` lines of every
    stride_w-th pixel, so that neighbours of the output are neighbours there.
 
-   As in dense_dot8.h the input's bytes become unsigned ones. A weight less its zero point has nine
-   bits: it is the sum of two signed bytes, of which the second is mostly 0. A tap whose second
-   bytes are not all 0 in a block is taken twice there, with its first and its second bytes, so that
-   nine taps mostly still make three quads.
+   As in dense_dot8.h the input's bytes become unsigned ones. A weight less its zero point, of -255
+   to 255, is the sum of up to DW8_PARTS signed bytes, of which the first mostly does. A tap is
+   taken once for each of its parts that is not 0 throughout a block, so that nine taps mostly still
+   make three quads.
 
    Packed: for each block of a period a dw8_block, then its weights [quad][vector][lane][4]. Lanes
    are in the order in which interleave(...) leaves them. See bytes.h; the set's file also defines
@@ -27,14 +27,15 @@ enum {
     BLOCK_VECTORS = 4,
     BLOCK_BYTES = BLOCK_VECTORS * LANES,
     DW8_MOST_TAPS = 256,
+    DW8_PARTS = 3,
     DW8_WEIGHTS = 4 * BLOCK_BYTES, /* of a quad */
 };
 
 typedef struct dw8_block {
     int32_t bias[BLOCK_BYTES];
     requant_lanes requant[BLOCK_VECTORS];
-    int64_t taken;                   /* taps */
-    int16_t taps[2 * DW8_MOST_TAPS]; /* four to a quad */
+    int64_t taken;                           /* taps */
+    int16_t taps[DW8_PARTS * DW8_MOST_TAPS]; /* four to a quad */
 } dw8_block;
 
 typedef struct dw8_layout {
@@ -67,7 +68,8 @@ static dw8_layout dw8_layout_of(const ork_conv *conv)
     const int64_t phase_pixels = (l.line_pixels + s->stride_w - 1) / s->stride_w;
     l.phase_bytes = round_up(phase_pixels * l.channels + BLOCK_BYTES, 64);
     l.line_bytes = s->stride_w * l.phase_bytes;
-    l.block_bytes = ork_align64(sizeof(dw8_block)) + (size_t)(l.taps + 1) / 2 * DW8_WEIGHTS;
+    l.block_bytes =
+        ork_align64(sizeof(dw8_block)) + (size_t)(DW8_PARTS * l.taps + 3) / 4 * DW8_WEIGHTS;
     l.row_at = ork_align64((size_t)l.slots * sizeof(int64_t));
     l.lines_at = l.row_at + ork_align64((size_t)l.flat);
     const size_t lines = ork_size_product(1, l.slots, l.line_bytes, 1);
@@ -92,14 +94,15 @@ size_t ISA(ork_dot8_depthwise_packed_bytes)(const ork_conv *conv)
 
 /* ---- packing ---- */
 
-/* The first or the second byte of a tap's weight; 0 for channels that only lines have. */
-static int8_t dw8_weight(const ork_conv *conv, int64_t channel, int64_t tap, bool second)
+/* A part of a tap's weight; 0 for channels that only lines have. */
+static int8_t dw8_weight(const ork_conv *conv, int64_t channel, int64_t tap, int64_t part)
 {
-    if (channel >= conv->shape.in_c)
-        return 0;
-    const int32_t weight = centred_weight(conv, channel, tap);
-    const int32_t first = (int32_t)ork_max64(INT8_MIN, ork_min64(INT8_MAX, weight));
-    return (int8_t)(second ? weight - first : first);
+    int64_t weight = channel < conv->shape.in_c ? centred_weight(conv, channel, tap) : 0, taken = 0;
+    for (int64_t i = 0; i <= part; i++) {
+        weight -= taken;
+        taken = ork_max64(INT8_MIN, ork_min64(INT8_MAX, weight));
+    }
+    return (int8_t)taken;
 }
 
 /* Channel of a lane of a vector of a block. */
@@ -108,15 +111,15 @@ static int64_t dw8_channel(const dw8_layout *l, int64_t block, int vector, int l
     return (block * BLOCK_BYTES + interleaved_byte(vector, lane)) % l->channels;
 }
 
-/* Adds a tap to a block when one of its weights is not 0. */
+/* Adds a part of a tap to a block when one of its weights is not 0. */
 static void dw8_take_tap(const ork_conv *conv, const dw8_layout *l, int64_t block, int64_t tap,
-                         bool second, dw8_block *packed, int8_t *weights)
+                         int64_t part, dw8_block *packed, int8_t *weights)
 {
     bool any = false;
     int8_t *to = weights + packed->taken / 4 * DW8_WEIGHTS + packed->taken % 4;
     for (int i = 0; i < BLOCK_BYTES; i++) {
         const int64_t channel = dw8_channel(l, block, i / LANES, i % LANES);
-        to[i * 4] = dw8_weight(conv, channel, tap, second);
+        to[i * 4] = dw8_weight(conv, channel, tap, part);
         any = any || to[i * 4];
     }
     if (any)
@@ -147,8 +150,8 @@ void ISA(ork_dot8_depthwise_pack)(const ork_conv *conv, void *packed)
             requant_set(&block->requant[i / LANES], i % LANES, &conv->requant,
                         ork_requant_multiplier(&conv->requant, channel));
         }
-        for (int64_t tap = 0; tap < 2 * l.taps; tap++)
-            dw8_take_tap(conv, &l, b, tap % l.taps, tap >= l.taps, block, weights);
+        for (int64_t tap = 0; tap < DW8_PARTS * l.taps; tap++)
+            dw8_take_tap(conv, &l, b, tap % l.taps, tap / l.taps, block, weights);
     }
 }
 
