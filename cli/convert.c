@@ -9,9 +9,9 @@
 
 typedef struct values {
     ork_cli_model_values model;
-    const char *output, *target, *dataset;
+    const char *output, *target, *dataset, *splits;
     int quantize, level, batch;
-    bool pre_compile, help_config;
+    bool pre_compile, help_config, vendor_exact;
 } values;
 _Static_assert(sizeof(values) <= ORK_CLI_VALUES_SIZE, "room for the options");
 
@@ -32,6 +32,11 @@ const ork_cli_option ork_cli_convert_options[] = {
      "integers to compute with; a dataset alone means u8", offsetof(values, quantize), 0, 0},
     {"dataset", 'd', ORK_CLI_TEXT, "LIST",
      "text file of samples, one a line, or a folder of pictures", offsetof(values, dataset), 0, 0},
+    {"splits", 0, ORK_CLI_TEXT, "N",
+     "launches that may be added against the loss of 8 bits (default 8; 0: none)",
+     offsetof(values, splits), 0, 0},
+    {"vendor-exact", 0, ORK_CLI_FLAG, NULL, "quantize as the vendor's toolkit does, bit for bit",
+     offsetof(values, vendor_exact), 0, 0},
     ORK_CLI_MODEL_OPTIONS,
     {"level", 0, ORK_CLI_CHOICE, "auto|0|1|2|3", "how far to optimize; auto is 3",
      offsetof(values, level), 0, 0},
@@ -120,7 +125,9 @@ static int configure(ork_cli *cli, ork_model *model, const values *v)
     static const char *const levels[] = {NULL, "0", "1", "2", "3"};
     if (!ork_cli_config(model, "target_platform", v->target) ||
         !ork_cli_config(model, "quantized_dtype", quantized_dtypes[v->quantize]) ||
-        !ork_cli_config(model, "optimization_level", levels[v->level]))
+        !ork_cli_config(model, "optimization_level", levels[v->level]) ||
+        !ork_cli_config(model, "splits", v->splits) ||
+        !ork_cli_config(model, "vendor_exact", v->vendor_exact ? "1" : NULL))
         return ork_cli_model_failed(cli, model);
     return 0;
 }

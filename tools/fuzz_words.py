@@ -29,15 +29,23 @@ GRAPH = [b'%0', b'%1', b'input ', b'const ', b'output ', b'fill 1', b'random 1',
          b'nan', b'-inf', b'2147483647', b'9223372036854775807', b'-1', b'level 3']
 JSON = [b'{"', b'":', b'",', b'[]', b'{}', b'null', b'true', b'false', b'\\u0000', b'\\ud83d\\ude00',
         b'1e308', b'-0.0', b'18446744073709551615']
+EXPORT = [b'torch.ops.aten.', b'.default', b'.Tensor', b'torch.ops.higher_order.', b'"target":"', b'"inputs":[',
+          b'"outputs":[', b'"nodes":[', b'{"name":"', b'"arg":{"as_', b'"as_tensor":{"name":"x"}', b'"kind":1',
+          b'"kind":2', b'{"as_int":-1}', b'{"as_ints":[1,1]}', b'{"as_none":true}', b'"dtype":7', b'Infinity', b'#2',
+          b'"w"', b'"b"', b'"n"', b'"c"', b'9223372036854775807', b'-9223372036854775808']
 DATASET = [b'a', b'"b c"', b"'", b'"', b'#', b'\r\n', b'\xef\xbb\xbf', b'./a', b'\xff\xfe', b'\t', b'/']
 # target: (sources, what is taken from them), ..., and words
 TARGETS = {
-    'torchscript': [('src/import/torchscript/torch_ops.def', r'"((?:torch|ops|prim)[a-z0-9_.]+)"'),
-                    ('src/import/torchscript/torch_ops.def', r'[ ]([a-z_]+)='), CODE],
+    'torchscript': [('src/import/torch/torch_ops.def', r'"((?:torch|ops|prim)[a-z0-9_.]+)"'),
+                    ('src/import/torch/torch_ops.def', r'[ ]([a-z_]+)='), CODE],
+    'pt2': [('src/import/torch/export_graph.c', STRING), ('src/import/torchscript/export_archive.c', STRING),
+            ('src/import/torch/export_symbols.c', STRING), ('src/import/torchscript/export.c', STRING),
+            ('src/import/torch/torch_ops.def', r'"torch[.]([a-z0-9_]+)"'), JSON, EXPORT],
     'pickle': [PICKLE],
     'zip': [ZIP],
     'graph_text': [('src/graph/ops.def', WORD), GRAPH],
     'json': [JSON],
+    'coco': [('src/detect/coco.c', STRING), JSON, [b'"id":1', b'[0,0,9,9]', b'"image_id":1', b'"category_id":1']],
     'rknn': [('src/rknn/rknn_ops.def', STRING), ('src/rknn/read.c', STRING),
              ('src/rknn/types.c', STRING), ('src/rknn/attrs.c', STRING), JSON],
     'config': [('src/api/config.def', STRING), ('src/api/config.def', r'CONFIG\((\w+)'),

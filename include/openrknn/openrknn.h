@@ -87,13 +87,13 @@ typedef struct ork_load_options {
     int output_count;
 } ork_load_options;
 
-/* A TorchScript file from torch.jit.trace. */
+/* A TorchScript file from torch.jit.trace (.pt), or an archive of torch.export (.pt2). */
 ORK_API bool ork_model_load_pytorch(ork_model *model, const char *path,
                                     const ork_load_options *options);
 ORK_API bool ork_model_load_onnx(ork_model *model, const char *path,
                                  const ork_load_options *options);
 ORK_API bool ork_model_load_rknn(ork_model *model, const char *path);
-/* By the file's content and name: TorchScript, .onnx, .rknn, the text form of ork_model_text. */
+/* By the file's content and name: .pt, .pt2, .onnx, .rknn, the text form of ork_model_text. */
 ORK_API bool ork_model_load(ork_model *model, const char *path, const ork_load_options *options);
 
 typedef struct ork_build_options {
@@ -392,6 +392,166 @@ ORK_API void ork_draw_detections(ork_picture *picture, const ork_detection *boxe
    not fit is cut off. */
 ORK_API void ork_picture_draw_text(ork_picture *picture, int left, int top, const char *text,
                                    int scale, uint32_t colour);
+
+/* ---- accuracy of detectors ------------------------------------------------------------- */
+
+/* Pictures on which objects are marked. */
+typedef struct ork_ground_truth ork_ground_truth;
+
+typedef struct ork_truth_image {
+    int64_t id;
+    const char *file_name; /* as the file says it */
+    int width, height;     /* 0 where the file does not tell */
+    int object_count;
+} ork_truth_image;
+
+typedef struct ork_truth_category {
+    int64_t id;
+    const char *name;
+} ork_truth_category;
+
+/* An annotation file in the form of COCO. NULL on failure; errors go to the model, which may be
+   any. Texts live as long as the result. Images are sorted by their ids, categories stand in the
+   order of the file. */
+ORK_API ork_ground_truth *ork_ground_truth_read(ork_model *model, const char *path);
+ORK_API void ork_ground_truth_free(ork_ground_truth *truth); /* after its evaluations */
+ORK_API int ork_ground_truth_image_count(const ork_ground_truth *truth);
+ORK_API bool ork_ground_truth_image(const ork_ground_truth *truth, int index,
+                                    ork_truth_image *image);
+ORK_API int ork_ground_truth_category_count(const ork_ground_truth *truth);
+ORK_API bool ork_ground_truth_category(const ork_ground_truth *truth, int index,
+                                       ork_truth_category *category);
+/* How many annotations belong to images or categories that the file does not list. */
+ORK_API size_t ork_ground_truth_skipped(const ork_ground_truth *truth);
+
+/* One model's boxes held against the ground truth. */
+typedef struct ork_evaluation ork_evaluation;
+
+typedef struct ork_evaluation_options {
+    size_t size;
+    int class_count; /* of the detector; 0: as many as there are categories */
+    /* Names of the classes, for files whose categories are others, or in another order: classes
+       without a category are left out. Without names, class i is category i of the file. */
+    const char *const *labels;
+    int label_count;
+} ork_evaluation_options;
+
+/* NULL, with the error in the model, when classes and categories do not go together. options may be
+   NULL. The model takes the errors of later calls too, and must stay, as the truth must. */
+ORK_API ork_evaluation *ork_evaluation_new(ork_model *model, const ork_ground_truth *truth,
+                                           const ork_evaluation_options *options);
+ORK_API void ork_evaluation_free(ork_evaluation *evaluation);
+/* The boxes found on an image of the truth, best first. Each image once, in any order; images never
+   added count for nothing. */
+ORK_API bool ork_evaluation_add(ork_evaluation *evaluation, int image, const ork_detection *boxes,
+                                int count);
+/* Instead of adding: takes the boxes from a file in the form of COCO's results, of this program or
+   another, for the first image_count images, or all when it is 0; those that the file does not name
+   have none. Labels have no part in it. */
+ORK_API bool ork_evaluation_read(ork_evaluation *evaluation, const char *path, int image_count);
+/* The name of a figure, "AP50", and what it is; false when there is none. */
+ORK_API bool ork_figure_info(int figure, const char **name, const char **help);
+/* Over all added images. category: an index, or -1 for the mean over all that have objects. A
+   figure is between 0 and 1, or -1 where there is nothing to measure. */
+ORK_API void ork_evaluation_figures(ork_evaluation *evaluation, int category,
+                                    double figures[ORK_FIGURE_COUNT]);
+/* Over half of the added images, chosen by the seed: the same half for evaluations of the same
+   images. What differs from half to half is noise. */
+ORK_API void ork_evaluation_half(ork_evaluation *evaluation, uint64_t seed,
+                                 double figures[ORK_FIGURE_COUNT]);
+/* Writes the boxes as a file of results in the form of COCO, for other tools. */
+ORK_API bool ork_evaluation_write(const ork_evaluation *evaluation, const char *path);
+
+/* What became of the first model's boxes in the other's. */
+typedef struct ork_box_comparison {
+    size_t kept, lost, fresh;
+    double score_change; /* of the kept boxes, mean of other minus first */
+} ork_box_comparison;
+/* Of boxes that score at least `score`, pairs of one class that overlap by at least `overlap` are
+   the same box; over the images that both have. */
+ORK_API ork_box_comparison ork_evaluation_compare(const ork_evaluation *first,
+                                                  const ork_evaluation *other, float score,
+                                                  float overlap);
+
+/* ---- accuracy of classifiers ----------------------------------------------------------- */
+
+/* Pictures whose class is known. */
+typedef struct ork_labelled ork_labelled;
+
+typedef struct ork_labelled_picture {
+    const char *path;
+    int class_id;
+} ork_labelled_picture;
+
+/* A folder with a folder for each class, or a text file with a picture and its class in each line.
+   A class is a name of `labels`, else its number from 0; else folders have the order of their
+   names. NULL on failure, with the error in the model. */
+ORK_API ork_labelled *ork_labelled_read(ork_model *model, const char *path,
+                                        const char *const *labels, int label_count);
+ORK_API void ork_labelled_free(ork_labelled *labelled);
+ORK_API int ork_labelled_count(const ork_labelled *labelled);
+/* NULL when there is none. Lives as long as the list. */
+ORK_API const ork_labelled_picture *ork_labelled_at(const ork_labelled *labelled, int index);
+
+/* Runs a network that gives one number for each class. */
+typedef struct ork_classifier ork_classifier;
+
+typedef struct ork_classify_options {
+    size_t size;
+    /* Above 0, the shorter side of a picture is scaled to the input's shorter side over `crop`, and
+       the middle is taken: 0.875 is the habit. Else pictures are stretched to the input. */
+    double crop;
+    bool bgr; /* the network's input, before reorder_channel, is BGR */
+} ork_classify_options;
+
+/* NULL, with the error in the session, when the network does not take one picture. */
+ORK_API ork_classifier *ork_classifier_new(ork_session *session,
+                                           const ork_classify_options *options);
+ORK_API void ork_classifier_free(ork_classifier *classifier);
+ORK_API int ork_classifier_class_count(const ork_classifier *classifier);
+/* The `count` highest classes, best first, the lower number first among equals; -1 where there are
+   fewer. Errors go to the session. */
+ORK_API bool ork_classifier_run(ork_classifier *classifier, const ork_picture *picture,
+                                int *classes, int count);
+
+/* ---- sets of pictures ------------------------------------------------------------------ */
+
+/* What pictures meant for calibration hold. */
+typedef struct ork_survey ork_survey;
+
+typedef struct ork_survey_options {
+    size_t size;
+    /* Pictures whose 64-bit fingerprints differ in at most so many bits are near duplicates; 0: 4,
+       -1: only where none differs. */
+    int alike_bits;
+} ork_survey_options;
+
+typedef struct ork_survey_picture {
+    const char *path;
+    const char *problem; /* "" or why it cannot be used */
+    const char *format;  /* "JPEG", "PNG", "BMP", "NPY", or "" */
+    int width, height;   /* 0 for arrays and what cannot be read */
+    double brightness;   /* mean, 0 .. 255 */
+    double contrast;     /* standard deviation */
+    bool dark, bright, blank, gray;
+    int twin; /* an earlier picture that looks the same, or -1 */
+} ork_survey_picture;
+
+/* Reads the pictures, one at a time. paths: files, one list of samples as for ork_build_options, or
+   one folder. NULL on failure, with the error in the model; a picture that cannot be read is none.
+   The progress goes to the model's function. */
+ORK_API ork_survey *ork_survey_new(ork_model *model, const char *const *paths, int count,
+                                   const ork_survey_options *options);
+ORK_API void ork_survey_free(ork_survey *survey);
+ORK_API int ork_survey_count(const ork_survey *survey);
+/* NULL when there is none. Lives as long as the survey. */
+ORK_API const ork_survey_picture *ork_survey_at(const ork_survey *survey, int index);
+/* A sentence of advice; NULL after the last. */
+ORK_API const char *ork_survey_advice(const ork_survey *survey, int index);
+/* Chooses up to `count` pictures that differ most from each other, of those that can be used, are
+   not blank and have no twin; the same ones every time. Sets chosen[] to their indices, in order of
+   choice, and returns how many there are. */
+ORK_API int ork_survey_sample(const ork_survey *survey, int count, int *chosen);
 
 #ifdef __cplusplus
 }

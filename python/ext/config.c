@@ -46,6 +46,8 @@ static const config_row config_rows[] = {
     {"output_optimize", text_of_bool, "0 or 1", "0"},
     {"do_sparse_network", text_of_bool, "True or False", "1"},
     {"remove_tensorflow_output_permute", text_of_bool, "True or False", "0"},
+    {"vendor_exact", text_of_bool, "True or False", "0"},
+    {"splits", text_of_int, "a whole number, 0 for none", "8"},
 };
 enum { CONFIG_ROWS = sizeof(config_rows) / sizeof(*config_rows) };
 

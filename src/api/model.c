@@ -229,19 +229,53 @@ bool ork_model_load(ork_model *model, const char *path, const ork_load_options *
 
 /* ---- building ---- */
 
+static bool quantize_exactly(ork_model *model, ork_graph *graph, ork_dataset *dataset,
+                             ork_pool *pool)
+{
+    ork_arena *arena = ork_arena_new();
+    ork_range *ranges = ORK_NEW_ARRAY(arena, ork_range, graph->values.count);
+    bool good = ork_calibrate(model->diag, graph, dataset, config_int(model, CONFIG_batch_size),
+                              config_int(model, CONFIG_epochs), pool, ranges) &&
+                ork_quantize(model->diag, graph, config_dtype(model), ranges);
+    ork_arena_free(arena);
+    return good;
+}
+
+/* "normal", the default of scripts, leaves the choice to measurement. */
+static ork_range_algorithm range_algorithm(const ork_model *model)
+{
+    const char *name = model->values[CONFIG_quantized_algorithm];
+    return strcmp(name, "mmse") == 0            ? ORK_RANGE_SQUARES
+           : strcmp(name, "kl_divergence") == 0 ? ORK_RANGE_DIVERGENCE
+                                                : ORK_RANGE_COUNT;
+}
+
+static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool)
+{
+    ork_quantization options = {
+        .dtype = config_dtype(model),
+        .algorithm = range_algorithm(model),
+        .splits = config_int(model, CONFIG_splits),
+        .rounding = true,
+        .bias_correction = true,
+        .samples = ork_dataset_used(dataset, config_int(model, CONFIG_batch_size),
+                                    config_int(model, CONFIG_epochs)),
+    };
+    return ork_soc_family(model->diag, model->values[CONFIG_target_platform], &options.family) &&
+           ork_quantize_best(model->diag, graph, dataset, &options, pool);
+}
+
+/* 16 bits lose too little for anything to be gained. */
 static bool quantize(ork_model *model, ork_graph *graph, const char *dataset_path)
 {
     ork_dataset *dataset = ork_dataset_open(model->diag, dataset_path, graph->inputs.count);
     if (!dataset)
         return false;
-    ork_arena *arena = ork_arena_new();
-    ork_range *ranges = ORK_NEW_ARRAY(arena, ork_range, graph->values.count);
     ork_pool *pool = ork_pool_new(model->threads);
-    bool good = ork_calibrate(model->diag, graph, dataset, config_int(model, CONFIG_batch_size),
-                              config_int(model, CONFIG_epochs), pool, ranges) &&
-                ork_quantize(model->diag, graph, config_dtype(model), ranges);
+    bool exactly = config_int(model, CONFIG_vendor_exact) || config_dtype(model) == ORK_I16;
+    bool good = exactly ? quantize_exactly(model, graph, dataset, pool)
+                        : quantize_well(model, graph, dataset, pool);
     ork_pool_free(pool);
-    ork_arena_free(arena);
     ork_dataset_free(dataset);
     return good;
 }
@@ -274,11 +308,6 @@ static bool check_build(ork_model *model, const ork_build_options *options)
         return true;
     if (!options->dataset || !*options->dataset)
         return ork_fail(model->diag, ORK_ERR_DATASET_MISSING, "quantization needs a dataset");
-    if (strcmp(model->values[CONFIG_quantized_algorithm], "normal") != 0) {
-        ork_fail(model->diag, ORK_ERR_NOT_YET, "quantized_algorithm '%s' is not there yet",
-                 model->values[CONFIG_quantized_algorithm]);
-        return ork_fix(model->diag, "use 'normal'");
-    }
     return true;
 }
 

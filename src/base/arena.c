@@ -6,6 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* AddressSanitizer sees blocks only, so it is told what of them was handed out; a gap behind each
+   piece lets it notice a step over the end. */
+#if defined(__has_feature)
+    #define HAS_ASAN __has_feature(address_sanitizer) /* clang */
+#elif defined(__SANITIZE_ADDRESS__)
+    #define HAS_ASAN 1 /* gcc */
+#else
+    #define HAS_ASAN 0
+#endif
+#if HAS_ASAN
+    #include <sanitizer/asan_interface.h>
+enum { GAP = 16 };
+#else
+    #define ASAN_POISON_MEMORY_REGION(memory, size)   ((void)(memory), (void)(size))
+    #define ASAN_UNPOISON_MEMORY_REGION(memory, size) ((void)(memory), (void)(size))
+enum { GAP = 0 };
+#endif
+
 enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, ALIGNMENT = 16, DATA_ALIGNMENT = 64 };
 
 typedef struct block {
@@ -44,6 +62,11 @@ void ork_arena_free(ork_arena *arena)
     free(arena);
 }
 
+static char *memory_of(block *b)
+{
+    return (char *)b + round_up(sizeof(block), ALIGNMENT);
+}
+
 static block *add_block(ork_arena *arena, size_t wanted)
 {
     size_t header = round_up(sizeof(block), ALIGNMENT);
@@ -57,6 +80,7 @@ static block *add_block(ork_arena *arena, size_t wanted)
         return NULL;
     b->size = size;
     b->used = 0;
+    ASAN_POISON_MEMORY_REGION(memory_of(b), size);
     arena->total += header + size;
     if (own && arena->blocks) { /* keep filling the block that still has room */
         b->next = arena->blocks->next;
@@ -70,17 +94,18 @@ static block *add_block(ork_arena *arena, size_t wanted)
     return b;
 }
 
-static void *take(ork_arena *arena, size_t size)
+static void *take(ork_arena *arena, size_t wanted)
 {
-    if (size > SIZE_MAX - ALIGNMENT)
+    if (wanted > SIZE_MAX - ALIGNMENT - GAP)
         return NULL;
-    size = round_up(size ? size : 1, ALIGNMENT);
+    size_t size = round_up(wanted ? wanted : 1, ALIGNMENT) + GAP;
     block *b = arena->blocks;
     if (!b || b->size - b->used < size)
         b = add_block(arena, size);
     if (!b)
         return NULL;
-    void *memory = (char *)b + round_up(sizeof(block), ALIGNMENT) + b->used;
+    void *memory = memory_of(b) + b->used;
+    ASAN_UNPOISON_MEMORY_REGION(memory, wanted);
     b->used += size;
     return memory;
 }

@@ -176,6 +176,12 @@ typedef struct ork_file {
 bool ork_file_map(ork_diag *diag, const char *path, ork_file *file);
 void ork_file_unmap(ork_file *file);
 bool ork_file_exists(const char *path);
+bool ork_is_folder(const char *path);
+
+typedef ORK_VEC(const char *) ork_names;
+/* The names in a folder, in the order of their bytes; those that begin with a dot are left out.
+   Fails with E0101. */
+bool ork_folder_read(ork_diag *diag, ork_arena *arena, const char *path, ork_names *names);
 
 /* A file that appears whole or not at all: written under a temporary name beside its place and
    renamed by ork_output_commit. Every writer must end with commit or discard. */

@@ -2,6 +2,7 @@
 /* Reading bytes safely, mapping files, and writing files that appear whole or not at all. */
 #include "base.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -71,6 +72,12 @@ bool ork_file_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+bool ork_is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 static bool fail_open(ork_diag *diag, const char *path)
 {
     int reason = errno;
@@ -79,6 +86,26 @@ static bool fail_open(ork_diag *diag, const char *path)
     ork_why(diag, "%s%s%s", strerror(reason), path[0] == '/' ? "" : "; looked from ",
             path[0] == '/' || !getcwd(folder, sizeof(folder)) ? "" : folder);
     return false;
+}
+
+static int by_bytes(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+bool ork_folder_read(ork_diag *diag, ork_arena *arena, const char *path, ork_names *names)
+{
+    DIR *folder = opendir(path);
+    *names = (ork_names){0};
+    if (!folder)
+        return fail_open(diag, path);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (entry->d_name[0] != '.')
+            ork_vec_push(arena, names, ork_arena_strdup(arena, entry->d_name));
+    closedir(folder);
+    if (names->count)
+        qsort(names->items, names->count, sizeof(*names->items), by_bytes);
+    return true;
 }
 
 bool ork_file_map(ork_diag *diag, const char *path, ork_file *file)

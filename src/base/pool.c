@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A small thread pool. Workers spin for a short while after a run, since the next layer is
-   usually microseconds away, and then sleep. A run ends when its tasks are done, whether or not all
-   workers have woken up: on a busy machine one may be kept from its processor for long. */
+   usually microseconds away, and then sleep. The caller works too, and waits for those workers only
+   that take part: one that wakes up late, on a busy machine, finds the run closed. */
 #include "base.h"
 
 #include <pthread.h>
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 64, SPINS = 4000 };
+enum { MAX_THREADS = 64, SPINS = 4000, CLOSED = -1 };
 
 typedef struct worker {
     ork_pool *pool;
@@ -23,14 +23,13 @@ struct ork_pool {
     worker workers[MAX_THREADS];
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    /* One run; written before `claims`, which publishes it. */
+    /* One run; written before `generation` moves on, which publishes it. */
     ork_task_fn task;
     void *arg;
-    /* The number of tasks in the upper half, the next one in the lower: a worker that comes late,
-       even into a later run, learns both at once. */
-    atomic_uint_least64_t claims;
-    atomic_int done;
-    atomic_uint generation; /* moves on with each run, and at the end */
+    int count;
+    atomic_uint generation;
+    atomic_int next;
+    atomic_int inside; /* workers that take part in the run, or CLOSED */
     atomic_bool stop;
 };
 
@@ -43,18 +42,10 @@ static void relax(void)
 #endif
 }
 
-/* Does tasks until none is left. A claim keeps the run from ending, so that task and arg are its.
- */
 static void work(ork_pool *pool, int index)
 {
-    for (;;) {
-        const uint64_t claim = atomic_fetch_add(&pool->claims, 1);
-        const uint32_t task = (uint32_t)claim, count = (uint32_t)(claim >> 32);
-        if (task >= count)
-            return;
-        pool->task(pool->arg, (int)task, index);
-        atomic_fetch_add(&pool->done, 1);
-    }
+    for (int i; (i = atomic_fetch_add(&pool->next, 1)) < pool->count;)
+        pool->task(pool->arg, i, index);
 }
 
 static unsigned wait_for_run(ork_pool *pool, unsigned seen)
@@ -72,6 +63,28 @@ static unsigned wait_for_run(ork_pool *pool, unsigned seen)
     return atomic_load(&pool->generation);
 }
 
+static bool enter(ork_pool *pool)
+{
+    int inside = atomic_load(&pool->inside);
+    while (inside != CLOSED)
+        if (atomic_compare_exchange_weak(&pool->inside, &inside, inside + 1))
+            return true;
+    return false;
+}
+
+/* Once the last worker has left. Who holds up a run for long is not on a processor: it gets one. */
+static void close_run(ork_pool *pool)
+{
+    int inside = 0;
+    for (int spin = 0; !atomic_compare_exchange_weak(&pool->inside, &inside, CLOSED); spin++) {
+        inside = 0;
+        if (spin < SPINS)
+            relax();
+        else
+            sched_yield();
+    }
+}
+
 static void *worker_main(void *arg)
 {
     worker *self = arg;
@@ -81,7 +94,10 @@ static void *worker_main(void *arg)
         seen = wait_for_run(pool, seen);
         if (atomic_load(&pool->stop))
             return NULL;
+        if (!enter(pool))
+            continue;
         work(pool, self->index);
+        atomic_fetch_sub(&pool->inside, 1);
     }
 }
 
@@ -107,6 +123,7 @@ ork_pool *ork_pool_new(int threads)
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->threads = 1;
+    atomic_store(&pool->inside, CLOSED);
     for (int i = 1; i < threads; i++) {
         pool->workers[i] = (worker){.pool = pool, .index = i};
         if (pthread_create(&pool->workers[i].thread, NULL, worker_main, &pool->workers[i]) != 0) {
@@ -145,14 +162,10 @@ void ork_pool_run(ork_pool *pool, ork_task_fn task, void *arg, int count)
     }
     pool->task = task;
     pool->arg = arg;
-    atomic_store(&pool->done, 0);
-    atomic_store(&pool->claims, (uint64_t)(uint32_t)count << 32);
+    pool->count = count;
+    atomic_store(&pool->next, 0);
+    atomic_store(&pool->inside, 0);
     publish(pool);
     work(pool, 0);
-    for (int spin = 0; atomic_load(&pool->done) < count; spin++) {
-        if (spin < SPINS)
-            relax();
-        else
-            sched_yield(); /* to whoever holds a task but no processor */
-    }
+    close_run(pool);
 }

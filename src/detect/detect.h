@@ -6,6 +6,8 @@
 #ifndef ORK_DETECT_H
 #define ORK_DETECT_H
 
+#include <openrknn/types.h>
+
 #include "../base/base.h"
 #include "../graph/graph.h"
 #include "../image/image.h"
@@ -106,5 +108,105 @@ void ork_boxes_suppress(ork_boxes *boxes, float threshold, bool class_agnostic, 
 
 /* From pixels of the network's input to pixels of the picture, clipped to it. */
 void ork_boxes_to_picture(ork_boxes *boxes, const ork_letterbox *letterbox);
+
+/* ---- labelled pictures ------------------------------------------------------------------- */
+
+typedef struct ork_coco_category {
+    int64_t id;
+    const char *name;
+} ork_coco_category;
+
+/* An object that somebody marked. */
+typedef struct ork_coco_object {
+    int image, category;             /* indices, not ids */
+    double left, top, width, height; /* pixels of the picture */
+    double area;  /* of the object's outline, in pixels; of the box without one */
+    bool crowd;   /* many objects in one box: finding it is neither good nor bad */
+    size_t order; /* in the file */
+} ork_coco_object;
+
+typedef struct ork_coco_image {
+    int64_t id;
+    const char *file_name;
+    int width, height;   /* 0 where the file does not tell */
+    size_t first, count; /* its objects */
+} ork_coco_image;
+
+/* An annotation file in the form of COCO's "Object Detection". Images go by their ids, categories
+   as the file lists them, objects by image and category and then as the file lists them. */
+typedef struct ork_coco {
+    ork_coco_image *images;
+    int image_count;
+    ork_coco_category *categories;
+    int category_count;
+    ork_coco_object *objects;
+    size_t object_count;
+    size_t skipped; /* annotations of images or categories that are not listed */
+} ork_coco;
+
+/* Everything goes to the arena. Fails with ORK_ERR_JSON or ORK_ERR_ANNOTATIONS, which names the
+   entry. */
+bool ork_coco_read(ork_diag *diag, ork_arena *arena, ork_bytes text, ork_coco *coco);
+
+/* Boxes that a detector found, from a file in the form of COCO's results; class ids are indices of
+   categories, -1 for categories that are not listed. Sorted by image, then as the file lists them.
+ */
+typedef struct ork_coco_result {
+    int image;
+    uint32_t order;
+    ork_box box;
+} ork_coco_result;
+typedef struct ork_coco_results {
+    ork_coco_result *items;
+    size_t count;
+} ork_coco_results;
+
+/* Fails as ork_coco_read; and for images that the annotations do not list. */
+bool ork_coco_read_results(ork_diag *diag, ork_arena *arena, ork_bytes text, const ork_coco *coco,
+                           ork_coco_results *results);
+
+/* ---- average precision ------------------------------------------------------------------- */
+
+/* The twelve figures of COCO's evaluation (cocodataset.org/#detection-eval), computed as its
+   reference implementation, pycocotools, does: of each picture the best 100 boxes of each class are
+   matched greedily, best first, with the marked object that they overlap most; crowds and objects
+   outside of the range of areas are ignored; precision is read at 101 recalls. */
+
+/* "AP50"; and what it is, in words. */
+extern const char *const ork_figure_names[ORK_FIGURE_COUNT];
+extern const char *const ork_figure_helps[ORK_FIGURE_COUNT];
+
+/* Boxes held against marked objects. Memory grows with the boxes, whatever the pictures. */
+typedef struct ork_judge ork_judge;
+
+/* coco must stay; never NULL. */
+ork_judge *ork_judge_new(const ork_coco *coco);
+void ork_judge_free(ork_judge *judge);
+/* The boxes found on an image: class ids are indices of categories, corners pixels of the picture;
+   boxes of other classes, or with numbers that are not finite, are left out. Of equal scores the
+   first given is the better. Each image once, in any order; images never added count for nothing.
+   False when the image has been added. */
+bool ork_judge_add(ork_judge *judge, int image, const ork_box *boxes, size_t count);
+bool ork_judge_has(const ork_judge *judge, int image);
+int ork_judge_image_count(const ork_judge *judge); /* of the annotations */
+/* The boxes of an added image, as they were given. */
+ork_boxes ork_judge_boxes(const ork_judge *judge, int image);
+/* -1 where there is nothing to measure. chosen: a flag for each image, or NULL for all added ones.
+   category: an index, or -1 for the mean over all that have objects. */
+void ork_judge_figures(ork_judge *judge, const bool *chosen, int category,
+                       double figures[ORK_FIGURE_COUNT]);
+/* Sets the flags of half of the added images, rounded up: a choice that depends on the seed and on
+   which images were added. */
+void ork_judge_half(const ork_judge *judge, uint64_t seed, bool *chosen);
+
+/* What became of the first model's boxes in another's, over the images that both have. */
+typedef struct ork_box_changes {
+    size_t kept, lost, fresh;
+    double score_change; /* mean of other minus first over the kept */
+} ork_box_changes;
+/* Boxes of at least this score, of equal class, are pairs when they overlap by at least `overlap`;
+   the best pairs are taken first, each box once. */
+ork_box_changes ork_judge_compare(const ork_judge *first, const ork_judge *other, float score,
+                                  float overlap);
 
 #endif

@@ -198,7 +198,7 @@ static bool has_extension(const char *path, const char *extension)
     return tail < length && strcasecmp(path + length - tail, extension) == 0;
 }
 
-static ork_image_kind kind_of_path(const char *path)
+ork_image_kind ork_image_kind_of_path(const char *path)
 {
     for (size_t kind = 1; kind < ORK_COUNT(formats); kind++)
         for (int i = 0; i < 2; i++)
@@ -216,7 +216,7 @@ bool ork_image_encode(ork_diag *diag, ork_image_kind kind, const ork_image *imag
 
 bool ork_image_write(ork_diag *diag, const char *path, const ork_image *image, int quality)
 {
-    ork_image_kind kind = kind_of_path(path);
+    ork_image_kind kind = ork_image_kind_of_path(path);
     if (kind == ORK_IMAGE_UNKNOWN) {
         ork_fail(diag, ORK_ERR_IMAGE, "cannot tell the picture format of '%s'", path);
         ork_why(diag, "it is told from the end of the name");

@@ -47,6 +47,8 @@ bool ork_image_valid(const ork_image *image);
 
 /* Told from the content, never from a name. */
 ork_image_kind ork_image_kind_of(ork_bytes bytes);
+/* By the end of a name, in letters of either case: for what is to be written, and for lists. */
+ork_image_kind ork_image_kind_of_path(const char *path);
 const char *ork_image_kind_name(ork_image_kind kind); /* "JPEG" */
 /* False when this build was made without the library that the kind needs. */
 bool ork_image_kind_built(ork_image_kind kind);
@@ -121,6 +123,27 @@ void ork_image_from_yuyv(const uint8_t *yuyv, ptrdiff_t stride, ork_pixel_order 
 /* luma: a byte a pixel; chroma: U, V pairs, one for 2x2 pixels; rows of `stride` bytes each. */
 void ork_image_from_nv12(const uint8_t *luma, const uint8_t *chroma, ptrdiff_t stride,
                          ork_pixel_order order, ork_image *image);
+
+/* ---- what a picture is like -------------------------------------------------------------- */
+
+enum { ORK_SKETCH_FEATURES = 64 };
+
+/* A few numbers that pictures which look alike have alike. Integer arithmetic: the same bits
+   everywhere. */
+typedef struct ork_sketch {
+    uint64_t hash; /* a bit for each pair of neighbours among 9 x 8 cells: is the left brighter? */
+    /* Mean colours of 4 x 4 cells, then how much edge of each of 4 directions each quarter has. */
+    uint8_t features[ORK_SKETCH_FEATURES];
+    double brightness, contrast; /* mean and standard deviation of 32 x 32 cells, 0 .. 255 */
+    bool is_gray;                /* no cell has colour */
+} ork_sketch;
+
+/* image: 3 channels. */
+void ork_sketch_draw(const ork_image *image, ork_sketch *sketch);
+/* Bits in which the hashes differ, 0 .. 64. */
+int ork_sketch_bits(const ork_sketch *a, const ork_sketch *b);
+/* Sum of squared differences of the features. */
+uint32_t ork_sketch_distance(const ork_sketch *a, const ork_sketch *b);
 
 /* ---- drawing --------------------------------------------------------------------------- */
 /* Any coordinates are allowed; what lies outside is not drawn. On gray images a colour is its

@@ -35,15 +35,14 @@ typedef struct ork_import_options {
     int constant_count;
 } ork_import_options;
 
-/* Reads a file of torch.jit.trace (zip container, file versions 2 to 10). Sizes come from the
-   options or, when these name none, from traced_inputs.pkl inside the file (torch 2.0 and newer).
-   options may be NULL. Constants point into the mapped file, which the graph keeps. The graph is
-   the caller's; NULL on failure, with one of
-     E0201 not a TorchScript file       E0202 weights without a network
-     E0203 not traced                   E0204 code that torch.jit.trace does not write
-     E0205 unknown operators (all)      E0206 an operator in a way that is not supported
-     E0207 input_size_list              E0208 shapes that do not fit each other
-     E0101, E0104, E0105                file, zip container, pickle */
+/* Reads a file of torch.jit.trace (zip container, file versions 2 to 10) or of torch.export (.pt2,
+   versions 5 to 8 of its JSON). Sizes come from the options or, when these name none, from the file
+   (torch 2.0 and newer). options may be NULL. Constants point into the mapped file, which the graph
+   keeps. The graph is the caller's; NULL on failure, with one of E0201 neither of the two E0202
+   weights without a network E0203 not traced                   E0204 code or a graph that torch
+   does not write E0205 unknown operators (all)      E0206 an operator in a way that is not
+   supported E0207 input_size_list              E0208 shapes that do not fit each other E0101,
+   E0104, E0105, E0106         file, zip container, pickle, JSON */
 ork_graph *ork_import_pytorch(ork_diag *diag, const char *path, const ork_import_options *options);
 
 /* The same from bytes, which must live as long as the graph. name is shown in messages. */

@@ -64,11 +64,19 @@ void ork_runner_run(ork_runner *runner);
 const void *ork_runner_output_raw(const ork_runner *runner, size_t index);
 const float *ork_runner_output(const ork_runner *runner, size_t index);
 
-/* Called after each step of an observable plan, and for each input after it is stored. `data`
-   is the value as real numbers, its elements in some order, without gaps; valid during the call.
-   Calls come from the thread that called ork_runner_run, in execution order. */
-typedef void (*ork_observe_fn)(void *user, const ork_value *value, const float *data,
-                               int64_t count);
+/* A value as real numbers: without gaps, in the graph's order of axes, or, of a picture whose
+   channels lie together, as N H W C. */
+typedef struct ork_observation {
+    const ork_value *value;
+    const float *data;
+    int64_t count;
+    bool is_nhwc;
+} ork_observation;
+
+/* Called after each step of an observable plan, and for each input after it is stored. The
+   observation is valid during the call. Calls come from the thread that called ork_runner_run, in
+   execution order. */
+typedef void (*ork_observe_fn)(void *user, const ork_observation *seen);
 void ork_runner_observe(ork_runner *runner, ork_observe_fn observe, void *user);
 
 /* Seconds spent in each step of the last run are kept when profiling is on: with one thread those

@@ -138,7 +138,8 @@ void runner_observe_value(ork_runner *r, const slot *s)
         to_floats(s->value, data, r->observed);
         data = r->observed;
     }
-    r->observe(r->observe_user, s->value, data, count);
+    r->observe(r->observe_user,
+               &(ork_observation){s->value, data, count, s->layout == LAYOUT_PIXELS});
 }
 
 /* ---- runs ---- */

@@ -3,7 +3,6 @@
 
 #include "../image/image.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -22,57 +21,15 @@ struct ork_dataset {
     ORK_VEC(sample) samples;
 };
 
-typedef ORK_VEC(const char *) names;
-
 /* ---- the list ---- */
-
-/* The words of a line: separated by blanks, quoted where they hold blanks. False when a quote is
-   not closed. */
-static bool split(ork_arena *arena, const char *line, size_t length, names *words)
-{
-    const char *end = line + length;
-    while (line < end) {
-        while (line < end && isspace((unsigned char)*line))
-            line++;
-        if (line == end || *line == '#')
-            return true;
-        char quote = *line == '"' || *line == '\'' ? *line++ : '\0';
-        const char *start = line;
-        while (line < end && (quote ? *line != quote : !isspace((unsigned char)*line)))
-            line++;
-        if (quote && line == end)
-            return false;
-        ork_vec_push(arena, words, ork_arena_strndup(arena, start, (size_t)(line - start)));
-        line += line < end;
-    }
-    return true;
-}
-
-/* The file beside the list, or else from the working folder; NULL when it is in neither. */
-static const char *resolve(ork_dataset *d, const char *name, const char **beside)
-{
-    const char *slash = strrchr(d->path, '/');
-    *beside = name;
-    if (name[0] != '/' && slash)
-        *beside = ork_arena_printf(d->arena, "%.*s/%s", (int)(slash - d->path), d->path, name);
-    if (ork_file_exists(*beside))
-        return *beside;
-    return ork_file_exists(name) ? name : NULL;
-}
-
-static bool fail_line(const ork_dataset *d, ork_diag *diag, size_t line)
-{
-    ork_where(diag, "%s:%zu", d->path, line);
-    return ork_fix(diag, "write one file for each input, separated by spaces; put names with "
-                         "spaces in double or single quotes");
-}
 
 static bool fail_count(const ork_dataset *d, ork_diag *diag, size_t line, size_t count)
 {
     ork_fail(diag, ORK_ERR_DATASET_LINE, "line %zu lists %zu %s, but the network has %zu %s", line,
              count, count == 1 ? "file" : "files", d->input_count,
              d->input_count == 1 ? "input" : "inputs");
-    return fail_line(d, diag, line);
+    ork_where(diag, "%s:%zu", d->path, line);
+    return ork_fix(diag, ORK_LIST_ADVICE);
 }
 
 /* The first file that is missing; the others, of this line and those below, are only counted. */
@@ -90,58 +47,34 @@ static void note_missing(const ork_dataset *d, ork_diag *diag, size_t line, cons
 }
 
 /* False when files are missing. */
-static bool add_sample(ork_dataset *d, ork_diag *diag, size_t line, const names *words)
+static bool add_sample(ork_dataset *d, ork_diag *diag, const ork_list_line *line)
 {
-    sample added = {line, ORK_NEW_ARRAY(d->arena, const char *, d->input_count)};
+    sample added = {line->number, ORK_NEW_ARRAY(d->arena, const char *, d->input_count)};
     bool good = true;
-    for (size_t i = 0; i < words->count; i++) {
+    for (size_t i = 0; i < line->count; i++) {
         const char *beside;
-        added.files[i] = resolve(d, words->items[i], &beside);
+        added.files[i] = ork_list_file(d->arena, d->path, line->words[i], &beside);
         if (!added.files[i])
-            note_missing(d, diag, line, words->items[i], beside);
+            note_missing(d, diag, line->number, line->words[i], beside);
         good = good && added.files[i];
     }
     ork_vec_push(d->arena, &d->samples, added);
     return good;
 }
 
-static bool read_lines(ork_dataset *d, ork_diag *diag, ork_bytes text, size_t *missing)
-{
-    const char *at = text.size ? (const char *)text.data : "", *end = at + text.size;
-    if (text.size >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0)
-        at += 3; /* the mark that some editors put in front of UTF-8 */
-    for (size_t line = 1; at < end; line++) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        stop = stop ? stop : end;
-        names words = {0};
-        if (!split(d->arena, at, (size_t)(stop - at), &words)) {
-            ork_fail(diag, ORK_ERR_DATASET_LINE, "a quote in line %zu is not closed", line);
-            return fail_line(d, diag, line);
-        }
-        if (words.count && words.count != d->input_count)
-            return fail_count(d, diag, line, words.count);
-        if (words.count && !add_sample(d, diag, line, &words))
-            ++*missing;
-        at = stop + 1;
-    }
-    return true;
-}
-
-static bool check_text(const ork_dataset *d, ork_diag *diag, ork_bytes text)
-{
-    if (!text.size || !memchr(text.data, 0, text.size))
-        return true;
-    ork_fail(diag, ORK_ERR_DATASET_OPEN, "cannot read the dataset '%s'", d->path);
-    ork_why(diag, "it holds zero bytes, so that it is no text, or one saved as UTF-16");
-    return ork_fix(diag, "dataset is a text file with one picture a line; save it as UTF-8");
-}
-
 static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
 {
+    ork_list list;
     size_t missing = 0;
     ork_diag_clear(diag); /* the first missing file is told, which an older error would hide */
-    if (!check_text(d, diag, text) || !read_lines(d, diag, text, &missing))
+    if (!ork_list_read(diag, d->arena, d->path, text, &list))
         return false;
+    for (size_t i = 0; i < list.count; i++) {
+        const ork_list_line *line = &list.items[i];
+        if (line->count != d->input_count)
+            return fail_count(d, diag, line->number, line->count);
+        missing += !add_sample(d, diag, line);
+    }
     if (missing)
         return ork_fix(diag,
                        "%zu of %zu lines name missing files: name files relative to the list "
@@ -156,16 +89,8 @@ static bool read_list(ork_dataset *d, ork_diag *diag, ork_bytes text)
 ork_dataset *ork_dataset_open(ork_diag *diag, const char *path, size_t input_count)
 {
     ork_file file;
-    if (!ork_file_map(diag, path, &file)) {
-        const char *why = ork_diag_error(diag)->why;
-        char *reason = strdup(why);
-        ork_fail(diag, ORK_ERR_DATASET_OPEN, "cannot read the dataset '%s'", path);
-        ork_why(diag, "%s", reason ? reason : "");
-        ork_where(diag, "%s", path);
-        ork_fix(diag, "dataset is a text file with one picture a line");
-        free(reason);
+    if (!ork_list_map(diag, path, &file))
         return NULL;
-    }
     ork_dataset *d = ork_dataset_read(diag, path, file.bytes, input_count);
     ork_file_unmap(&file);
     return d;

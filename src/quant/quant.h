@@ -5,7 +5,34 @@
 
 #include "../base/base.h"
 #include "../graph/graph.h"
+#include "../image/image.h"
 #include "../plan/plan.h"
+
+/* ---- lists of files ---------------------------------------------------------------------- */
+
+/* A line of a text file that lists files: its words stand between blanks, or in double or single
+   quotes where they hold blanks; a word that begins with # ends the line. */
+typedef struct ork_list_line {
+    size_t number; /* from 1 */
+    const char **words;
+    size_t count; /* at least 1: empty lines are left out */
+} ork_list_line;
+
+typedef ORK_VEC(ork_list_line) ork_list;
+
+#define ORK_LIST_ADVICE                                                                            \
+    "write one file for each input, separated by spaces; put names with spaces in double or "      \
+    "single quotes"
+
+/* Maps the list's file, or fails with E0401. */
+bool ork_list_map(ork_diag *diag, const char *path, ork_file *file);
+/* E0401 for what is no text, E0402 for quotes that are not closed. */
+bool ork_list_read(ork_diag *diag, ork_arena *arena, const char *path, ork_bytes text,
+                   ork_list *list);
+/* The file beside the list, or else from the working folder; NULL when it is in neither. *beside is
+   where it was looked for first. */
+const char *ork_list_file(ork_arena *arena, const char *list_path, const char *name,
+                          const char **beside);
 
 /* ---- samples --------------------------------------------------------------------------- */
 
@@ -33,6 +60,18 @@ typedef struct ork_range {
     bool seen;
 } ork_range;
 
+/* How ranges are chosen from what is seen. */
+typedef enum ork_range_algorithm {
+    ORK_RANGE_EXTREMES,   /* least and greatest number: the vendor's "normal" */
+    ORK_RANGE_PERCENTILE, /* all but one in ten thousand on each side */
+    ORK_RANGE_SQUARES,    /* least squared error: "mmse" */
+    ORK_RANGE_DIVERGENCE, /* least divergence of the distributions: "kl_divergence" */
+    ORK_RANGE_COUNT
+} ork_range_algorithm;
+
+/* Samples that are used: batch_size * epochs, all when epochs < 1. */
+size_t ork_dataset_used(const ork_dataset *dataset, int batch_size, int epochs);
+
 /* Runs the float graph over the samples and keeps the least and greatest number of every value;
    ranges has one entry per value id. Uses batch_size * epochs samples, all when epochs < 1. Samples
    that cannot be read are skipped with a warning; none left is E0403. Memory does not depend on the
@@ -46,8 +85,69 @@ ork_quant ork_quant_of_range(ork_dtype dtype, ork_range range);
 
 /* ---- the rewrite ----------------------------------------------------------------------- */
 
+/* What to quantize, and into which numbers. */
+typedef struct ork_recipe {
+    ork_dtype dtype;            /* of inputs */
+    const ork_range *ranges;    /* by value id */
+    const ork_dtype *dtypes;    /* by value id of a node's output: what it computes with, F32 stays
+                                   float; NULL: dtype, where it can */
+    const void *const *weights; /* by value id of a constant: its integers of type dtype, under the
+                                   scale of its extremes, in memory of the graph; or NULL */
+    bool centre_floors;         /* biases make up for layers that round down */
+} ork_recipe;
+bool ork_quantize_by(ork_diag *diag, ork_graph *graph, const ork_recipe *recipe);
+
 /* Turns the CANON graph into a QUANT graph of u8 (affine), i8 or i16 (dynamic fixed point).
    Operators that have no integer form stay float between conversions. */
 bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges);
+
+/* ---- what calibration pictures hold ------------------------------------------------------ */
+
+typedef struct ork_surveyed {
+    const char *path;
+    const char *problem; /* NULL, or why it cannot be used */
+    const char *format;  /* "JPEG" ..., "NPY"; "" when it is none */
+    int width, height;   /* 0: no picture */
+    ork_sketch sketch;   /* of pictures */
+    bool is_dark, is_bright, is_blank;
+    int twin; /* the first picture that looks the same, or -1 */
+} ork_surveyed;
+
+/* Pictures looked at one by one; what is kept of each is small. */
+typedef struct ork_picture_set {
+    ork_arena *arena;
+    ORK_VEC(ork_surveyed) items;
+    ork_names advice; /* sentences */
+} ork_picture_set;
+
+ork_picture_set *ork_picture_set_new(void);
+void ork_picture_set_free(ork_picture_set *set);
+/* Reads the files, or what one list or folder names. What cannot be read becomes an item with a
+   problem; lists and folders that cannot be read, E0401 to E0403, and cancelling are failures. */
+bool ork_picture_set_read(ork_picture_set *set, ork_diag *diag, const char *const *paths,
+                          size_t count, int alike_bits);
+/* Farthest-first (Gonzalez, 1985): begins with the picture nearest to the mean, then takes again
+   and again the one whose nearest chosen picture is farthest; the first among equals. Pictures with
+   a problem, blank ones and twins are left out. Returns how many were chosen. */
+size_t ork_picture_set_sample(const ork_picture_set *set, size_t count, int *chosen);
+
+/* ---- the search ------------------------------------------------------------------------ */
+
+typedef struct ork_quantization {
+    ork_dtype dtype;
+    ork_family family;
+    ork_range_algorithm algorithm;  /* ORK_RANGE_COUNT: the one with the least error */
+    int splits;                     /* launches that splits may add; 0: none */
+    bool rounding, bias_correction; /* may be used where they lower the error */
+    size_t samples;                 /* of the dataset, from its beginning */
+} ork_quantization;
+
+/* Turns the CANON graph into a QUANT graph whose answers to samples of the dataset differ little
+   from those of the float graph: convolutions whose channels differ in range are computed in
+   groups, ranges and the rounding of weights are chosen by measurement, and nothing is kept that
+   does not lower the error on samples that ranges were not measured on (when there are enough).
+   What was done is logged. */
+bool ork_quantize_best(ork_diag *diag, ork_graph *graph, ork_dataset *dataset,
+                       const ork_quantization *options, ork_pool *pool);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rewrites a float graph into integers: chooses every value's quantization from its range, then
-   changes types in place, converts constants, and puts conversions where integer and float
-   operators meet. */
-#include "quant.h"
+/* Rewrites a float graph into integers: chooses every value's type and quantization from its range,
+   then changes types in place, converts constants, and puts conversions where operators of
+   different types meet. */
+#include "internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,23 +10,48 @@
 typedef struct quantizer {
     ork_diag *diag;
     ork_graph *graph;
-    ork_dtype dtype;
-    const ork_range *ranges;
-    ork_quant *quants;  /* by value id */
+    const ork_recipe *recipe;
+    ork_dtype *dtypes;  /* by value id: of inputs and of what nodes compute; F32 stays float */
+    ork_range *ranges;  /* by value id: those that count */
     size_t value_count; /* those that existed before the rewrite */
 } quantizer;
 
 /* ---- which operators, and with which numbers ---- */
 
 /* The simulator, and the chips, have no integer form of these, nor of weights that are computed. */
-static bool stays_float(const ork_node *node)
+static bool has_integers(const ork_node *node)
 {
     const ork_op_info *info = &ork_op_table[node->op];
     if (info->op_class == ORK_CLASS_CONV)
         for (int i = 1; i < node->input_count; i++)
             if (node->inputs[i] && node->inputs[i]->kind != ORK_VALUE_CONSTANT)
-                return true;
-    return info->numbers == ORK_NUMBERS_FLOAT || node->output->type.dtype != ORK_F32;
+                return false;
+    return info->numbers != ORK_NUMBERS_FLOAT && node->output->type.dtype == ORK_F32;
+}
+
+/* Decided once, for types change on the way. */
+static void choose_types(const quantizer *q)
+{
+    const ork_recipe *r = q->recipe;
+    for (size_t i = 0; i < q->graph->inputs.count; i++) {
+        const ork_value *value = q->graph->inputs.items[i].value;
+        q->dtypes[value->id] = value->type.dtype == ORK_F32 ? r->dtype : value->type.dtype;
+    }
+    for (const ork_node *node = q->graph->first; node; node = node->next) {
+        const uint32_t id = node->output->id;
+        q->dtypes[id] = !has_integers(node) ? ORK_F32 : r->dtypes ? r->dtypes[id] : r->dtype;
+    }
+}
+
+/* What a node computes with. Nodes that are added are conversions, which take anything. */
+static ork_dtype dtype_of(const quantizer *q, const ork_node *node)
+{
+    return node->output->id < q->value_count ? q->dtypes[node->output->id] : ORK_F32;
+}
+
+static bool stays_float(const quantizer *q, const ork_node *node)
+{
+    return dtype_of(q, node) == ORK_F32;
 }
 
 static bool keeps_numbers(const ork_node *node)
@@ -41,25 +66,25 @@ static bool keeps_numbers(const ork_node *node)
 static ork_range useful_range(const quantizer *q, const ork_value *value)
 {
     const float limit = 6.3f;
-    ork_range range = q->ranges[value->id];
+    ork_range range = q->recipe->ranges[value->id];
     for (size_t i = 0; i < value->uses.count; i++)
         if (value->uses.items[i].node->op != ORK_OP_SIGMOID)
             return range;
-    if (value->uses.count == 0 || q->dtype == ORK_I16 || ork_value_is_output(value))
+    if (value->uses.count == 0 || q->dtypes[value->id] == ORK_I16 || ork_value_is_output(value))
         return range;
     range.min = fmaxf(range.min, -limit);
     range.max = fminf(range.max, limit);
     return range;
 }
 
-static ork_quant quant_of(const quantizer *q, const ork_value *value)
+static ork_range range_of(const quantizer *q, const ork_value *value)
 {
     const ork_node *node = value->producer;
     if (node && keeps_numbers(node))
-        return q->quants[node->inputs[0]->id];
+        return q->ranges[node->inputs[0]->id];
     if (node && ork_op_table[node->op].numbers == ORK_NUMBERS_UNIT)
-        return ork_quant_of_range(q->dtype, (ork_range){0, 1, true});
-    return ork_quant_of_range(q->dtype, useful_range(q, value));
+        return (ork_range){0, 1, true};
+    return node ? useful_range(q, value) : q->recipe->ranges[value->id];
 }
 
 /* A relu or clip after a convolution or sum is its clamp: both use the range behind it, and no code
@@ -69,27 +94,34 @@ static void share_clamp(const quantizer *q, const ork_node *node)
     if (node->op != ORK_OP_RELU && node->op != ORK_OP_CLIP)
         return;
     const ork_value *in = node->inputs[0];
-    if (!in->producer || ork_value_single_user(in) != node || stays_float(in->producer))
+    if (!in->producer || ork_value_single_user(in) != node || stays_float(q, in->producer) ||
+        dtype_of(q, in->producer) != dtype_of(q, node))
         return;
     if (ork_op_table[in->producer->op].op_class == ORK_CLASS_CONV || in->producer->op == ORK_OP_ADD)
-        q->quants[in->id] = q->quants[node->output->id];
+        q->ranges[in->id] = q->ranges[node->output->id];
 }
 
-static void choose(const quantizer *q)
+static void choose_ranges(const quantizer *q)
 {
     for (size_t i = 0; i < q->graph->inputs.count; i++) {
         const ork_value *value = q->graph->inputs.items[i].value;
-        q->quants[value->id] = ork_quant_of_range(q->dtype, q->ranges[value->id]);
+        q->ranges[value->id] = range_of(q, value);
     }
     for (const ork_node *node = q->graph->first; node; node = node->next)
-        q->quants[node->output->id] = quant_of(q, node->output);
+        q->ranges[node->output->id] = range_of(q, node->output);
     for (const ork_node *node = q->graph->first; node; node = node->next)
         share_clamp(q, node);
 }
 
+/* The value as integers of this type. */
+static ork_quant quant_as(const quantizer *q, const ork_value *value, ork_dtype dtype)
+{
+    return ork_quant_of_range(dtype, q->ranges[value->id]);
+}
+
 /* ---- constants ---- */
 
-static ork_range range_of(const ork_value *value)
+ork_range ork_constant_range(const ork_value *value)
 {
     ork_range range = {0, 0, true};
     int64_t count = ork_shape_count(&value->type.shape);
@@ -101,13 +133,16 @@ static ork_range range_of(const ork_value *value)
     return range;
 }
 
-static ork_value *quantized_constant(const quantizer *q, const ork_value *value)
+static ork_value *quantized_constant(const quantizer *q, const ork_value *value, ork_dtype dtype)
 {
     int64_t count = ork_shape_count(&value->type.shape);
-    ork_type type = {.dtype = q->dtype,
+    ork_type type = {.dtype = dtype,
                      .shape = value->type.shape,
-                     .quant = ork_quant_of_range(q->dtype, range_of(value))};
-    void *data = ork_graph_alloc(q->graph, q->diag, (size_t)count * ork_dtype_table[q->dtype].size);
+                     .quant = ork_quant_of_range(dtype, ork_constant_range(value))};
+    const void *const *chosen = q->recipe->weights;
+    if (chosen && dtype == q->recipe->dtype && value->id < q->value_count && chosen[value->id])
+        return ork_graph_add_constant(q->graph, value->name, &type, chosen[value->id]);
+    void *data = ork_graph_alloc(q->graph, q->diag, (size_t)count * ork_dtype_table[dtype].size);
     if (!data)
         return NULL;
     for (int64_t i = 0; i < count; i++) {
@@ -116,7 +151,7 @@ static ork_value *quantized_constant(const quantizer *q, const ork_value *value)
         float scaled = type.quant.scheme == ORK_SCHEME_AFFINE
                            ? roundf(x / type.quant.scale) + (float)type.quant.zero_point
                            : roundf(ldexpf(x, type.quant.fraction_length));
-        ork_element_set(q->dtype, data, i, (double)scaled);
+        ork_element_set(dtype, data, i, (double)scaled);
     }
     return ork_graph_add_constant(q->graph, value->name, &type, data);
 }
@@ -126,19 +161,30 @@ static double bias_step(const ork_quant *in, const ork_quant *weight)
     return (double)(ork_quant_step(in) * ork_quant_step(weight)); /* in float32, as the chips do */
 }
 
-static ork_value *quantized_bias(const quantizer *q, const ork_value *bias, const ork_quant *in,
-                                 const ork_quant *weight)
+/* The chips round fully connected layers down, which is half a step too low on average. */
+static double floor_loss(const quantizer *q, const ork_node *node)
 {
-    ork_dtype dtype = q->dtype == ORK_I16 ? ORK_I64 : ORK_I32;
+    const bool floors =
+        q->recipe->centre_floors && dtype_of(q, node) == ORK_U8 && node->op == ORK_OP_LINEAR;
+    const ork_quant quant = quant_as(q, node->output, ORK_U8);
+    return floors ? (double)quant.scale / 2 : 0;
+}
+
+static ork_value *quantized_bias(const quantizer *q, const ork_node *node, const ork_quant *weight)
+{
+    const ork_value *bias = node->inputs[2];
+    const ork_dtype of = dtype_of(q, node), dtype = of == ORK_I16 ? ORK_I64 : ORK_I32;
+    const ork_quant in = quant_as(q, node->inputs[0], of);
     int64_t count = ork_shape_count(&bias->type.shape);
     ork_type type = {.dtype = dtype, .shape = bias->type.shape};
-    type.quant = q->dtype == ORK_U8 ? ork_quant_affine((float)bias_step(in, weight), 0)
-                                    : ork_quant_dfp(in->fraction_length + weight->fraction_length);
+    type.quant = of == ORK_U8 ? ork_quant_affine((float)bias_step(&in, weight), 0)
+                              : ork_quant_dfp(in.fraction_length + weight->fraction_length);
     void *data = ork_graph_alloc(q->graph, q->diag, (size_t)count * ork_dtype_table[dtype].size);
     for (int64_t i = 0; data && i < count; i++)
         ork_element_set(
             dtype, data, i,
-            round(ork_element_get(bias->type.dtype, bias->data, i) / bias_step(in, weight)));
+            round((ork_element_get(bias->type.dtype, bias->data, i) + floor_loss(q, node)) /
+                  bias_step(&in, weight)));
     return data ? ork_graph_add_constant(q->graph, bias->name, &type, data) : NULL;
 }
 
@@ -146,14 +192,13 @@ static ork_value *quantized_bias(const quantizer *q, const ork_value *bias, cons
 
 static bool quantize_convolution(const quantizer *q, ork_node *node)
 {
-    ork_value *weight = quantized_constant(q, node->inputs[1]);
+    ork_value *weight = quantized_constant(q, node->inputs[1], dtype_of(q, node));
     if (!weight)
         return false;
     ork_node_set_input(q->graph, node, 1, weight);
     if (node->input_count < 3 || !node->inputs[2])
         return true;
-    ork_value *bias =
-        quantized_bias(q, node->inputs[2], &q->quants[node->inputs[0]->id], &weight->type.quant);
+    ork_value *bias = quantized_bias(q, node, &weight->type.quant);
     if (bias)
         ork_node_set_input(q->graph, node, 2, bias);
     return bias != NULL;
@@ -167,7 +212,7 @@ static bool quantize_constants(const quantizer *q, ork_node *node)
         if (!node->inputs[i] || node->inputs[i]->kind != ORK_VALUE_CONSTANT ||
             node->inputs[i]->type.dtype != ORK_F32)
             continue;
-        ork_value *constant = quantized_constant(q, node->inputs[i]);
+        ork_value *constant = quantized_constant(q, node->inputs[i], dtype_of(q, node));
         if (!constant)
             return false;
         ork_node_set_input(q->graph, node, i, constant);
@@ -175,21 +220,31 @@ static bool quantize_constants(const quantizer *q, ork_node *node)
     return true;
 }
 
-/* Gives the users of one kind, integer or float, a converted copy of the value. */
-static bool convert_for(const quantizer *q, ork_value *value, bool for_float, const ork_type *type)
+/* The value's type for those who compute with `dtype`. */
+static ork_type type_as(const quantizer *q, const ork_value *value, ork_dtype dtype)
+{
+    ork_type type = {.dtype = dtype, .shape = value->type.shape};
+    if (dtype != ORK_F32)
+        type.quant = quant_as(q, value, dtype);
+    return type;
+}
+
+/* Gives the users that compute with `dtype` a converted copy of the value. */
+static bool convert_for(const quantizer *q, ork_value *value, ork_dtype dtype)
 {
     ork_value *converted = NULL;
     ork_node *after = value->producer;
+    const ork_type type = type_as(q, value, dtype);
     for (size_t i = value->uses.count; i-- > 0;) {
         ork_use use = value->uses.items[i];
-        if (use.node->op == ORK_OP_CONVERT || stays_float(use.node) != for_float)
+        if (use.node->op == ORK_OP_CONVERT || dtype_of(q, use.node) != dtype)
             continue;
         if (!converted) {
             ork_node *at = after ? after : q->graph->first;
             const char *name = ork_arena_printf(q->graph->arena, "%s.%s", value->name,
-                                                ork_dtype_table[type->dtype].name);
+                                                ork_dtype_table[dtype].name);
             converted = ork_graph_insert(q->graph, q->diag, at, after != NULL, ORK_OP_CONVERT, NULL,
-                                         &value, 1, type, name);
+                                         &value, 1, &type, name);
             if (!converted)
                 return false;
         }
@@ -200,20 +255,19 @@ static bool convert_for(const quantizer *q, ork_value *value, bool for_float, co
 
 static bool change_value(const quantizer *q, ork_value *value)
 {
-    bool is_float = value->producer && stays_float(value->producer);
-    ork_type integer = {
-        .dtype = q->dtype, .shape = value->type.shape, .quant = q->quants[value->id]};
-    ork_type real = value->type;
-    if (is_float)
-        return convert_for(q, value, false, &integer);
-    value->type = integer;
-    return convert_for(q, value, true, &real);
+    static const ork_dtype all[] = {ORK_F32, ORK_U8, ORK_I8, ORK_I16};
+    const ork_dtype own = q->dtypes[value->id];
+    value->type = type_as(q, value, own);
+    for (size_t i = 0; i < ORK_COUNT(all); i++)
+        if (all[i] != own && !convert_for(q, value, all[i]))
+            return false;
+    return true;
 }
 
 static bool rewrite(const quantizer *q)
 {
     for (ork_node *node = q->graph->first; node; node = node->next)
-        if (!stays_float(node) && !quantize_constants(q, node))
+        if (!stays_float(q, node) && !quantize_constants(q, node))
             return false;
     for (size_t i = 0; i < q->value_count; i++) {
         ork_value *value = q->graph->values.items[i];
@@ -224,20 +278,26 @@ static bool rewrite(const quantizer *q)
     return true;
 }
 
-bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges)
+bool ork_quantize_by(ork_diag *diag, ork_graph *graph, const ork_recipe *recipe)
 {
     ork_arena *scratch = ork_arena_new();
-    quantizer q = {diag,
-                   graph,
-                   dtype,
-                   ranges,
-                   ORK_NEW_ARRAY(scratch, ork_quant, graph->values.count),
-                   graph->values.count};
-    choose(&q);
+    quantizer q = {.diag = diag,
+                   .graph = graph,
+                   .recipe = recipe,
+                   .dtypes = ORK_NEW_ARRAY(scratch, ork_dtype, graph->values.count),
+                   .ranges = ORK_NEW_ARRAY(scratch, ork_range, graph->values.count),
+                   .value_count = graph->values.count};
+    choose_types(&q);
+    choose_ranges(&q);
     bool good = rewrite(&q);
     ork_arena_free(scratch);
     if (!good)
         return false;
     graph->stage = ORK_STAGE_QUANT;
     return ork_graph_verify(graph, diag);
+}
+
+bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges)
+{
+    return ork_quantize_by(diag, graph, &(ork_recipe){.dtype = dtype, .ranges = ranges});
 }

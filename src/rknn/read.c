@@ -309,15 +309,14 @@ static bool check_operators(rknn_reader *r)
         if (ork_map_count(unknown) <= 20)
             ork_str_printf(&names, "%s%.64s", names.length ? ", " : "", node->vsi);
     }
-    bool good = ork_map_count(unknown) == 0;
-    if (!good) {
-        ork_fail(r->diag, ORK_ERR_RKNN_OP,
-                 "the model uses %zu operators that are not known here: %s", ork_map_count(unknown),
-                 names.text);
+    size_t count = ork_map_count(unknown);
+    if (count) {
+        ork_fail(r->diag, ORK_ERR_RKNN_OP, "the model uses %zu %s not known here: %s", count,
+                 count == 1 ? "operator that is" : "operators that are", names.text);
         ork_fix(r->diag, "load the original model and build it again");
     }
     ork_str_free(&names);
-    return good;
+    return count == 0;
 }
 
 /* ---- heading ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sample detector in u8: the same bits from every instruction set and any number of threads,
-   before and after a trip through a file. */
+/* The sample detector in integers: the same bits from every instruction set and any number of
+   threads, before and after a trip through a file. */
 #include <openrknn/openrknn.h>
 
 #include "kernels/kernels.h"
@@ -17,13 +17,21 @@
 
 #define EYES ORK_TEST_DATA "/../../examples/eyes/"
 
+typedef struct kind {
+    const char *quantized_dtype;
+    ork_dtype dtype;
+    int side; /* of the picture */
+} kind;
+
 typedef struct fixture {
+    const kind *kind;
     ork_model *model;
     char folder[64], list[128], file[128];
-    uint8_t *pixels; /* 416 x 416 x 3 */
+    uint8_t *pixels; /* side x side x 3 */
 } fixture;
 
-enum { SIDE = 416, BYTES = SIDE * SIDE * 3 };
+enum { SIDE = 416 };
+static const kind as_shipped = {"asymmetric_quantized-u8", ORK_U8, SIDE};
 
 static void fail_if(const ork_model *model, bool failed)
 {
@@ -34,7 +42,7 @@ static void fail_if(const ork_model *model, bool failed)
 
 static void build(fixture *f)
 {
-    static const ork_input_size size = {3, {3, SIDE, SIDE}};
+    const ork_input_size size = {3, {3, f->kind->side, f->kind->side}};
     ork_load_options load = ORK_OPTIONS_INIT(ork_load_options);
     load.input_sizes = &size;
     load.input_size_count = 1;
@@ -45,6 +53,8 @@ static void build(fixture *f)
     ork_build_options options = ORK_OPTIONS_INIT(ork_build_options);
     options.do_quantization = true;
     options.dataset = f->list;
+    assert_true(ork_model_config(f->model, "vendor_exact", "1")); /* soon done, in emulators */
+    assert_true(ork_model_config(f->model, "quantized_dtype", f->kind->quantized_dtype));
     assert_true(ork_model_config(f->model, "mean_values", "123.675 116.28 103.53"));
     assert_true(ork_model_config(f->model, "std_values", "58.395 57.12 57.375"));
     fail_if(f->model, !ork_model_load(f->model, EYES "eyes.pt", &load));
@@ -54,16 +64,18 @@ static void build(fixture *f)
 static int set_up(void **state)
 {
     fixture *f = calloc(1, sizeof(*f));
+    f->kind = *state ? *state : &as_shipped;
     strcpy(f->folder, "/tmp/ork-session-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     snprintf(f->list, sizeof(f->list), "%s/list.txt", f->folder);
     snprintf(f->file, sizeof(f->file), "%s/eyes.rknn", f->folder);
     f->model = ork_model_new();
-    f->pixels = malloc(BYTES);
+    int side = f->kind->side, bytes = side * side * 3;
+    f->pixels = malloc((size_t)bytes);
     uint32_t seed = 1;
-    for (int i = 0; i < BYTES; i++) { /* noise over a gradient */
+    for (int i = 0; i < bytes; i++) { /* noise over a gradient */
         seed = seed * 1664525u + 1013904223u;
-        f->pixels[i] = (uint8_t)((uint32_t)(i / 3 % SIDE) / 2 + (seed >> 26));
+        f->pixels[i] = (uint8_t)((uint32_t)(i / 3 % side) * 208 / (uint32_t)side + (seed >> 26));
     }
     build(f);
     *state = f;
@@ -89,18 +101,20 @@ static uint8_t *run(const fixture *f, ork_model *model, int threads, size_t *siz
     options.threads = threads;
     ork_session *session = ork_session_new(model, &options);
     fail_if(model, !session);
+    int side = f->kind->side;
     ork_input input = {
-        .data = f->pixels, .dtype = ORK_U8, .format = ORK_NHWC, .rank = 3, .dims = {SIDE, SIDE, 3}};
+        .data = f->pixels, .dtype = ORK_U8, .format = ORK_NHWC, .rank = 3, .dims = {side, side, 3}};
     assert_true(ork_session_run(session, &input, 1));
     uint8_t *all = NULL;
     *size = 0;
     for (int i = 0; i < ork_model_output_count(model); i++) {
         ork_output_view view;
         assert_true(ork_session_output(session, i, &view));
-        assert_int_equal(view.raw_dtype, ORK_U8);
-        all = realloc(all, *size + view.count);
-        memcpy(all + *size, view.raw, view.count);
-        *size += view.count;
+        assert_int_equal(view.raw_dtype, f->kind->dtype);
+        size_t bytes = view.count * (view.raw_dtype == ORK_I16 ? 2 : 1);
+        all = realloc(all, *size + bytes);
+        memcpy(all + *size, view.raw, bytes);
+        *size += bytes;
     }
     ork_session_free(session);
     return all;
@@ -198,5 +212,13 @@ int main(void)
         cmocka_unit_test(test_wrong_inputs),
         cmocka_unit_test(test_eyes_are_found),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    /* Smaller pictures, for the sake of emulators: the layers are the same. */
+    static kind i8 = {"dynamic_fixed_point-i8", ORK_I8, 96};
+    static kind i16 = {"dynamic_fixed_point-i16", ORK_I16, 96};
+    const struct CMUnitTest other_types[] = {
+        {"test_same_bits_of_i8", test_same_bits_everywhere, set_up, tear_down, &i8},
+        {"test_same_bits_of_i16", test_same_bits_everywhere, set_up, tear_down, &i16},
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down) +
+           cmocka_run_group_tests(other_types, NULL, NULL);
 }

@@ -13,6 +13,25 @@
 
 #include <cmocka.h>
 
+/* Only builds with AddressSanitizer have it. */
+int __asan_address_is_poisoned(const volatile void *memory) __attribute__((weak));
+
+/* It knows the pieces of a block: between them are gaps that nobody may touch. */
+static void test_sanitizer_knows_pieces(void **state)
+{
+    (void)state;
+    if (!__asan_address_is_poisoned)
+        skip();
+    ork_arena *arena = ork_arena_new();
+    for (int size = 1; size < 70; size++) {
+        const char *piece = ork_arena_alloc(arena, (size_t)size);
+        assert_false(__asan_address_is_poisoned(piece));
+        assert_false(__asan_address_is_poisoned(piece + size - 1));
+        assert_true(__asan_address_is_poisoned(piece + size));
+    }
+    ork_arena_free(arena);
+}
+
 static void test_arena_is_zeroed_and_aligned(void **state)
 {
     (void)state;
@@ -184,6 +203,7 @@ static void test_sha256(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sanitizer_knows_pieces),
         cmocka_unit_test(test_arena_is_zeroed_and_aligned),
         cmocka_unit_test(test_vec_and_map),
         cmocka_unit_test(test_first_text_of_an_error_stays),

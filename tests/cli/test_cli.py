@@ -23,8 +23,9 @@ ORK = pathlib.Path(sys.argv[1]).resolve()
 EYES = pathlib.Path(sys.argv[2]).resolve() / 'eyes' if len(sys.argv) > 2 else None
 MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
+DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -347,6 +348,25 @@ class TextForm(Base):
         weights = self.write('weights.txt', NET.replace('random 2', 'random 3'))
         self.good('diff', net, weights, '--weights', '3')
         self.fails(8, 'E0101', 'diff', net, self.folder / 'absent.txt')
+
+    def test_traced_and_exported(self):
+        """All verbs take archives of torch.export, which know their sizes."""
+        exported = DATA / 'export'
+        result = self.good('diff', exported / 'attention.pt', exported / 'attention.pt2')
+        self.assertIn('The same network: ', result.stdout)
+        self.good('diff', exported / 'old.pt2', exported / 'attention.pt2')
+        net = exported / 'layers.pt2'
+        self.good('convert', net, '-o', self.folder / 'layers.rknn')
+        self.good('diff', net, self.folder / 'layers.rknn')
+        self.assertIn('1x2x4x4', self.good('info', net).stdout)
+        self.assertIn('conv', self.good('check', net, '--target', 'rk1808', '--all').stdout)
+        self.good('run', net, exported / 'layers.in0.npy', '--npy-out', self.folder)
+        self.assertEqual(len(list(self.folder.glob('layers.in0-*.npy'))), 3)
+        free = self.good('info', exported / 'dynamic.pt2', '--input-size', '3x2x5x6')
+        self.assertIn('f32 3x3x6', free.stdout)
+        self.assertEqual(free.stderr, '')
+        fixed = self.good('info', exported / 'attention.pt2', '--input-size', '1x5x4')
+        self.assertIn('that the model was saved with: [[1, 3, 4]]', fixed.stderr)
 
     def test_the_same_network_from_two_frameworks(self):
         shared = os.environ.get('ORK_SHARED')

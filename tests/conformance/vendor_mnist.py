@@ -62,7 +62,7 @@ def main():
         with open(scratch + '/list.txt', 'w') as file:
             file.write('zero.npy\n')
         subprocess.run([ork, 'convert', folder + '/mnist.onnx', '--dataset', scratch + '/list.txt',
-                        '-o', scratch + '/own.rknn', '--target', 'rv1126', '--quiet'], check=True)
+                        '-o', scratch + '/own.rknn', '--target', 'rv1126', '--vendor-exact', '--quiet'], check=True)
         ours, own_text = constants(ork, scratch + '/own.rknn')
     vendors, vendor_text = constants(ork, folder + '/mnist.rknn')
     floats, _ = constants(ork, folder + '/mnist.onnx')

@@ -2,6 +2,7 @@
 /* What begins like a zip archive is imported as it is. Anything else is taken as the text of
    code/__torch__.py and put into an archive with a small module tree, so that the parser and the
    operators see more than damaged containers. A first line "#n" asks for n inputs. */
+#include "../zip_writer.h"
 #include "import/import.h"
 
 #include <stdlib.h>
@@ -9,74 +10,28 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* ---- a zip writer: entries as they are, without checksums (weights are not compared) ---- */
-
-static void put(ork_str *out, uint64_t number, int bytes)
-{
-    for (int i = 0; i < bytes; i++) {
-        char byte = i < 8 ? (char)(number >> 8 * i) : 0;
-        ork_str_append(out, &byte, 1);
-    }
-}
-
-static void put_header(ork_str *out, bool is_central, const char *name, size_t size, size_t offset)
-{
-    put(out, is_central ? 0x02014b50 : 0x04034b50, 4);
-    put(out, 20, is_central ? 4 : 2);
-    put(out, 0, 8); /* flags, method, time, date */
-    put(out, 0, 4); /* checksum */
-    put(out, size, 4);
-    put(out, size, 4);
-    put(out, strlen(name), 2);
-    put(out, 0, is_central ? 12 : 2); /* extra, comment, disk, attributes */
-    if (is_central)
-        put(out, offset, 4);
-    ork_str_append(out, name, strlen(name));
-}
-
-typedef struct archive {
-    ork_str bytes, central;
-    int count;
-} archive;
-
-static void add_entry(archive *a, const char *name, const void *data, size_t size)
-{
-    put_header(&a->central, true, name, size, a->bytes.length);
-    put_header(&a->bytes, false, name, size, 0);
-    ork_str_append(&a->bytes, data, size);
-    a->count++;
-}
-
-static void finish(archive *a)
-{
-    size_t offset = a->bytes.length;
-    ork_str_append(&a->bytes, a->central.text, a->central.length);
-    put(&a->bytes, 0x06054b50, 4);
-    put(&a->bytes, 0, 4);
-    put(&a->bytes, (uint64_t)a->count, 2);
-    put(&a->bytes, (uint64_t)a->count, 2);
-    put(&a->bytes, a->central.length, 4);
-    put(&a->bytes, offset, 4);
-    put(&a->bytes, 0, 2);
-}
-
 /* ---- the module: attributes w [4, 4], b [4], s (a module of the same class) ---- */
 
-#define TENSOR(sizes, strides)                                                                     \
-    "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"                \
+/* Of every pickle the first tensor names what its followers fetch by number: an import reads them
+   each time. */
+#define FIRST_TENSOR(sizes, strides)                                                               \
+    "ctorch._utils\n_rebuild_tensor_v2\nq\0((X\x07\0\0\0storagectorch\nFloatStorage\n"             \
     "X\x01\0\0\0"                                                                                  \
-    "0X\x03\0\0\0cpuK\x10tQK\0(" sizes "t(" strides "t\x89"                                        \
-    "ccollections\nOrderedDict\n)RtR"
-#define MATRIX TENSOR("K\x04K\x04", "K\x04K\x01")
-#define VECTOR TENSOR("K\x04", "K\x01")
-#define NUMBER TENSOR("", "")
-#define OBJECT(content)                                                                            \
+    "0X\x03\0\0\0cpuK\x10tQq\1K\0(" sizes "t(" strides "t\x89"                                     \
+    "ccollections\nOrderedDict\n)Rq\2tR"
+#define TENSOR(sizes, strides) "h\0(h\1K\0(" sizes "t(" strides "t\x89h\2tR"
+#define FIRST_MATRIX           FIRST_TENSOR("K\x04K\x04", "K\x04K\x01")
+#define MATRIX                 TENSOR("K\x04K\x04", "K\x04K\x01")
+#define VECTOR                 TENSOR("K\x04", "K\x01")
+#define NUMBER                 TENSOR("", "")
+#define OBJECT(matrix, more)                                                                       \
     "c__torch__\nM\n)\x81}("                                                                       \
-    "X\x01\0\0\0w" MATRIX "X\x01\0\0\0"                                                            \
-    "b" VECTOR content "ub"
+    "X\x01\0\0\0w" matrix "X\x01\0\0\0"                                                            \
+    "b" VECTOR more "ub"
 
-static const char module_pickle[] = "\x80\x02" OBJECT("X\x01\0\0\0s" OBJECT("")) ".";
-static const char constants_pickle[] = "\x80\x02(" MATRIX VECTOR NUMBER "t.";
+static const char module_pickle[] =
+    "\x80\x02" OBJECT(FIRST_MATRIX, "X\x01\0\0\0s" OBJECT(MATRIX, "")) ".";
+static const char constants_pickle[] = "\x80\x02(" FIRST_MATRIX VECTOR NUMBER "t.";
 
 static void import(const void *data, size_t size, int inputs)
 {
@@ -95,17 +50,17 @@ static void import(const void *data, size_t size, int inputs)
 }
 
 /* The archive but for its code: made once, since making it takes longer than most imports. */
-static const archive *module_archive(void)
+static const zip_archive *module_archive(void)
 {
     static const float weights[16] = {0, 1, 2, 3, 0.5f, -1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
-    static archive a;
+    static zip_archive a;
     if (a.count)
         return &a;
-    add_entry(&a, "net/version", "3\n", 2);
-    add_entry(&a, "net/data.pkl", module_pickle, sizeof(module_pickle) - 1);
-    add_entry(&a, "net/constants.pkl", constants_pickle, sizeof(constants_pickle) - 1);
-    add_entry(&a, "net/data/0", weights, sizeof(weights));
-    add_entry(&a, "net/constants/0", weights, sizeof(weights));
+    zip_add(&a, "net/version", "3\n", 2);
+    zip_add(&a, "net/data.pkl", module_pickle, sizeof(module_pickle) - 1);
+    zip_add(&a, "net/constants.pkl", constants_pickle, sizeof(constants_pickle) - 1);
+    zip_add(&a, "net/data/0", weights, sizeof(weights));
+    zip_add(&a, "net/constants/0", weights, sizeof(weights));
     return &a;
 }
 
@@ -116,14 +71,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         import(data, size, inputs);
         return 0;
     }
-    const archive *module = module_archive();
-    archive a = {.count = module->count};
+    const zip_archive *module = module_archive();
+    zip_archive a = {.count = module->count};
     ork_str_append(&a.bytes, module->bytes.text, module->bytes.length);
     ork_str_append(&a.central, module->central.text, module->central.length);
-    add_entry(&a, "net/code/__torch__.py", data, size);
-    finish(&a);
+    zip_add(&a, "net/code/__torch__.py", data, size);
+    zip_finish(&a);
     import(a.bytes.text, a.bytes.length, inputs);
-    ork_str_free(&a.bytes);
-    ork_str_free(&a.central);
+    zip_free(&a);
     return 0;
 }

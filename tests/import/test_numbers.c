@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -26,12 +27,37 @@ static ork_tensor load(ork_diag *diag, ork_arena *arena, const char *base, const
     return tensor;
 }
 
-static ork_graph *import(ork_diag *diag, const char *path, const ork_type *type)
+enum { MAX_INPUTS = 4 };
+
+/* Inputs of a network: base.in.npy, or base.in0.npy and so on. */
+static int load_inputs(ork_diag *diag, ork_arena *arena, const char *base, const char *ending,
+                       ork_tensor *inputs)
 {
-    ork_import_input input = {.dtype = type->dtype, .rank = type->shape.rank};
-    for (int i = 0; i < input.rank; i++)
-        input.dim[i] = type->shape.dim[i];
-    ork_import_options options = {.inputs = &input, .input_count = 1, .exact_sizes = true};
+    int count = 0;
+    if (strcmp(ending, "in") == 0)
+        inputs[count++] = load(diag, arena, base, ending);
+    while (count < MAX_INPUTS && strcmp(ending, "in") != 0) {
+        const char *name = ork_arena_printf(arena, "in%d", count);
+        FILE *file = fopen(ork_arena_printf(arena, "%s.%s.npy", base, name), "rb");
+        if (!file)
+            break;
+        fclose(file);
+        inputs[count++] = load(diag, arena, base, name);
+    }
+    return count;
+}
+
+static ork_graph *import(ork_diag *diag, const char *path, const ork_tensor *tensors, int count)
+{
+    ork_import_input inputs[MAX_INPUTS] = {0};
+    for (int k = 0; k < count; k++) {
+        const ork_type *type = &tensors[k].type;
+        inputs[k].dtype = type->dtype;
+        inputs[k].rank = type->shape.rank;
+        for (int i = 0; i < inputs[k].rank; i++)
+            inputs[k].dim[i] = type->shape.dim[i];
+    }
+    ork_import_options options = {.inputs = inputs, .input_count = count, .exact_sizes = true};
     ork_graph *graph = ork_import_pytorch(diag, path, &options);
     if (!graph)
         fail_msg("%s: %s", path, ork_diag_error(diag)->what);
@@ -48,13 +74,14 @@ static void compare(const char *base, const float *got, const ork_tensor *expect
     }
 }
 
-/* `input` is the ending of the input's name: "in" or "in0". */
-static void check_network(const char *base, const char *input)
+/* `input` is the ending of the first input's name: "in" or "in0". */
+static void check_network(const char *base, const char *file, const char *input)
 {
     ork_diag *diag = ork_diag_new();
     ork_arena *arena = ork_arena_new();
-    ork_tensor x = load(diag, arena, base, input);
-    ork_graph *graph = import(diag, ork_arena_printf(arena, "%s.pt", base), &x.type);
+    ork_tensor x[MAX_INPUTS];
+    int count = load_inputs(diag, arena, base, input, x);
+    ork_graph *graph = import(diag, file, x, count);
     if (!ork_passes_run(graph, diag, 3))
         fail_msg("%s: %s", base, ork_diag_error(diag)->what);
     ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){0});
@@ -62,9 +89,11 @@ static void check_network(const char *base, const char *input)
         fail_msg("%s: %s", base, ork_diag_error(diag)->what);
     ork_runner *runner = ork_runner_new(diag, plan, NULL);
     assert_non_null(runner);
-    ork_feed feed = {.data = x.data, .dtype = x.type.dtype, .shape = x.type.shape};
-    assert_true(ork_runner_check_feed(runner, diag, 0, &feed));
-    ork_runner_set_input(runner, 0, &feed);
+    for (int i = 0; i < count; i++) {
+        ork_feed feed = {.data = x[i].data, .dtype = x[i].type.dtype, .shape = x[i].type.shape};
+        assert_true(ork_runner_check_feed(runner, diag, (size_t)i, &feed));
+        ork_runner_set_input(runner, (size_t)i, &feed);
+    }
     ork_runner_run(runner);
     for (size_t i = 0; i < graph->outputs.count; i++) {
         ork_tensor expected = load(diag, arena, base, ork_arena_printf(arena, "out%zu", i));
@@ -84,9 +113,31 @@ static void test_fixtures(void **state)
     static const char *const names[] = {"focus", "shared", "tied",    "inplace",  "shapes",
                                         "pools", "edges",  "picking", "computed", "sizes"};
     for (size_t i = 0; i < ORK_COUNT(names); i++) {
-        char base[512];
+        char base[512], file[520];
         snprintf(base, sizeof(base), "%s/import/%s", ORK_TEST_DATA, names[i]);
-        check_network(base, "in");
+        snprintf(file, sizeof(file), "%s.pt", base);
+        check_network(base, file, "in");
+    }
+}
+
+/* Archives of torch.export, as exported and after run_decompositions(). */
+static void test_exported(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"layers", "layers.pt2"},       {"layers", "layers_core.pt2"},
+        {"dynamic", "dynamic.pt2"},     {"dynamic", "dynamic_core.pt2"},
+        {"written", "written.pt2"},     {"written", "written_core.pt2"},
+        {"inputs", "inputs.pt2"},       {"inputs", "inputs_core.pt2"},
+        {"settings", "settings.pt2"},   {"settings", "settings_core.pt2"},
+        {"attention", "attention.pt2"}, {"attention", "attention_core.pt2"},
+        {"attention", "attention.pt"},  {"attention", "old.pt2"},
+    };
+    for (size_t i = 0; i < ORK_COUNT(rows); i++) {
+        char base[512], file[512];
+        snprintf(base, sizeof(base), "%s/export/%s", ORK_TEST_DATA, rows[i][0]);
+        snprintf(file, sizeof(file), "%s/export/%s", ORK_TEST_DATA, rows[i][1]);
+        check_network(base, file, "in0");
     }
 }
 
@@ -99,9 +150,10 @@ static void test_detectors(void **state)
     if (!shared)
         skip();
     for (size_t i = 0; i < ORK_COUNT(names); i++) {
-        char base[1024];
+        char base[1024], file[1032];
         snprintf(base, sizeof(base), "%s/models/yolox_nano/yolox_nano_coco_%s", shared, names[i]);
-        check_network(base, "in0");
+        snprintf(file, sizeof(file), "%s.pt", base);
+        check_network(base, file, "in0");
     }
 }
 
@@ -109,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fixtures),
+        cmocka_unit_test(test_exported),
         cmocka_unit_test(test_detectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,6 +424,85 @@ def add_activation_cases(numbers):
                     table_case(name, numbers[name], dtype, parameters)
 
 
+# ---- means and blends of real values, in binary64 ------------------------------------------------
+
+def stored(value, dtype, out):
+    """`value` is a float, which is binary64; round() takes ties to even."""
+    return sat(round(value / float(out.step())) + out.zero, dtype)
+
+
+REDUCTIONS = [sum, lambda values: sum(values) / len(values), max, min]
+
+
+def add_reduce_cases():
+    for i in range(120):
+        dtype, op = [U8, I8, I16][i % 3], i // 3 % 4
+        a, out = Quant(dtype), Quant(dtype)
+        rows, length = rng.randint(1, 9), 2 ** rng.randint(0, 3) if i % 2 else rng.randint(1, 60)
+        x = [rng.randint(*RANGE[dtype]) for _ in range(rows * length)]
+        real = [(q - a.zero) * float(a.step()) for q in x]
+        want = [stored(REDUCTIONS[op](real[r * length:(r + 1) * length]), dtype, out)
+                for r in range(rows)]
+        case('reduction %d type %d' % (op, dtype), ['reduce', op, dtype] + a.words() + out.words() +
+             [rows, length] + x, want)
+
+
+def windows(size, count):
+    """[first, last) of an adaptive pool."""
+    return [(o * size // count, -(-(o + 1) * size // count)) for o in range(count)]
+
+
+def add_adaptive_cases():
+    for i in range(90):
+        dtype = [U8, I8, I16][i % 3]
+        a, out = Quant(dtype), Quant(dtype)
+        h, w, to_h, to_w = (rng.randint(1, 9) for _ in range(4))
+        x = [rng.randint(*RANGE[dtype]) for _ in range(h * w)]
+        want = []
+        for top, bottom in windows(h, to_h):
+            for left, right in windows(w, to_w):
+                seen = [(x[v * w + u] - a.zero) * float(a.step())
+                        for v in range(top, bottom) for u in range(left, right)]
+                want.append(stored(sum(seen) / len(seen), dtype, out))
+        case('adaptive average type %d' % dtype, ['adaptive', dtype] + a.words() + out.words() +
+             [h, w, to_h, to_w] + x, want)
+
+
+def blends(kind, size, count):
+    """(first, second, share of the second) for each output; places are float32."""
+    step = f32(F(size, count))
+    places = []
+    for o in range(count):
+        if kind == 0:
+            x = f32(o * step)
+        elif kind == 1:
+            x = f32(f32((o + HALF) * step) - HALF)
+        else:
+            x = f32(o * f32(F(size - 1, count - 1))) if count > 1 else F(0)
+        x = max(F(0), x)
+        first = min(size - 1, math.floor(x))
+        share = f32(x - first) if math.floor(x) < size else F(0)
+        places.append((first, min(size - 1, first + 1), float(share)))
+    return places
+
+
+def add_resize_cases():
+    for i in range(90):
+        dtype, kind = [U8, I8, I16][i % 3], i // 3 % 3
+        a, out = Quant(dtype), Quant(dtype)
+        h, w, to_h, to_w = (rng.randint(1, 9) for _ in range(4))
+        x = [rng.randint(*RANGE[dtype]) for _ in range(h * w)]
+        ratio, want = float(a.step()) / float(out.step()), []
+        for top, bottom, down in blends(kind, h, to_h):
+            for left, right, across in blends(kind, w, to_w):
+                rows = [(x[v * w + left] - a.zero) * (1 - across) +
+                        (x[v * w + right] - a.zero) * across for v in (top, bottom)]
+                value = (rows[0] * (1 - down) + rows[1] * down) * ratio
+                want.append(sat(round(value) + out.zero, dtype))
+        case('linear resize %d type %d' % (kind, dtype), ['resize', kind, dtype] + a.words() +
+             out.words() + [h, w, to_h, to_w] + x, want)
+
+
 # ---- conversion --------------------------------------------------------------------------------
 
 def converted(kinds, a, out, q):
@@ -536,6 +615,8 @@ def add_whole_cases():
         b = [rng.choice(edges) if i % 3 else rng.randint(-9, 9) for i in range(len(a))]
         if name == 'pow':
             b = [rng.randint(-3, 9) for _ in a]
+        else:
+            a, b = a + [p for p in edges for _ in edges], b + edges * len(edges)
         case('whole ' + name, ['whole', name, len(a)] + a + b,
              [wrap64(int(function(p, q))) for p, q in zip(a, b)])
 
@@ -561,6 +642,9 @@ def main(program):
     add_pooling_cases()
     add_binary_cases()
     add_activation_cases({name: number[0] for name, number in zip(names, found)})
+    add_reduce_cases()
+    add_adaptive_cases()
+    add_resize_cases()
     add_convert_cases()
     add_padding_cases()
     add_gather_cases()

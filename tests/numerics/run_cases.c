@@ -227,6 +227,62 @@ static void run_convert(void)
 }
 
 /* Axes of 8-bit elements: size, before, size of the output. */
+/* Each row of a matrix becomes one number. */
+static void run_reduce(void)
+{
+    ork_reduce r = {.op = (ork_reduce_op)next(), .kept_rank = 1, .inner_rank = 1};
+    r.dtype = next_dtype();
+    r.in_quant = next_quant();
+    r.out_quant = next_quant();
+    int64_t rows = r.kept_dim[0] = next();
+    r.kept_stride[0] = r.inner_dim[0] = next();
+    r.inner_stride[0] = 1;
+    void *in = next_data(r.dtype, rows * r.inner_dim[0]);
+    void *out = ork_data_alloc((size_t)rows * 2);
+    ork_reduce_run(&r, in, out, 0, rows);
+    print_data(r.dtype, out, rows);
+    ork_data_free(in);
+}
+
+/* One channel. */
+static void run_adaptive(void)
+{
+    ork_adaptive_pooling p = {.dtype = next_dtype(), .batch = 1, .channels = 1};
+    p.in_stride = p.out_stride = 1;
+    p.in_quant = next_quant();
+    p.out_quant = next_quant();
+    p.in_h = next();
+    p.in_w = next();
+    p.out_h = next();
+    p.out_w = next();
+    void *in = next_data(p.dtype, p.in_h * p.in_w);
+    void *out = ork_data_alloc((size_t)(p.out_h * p.out_w) * 2);
+    ork_adaptive_pooling_run(&p, in, out, 0, p.out_h);
+    print_data(p.dtype, out, p.out_h * p.out_w);
+    ork_data_free(in);
+}
+
+/* Linear, one channel. */
+static void run_resize(void)
+{
+    static const ork_resize_coordinates kinds[] = {ORK_RESIZE_ASYMMETRIC, ORK_RESIZE_HALF_PIXEL,
+                                                   ORK_RESIZE_ALIGN_CORNERS};
+    ork_resize r = {.is_linear = true, .coordinates = kinds[next() % 3], .batch = 1, .channels = 1};
+    r.dtype = next_dtype();
+    r.in_stride = r.out_stride = 1;
+    r.in_quant = next_quant();
+    r.out_quant = next_quant();
+    r.in_h = next();
+    r.in_w = next();
+    r.out_h = next();
+    r.out_w = next();
+    void *in = next_data(r.dtype, r.in_h * r.in_w);
+    void *out = ork_data_alloc((size_t)(r.out_h * r.out_w) * 2);
+    ork_resize_run(&r, in, out, 0, r.out_h);
+    print_data(r.dtype, out, r.out_h * r.out_w);
+    ork_data_free(in);
+}
+
 static void run_padding(void)
 {
     ork_padding p = {.rank = 3, .element_size = 1, .mode = (ork_padding_mode)next()};
@@ -306,12 +362,13 @@ int main(void)
         const char *name;
         void (*run)(void);
     } commands[] = {
-        {"requant", run_requant}, {"multiplier", run_multiplier},
-        {"conv", run_conv},       {"pooling", run_pooling},
-        {"binary", run_binary},   {"table", run_table},
-        {"convert", run_convert}, {"op", run_op},
-        {"padding", run_padding}, {"gather", run_gather},
-        {"whole", run_whole},
+        {"requant", run_requant},   {"multiplier", run_multiplier},
+        {"conv", run_conv},         {"pooling", run_pooling},
+        {"binary", run_binary},     {"table", run_table},
+        {"convert", run_convert},   {"op", run_op},
+        {"padding", run_padding},   {"gather", run_gather},
+        {"whole", run_whole},       {"reduce", run_reduce},
+        {"adaptive", run_adaptive}, {"resize", run_resize},
     };
     char name[32];
     while (scanf("%31s", name) == 1) {

@@ -86,10 +86,10 @@ static void feed_ramp(run *r, bool is_nhwc)
     ork_runner_run(r->runner);
 }
 
-static void count_observation(void *user, const ork_value *value, const float *data, int64_t count)
+static void count_observation(void *user, const ork_observation *seen)
 {
-    assert_int_equal(count, ork_shape_count(&value->type.shape));
-    assert_true(isfinite(data[0]));
+    assert_int_equal(seen->count, ork_shape_count(&seen->value->type.shape));
+    assert_true(isfinite(seen->data[0]));
     ++*(int *)user;
 }
 
@@ -306,10 +306,9 @@ static void feed_all(run *r)
     ork_runner_run(r->runner);
 }
 
-static void ignore_observation(void *user, const ork_value *value, const float *data, int64_t count)
+static void ignore_observation(void *user, const ork_observation *seen)
 {
-    (void)data;
-    ((int64_t *)user)[value->id] += count;
+    ((int64_t *)user)[seen->value->id] += seen->count;
 }
 
 static void test_every_operator_runs(void **state)

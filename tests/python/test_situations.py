@@ -131,10 +131,14 @@ def exported(marker):
     return make
 
 
-PT2 = {'what': 'torch.export (.pt2)', 'where': 'net.pt2', 'why': 'two different exports',
-       'fix': TRACE + '1, 3, 20, 30))'}
-situation('E02', 'E0201', name='pt2', **PT2)(exported('serialized_exported_program.json'))
-situation('E02', 'E0201', name='pt2 of torch 2.6 and later', **PT2)(exported('net/archive_format'))
+EXPORT = 'program = torch.export.export(model.eval(), ('
+situation('E02', 'E0106', name='damaged pt2', where='net.pt2',
+          why='record serialized_exported_program.json')(
+    exported('serialized_exported_program.json'))
+situation('E02', 'E0201', name='pt2 without a network', what='torch.export without a network', where='net.pt2',
+          why='models/NAME.json', fix=EXPORT)(exported('net/archive_format'))
+situation('E02', 'E0206', name='pt2 in training mode', where="layer 'norm' (BatchNorm2d, make_export_fixtures.py:",
+          fix='model.eval()')(lambda t: lambda: t.rknn.load_pytorch(str(DATA / 'export' / 'training.pt2')))
 
 
 @situation('E02', 'E0201', what='tar archive of torch before 0.2', where='old.pt', fix=TRACE)

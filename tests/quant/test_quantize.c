@@ -176,11 +176,12 @@ static ork_graph *every_operator(ork_diag *diag)
     return graph;
 }
 
-static void widen(void *user, const ork_value *value, const float *data, int64_t count)
+static void widen(void *user, const ork_observation *seen)
 {
-    ork_range *range = &((ork_range *)user)[value->id];
+    const float *data = seen->data;
+    ork_range *range = &((ork_range *)user)[seen->value->id];
     *range = (ork_range){0, 0, true};
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < seen->count; i++) {
         range->min = data[i] < range->min && isfinite(data[i]) ? data[i] : range->min;
         range->max = data[i] > range->max && isfinite(data[i]) ? data[i] : range->max;
     }
@@ -257,12 +258,47 @@ static void test_every_operator_quantizes(void **state)
     ork_diag_free(diag);
 }
 
+/* Two layers in 16 bits, the rest in 8: conversions stand where they meet. */
+static void test_mixed_types(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = ork_graph_parse(diag, network, strlen(network));
+    ork_range ranges[16];
+    ork_dtype dtypes[16];
+    for (size_t i = 0; i < ORK_COUNT(ranges); i++) {
+        ranges[i] = (ork_range){-1, 1, true};
+        dtypes[i] = i == 3 || i == 4 ? ORK_I16 : ORK_U8; /* conv, relu */
+    }
+    ranges[4] = (ork_range){0, 4, true};
+    assert_true(ork_quantize_by(
+        diag, graph, &(ork_recipe){.dtype = ORK_U8, .ranges = ranges, .dtypes = dtypes}));
+    assert_int_equal(type_of(graph, "x")->dtype, ORK_U8);
+    assert_int_equal(type_of(graph, "x.i16")->dtype, ORK_I16);
+    assert_int_equal(type_of(graph, "conv")->dtype, ORK_I16);
+    assert_int_equal(type_of(graph, "conv")->quant.fraction_length, 12); /* relu's 0 to 4 */
+    assert_int_equal(type_of(graph, "relu")->dtype, ORK_I16);
+    assert_int_equal(type_of(graph, "relu.u8")->dtype, ORK_U8);
+    assert_true(type_of(graph, "relu.u8")->quant.scale == 4.0f / 255.0f);
+    assert_int_equal(type_of(graph, "pool")->dtype, ORK_U8);
+    assert_true(type_of(graph, "pool")->quant.scale == 4.0f / 255.0f); /* kept */
+    const ork_node *conv = ork_graph_find(graph, "conv")->producer;
+    assert_int_equal(conv->inputs[1]->type.dtype, ORK_I16);
+    assert_int_equal(conv->inputs[2]->type.dtype, ORK_I64);
+    ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){0});
+    assert_non_null(plan);
+    ork_plan_free(plan);
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_affine_ranges),       cmocka_unit_test(test_fixed_point_ranges),
         cmocka_unit_test(test_u8_rewrite),          cmocka_unit_test(test_sigmoid_range),
         cmocka_unit_test(test_fixed_point_rewrite), cmocka_unit_test(test_every_operator_quantizes),
+        cmocka_unit_test(test_mixed_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

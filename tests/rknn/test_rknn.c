@@ -254,6 +254,9 @@ static void test_unknown_operators_are_all_named(void **state)
                             "{\"op\":\"VSI_NN_OP_PROPOSAL\"}]}");
     expect(file, size, ORK_RKNN_PLAIN, "E0605",
            "2 operators that are not known here: VSI_NN_OP_LSTM, VSI_NN_OP_PROPOSAL");
+    size = container(file, 1, "", 0, "{\"nodes\":[{\"op\":\"VSI_NN_OP_LSTM\"}]}");
+    expect(file, size, ORK_RKNN_PLAIN, "E0605",
+           "1 operator that is not known here: VSI_NN_OP_LSTM");
 }
 
 static void test_cycle_is_refused(void **state)

@@ -67,12 +67,16 @@ class RKNN:
                quantize_input_node=False, merge_dequant_layer_and_output_node=False,
                model_pruning=False, force_builtin_perm=False, output_optimize=0,
                do_sparse_network=True, remove_tensorflow_output_permute=False,
-               channel_mean_value=None, **extra):
+               channel_mean_value=None, vendor_exact=False, splits=8, **extra):
         """Sets how the network is to be built and how pictures are to be prepared for it.
 
         mean_values, std_values: a list of numbers for each input, [[123.675, 116.28, 103.53]], or
         the numbers alone for a single input. reorder_channel: '2 1 0' swaps red and blue, before
         mean and std. target_platform: a name or a list of names; None means ['rk1808'].
+        quantized_algorithm: 'normal' chooses ranges and whatever else helps by measurement; 'mmse' and
+        'kl_divergence' fix how ranges are chosen. vendor_exact: quantize as the vendor's toolkit
+        does, bit for bit. splits: launches that may be added by computing convolutions in groups of
+        channels, 0 for none. Both are ours.
         channel_mean_value: the early form 'M0 M1 M2 S', instead of mean_values and std_values.
         Returns None; -1 when a key or value is refused: then loading and building fail too.
         """
@@ -82,7 +86,7 @@ class RKNN:
 
     def load_pytorch(self, model, input_size_list=None, inputs=None, outputs=None,
                      convert_engine='torch'):
-        """Loads a TorchScript file from torch.jit.trace.
+        """Loads a network of torch.jit.trace (.pt) or torch.export (.pt2).
 
         input_size_list: [[channels, height, width], ...], one for each input; may be left out when
         the file records the sizes. outputs: names of tensors to end the network with, as `ork check`

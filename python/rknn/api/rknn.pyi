@@ -42,6 +42,8 @@ class RKNN:
         do_sparse_network: bool = True,
         remove_tensorflow_output_permute: bool = False,
         channel_mean_value: Optional[str] = None,
+        vendor_exact: bool = False,
+        splits: int = 8,
         **extra: Any,
     ) -> Optional[int]: ...
     def load_pytorch(

@@ -36,7 +36,7 @@ int64_t ork_binary_whole(ork_binary_op op, int64_t a, int64_t b, bool *known)
     case ORK_BINARY_FLOOR_DIV:
         return floor_quotient(a, b);
     case ORK_BINARY_REMAINDER:
-        return b == 0 ? 0 : (int64_t)(x - (uint64_t)floor_quotient(a, b) * y);
+        return b == 0 || b == -1 ? 0 : (int64_t)(x - (uint64_t)floor_quotient(a, b) * y);
     case ORK_BINARY_POW:
         return power(a, b);
     case ORK_BINARY_MAXIMUM:

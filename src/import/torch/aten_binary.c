@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions of two elements. */
+#include "torch.h"
+
+#include <string.h>
+
+/* param is the operator. */
+ORK_TS_HANDLER(binary)
+{
+    return ork_ts_binary(ts, (ork_op)param, arg[0], arg[1], false);
+}
+
+ORK_TS_HANDLER(divide)
+{
+    return ork_ts_binary(ts, ORK_OP_DIV, arg[0], arg[1], true);
+}
+
+/* (a, b, rounding_mode) */
+ORK_TS_HANDLER(divide_rounding)
+{
+    if (arg[2]->kind == ORK_TS_NONE)
+        return ork_ts_op_divide(ts, arg, 0);
+    if (!strcmp(arg[2]->text, "floor"))
+        return ork_ts_binary(ts, ORK_OP_FLOOR_DIV, arg[0], arg[1], false);
+    ork_value *a, *b;
+    if (ork_ts_is_number(arg[0]) && ork_ts_is_number(arg[1]))
+        return ork_ts_int(ts, ork_ts_as_int(ork_ts_binary(ts, ORK_OP_DIV, arg[0], arg[1], false)));
+    if (!ork_ts_promote(ts, arg[0], arg[1], false, &a, &b))
+        return NULL;
+    if (ork_dtype_table[a->type.dtype].is_float)
+        return ork_build_unsupported(ts->build, "division of floats that rounds toward zero");
+    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_DIV, a, b));
+}
+
+static ork_ts_value *scaled(ork_ts *ts, ork_ts_value *x, ork_ts_value *alpha)
+{
+    if (ork_ts_as_double(alpha) == 1.0)
+        return x;
+    return ork_ts_binary(ts, ORK_OP_MUL, x, alpha, false);
+}
+
+/* a op b * alpha */
+ORK_TS_HANDLER(add)
+{
+    ork_ts_value *b = scaled(ts, arg[1], arg[2]);
+    return b ? ork_ts_binary(ts, (ork_op)param, arg[0], b, false) : NULL;
+}
+
+/* b - a * alpha */
+ORK_TS_HANDLER(rsub)
+{
+    ork_ts_value *a = scaled(ts, arg[0], arg[2]);
+    return a ? ork_ts_binary(ts, ORK_OP_SUB, arg[1], a, false) : NULL;
+}
+
+/* x + value * a op b; param is the operator */
+ORK_TS_HANDLER(addc)
+{
+    ork_ts_value *y = ork_ts_binary(ts, (ork_op)param, arg[1], arg[2], param == ORK_OP_DIV);
+    y = y ? scaled(ts, y, arg[3]) : NULL;
+    return y ? ork_ts_binary(ts, ORK_OP_ADD, arg[0], y, false) : NULL;
+}
+
+static ork_ts_value *unary(ork_ts *ts, ork_op op, ork_ts_value *x)
+{
+    ork_value *value = x ? ork_ts_arg_float(ts, x) : NULL;
+    return value ? ork_ts_tensor(ts, ork_build_add1(ts->build, op, NULL, value)) : NULL;
+}
+
+/* What is left of |a| / |b|, with the sign of a. */
+ORK_TS_HANDLER(fmod)
+{
+    ork_ts_value *size = unary(ts, ORK_OP_ABS, arg[0]), *b = unary(ts, ORK_OP_ABS, arg[1]);
+    ork_ts_value *rest = size && b ? ork_ts_binary(ts, ORK_OP_REMAINDER, size, b, false) : NULL;
+    ork_ts_value *sign = rest ? unary(ts, ORK_OP_SIGN, arg[0]) : NULL;
+    return sign ? ork_ts_binary(ts, ORK_OP_MUL, rest, sign, false) : NULL;
+}
+
+/* log(exp(a) + exp(b)) = max(a, b) + log(1 + exp(-|a - b|)) */
+ORK_TS_HANDLER(logaddexp)
+{
+    ork_ts_value *high = ork_ts_binary(ts, ORK_OP_MAXIMUM, arg[0], arg[1], true);
+    ork_ts_value *gap = high ? ork_ts_binary(ts, ORK_OP_SUB, arg[0], arg[1], true) : NULL;
+    ork_ts_value *y = unary(ts, ORK_OP_NEG, unary(ts, ORK_OP_ABS, gap));
+    y = unary(ts, ORK_OP_EXP, y);
+    y = y ? ork_ts_binary(ts, ORK_OP_ADD, y, ork_ts_int(ts, 1), false) : NULL;
+    y = unary(ts, ORK_OP_LOG, y);
+    return y ? ork_ts_binary(ts, ORK_OP_ADD, high, y, false) : NULL;
+}
+
+/* a + (b - a) weight */
+ORK_TS_HANDLER(lerp)
+{
+    ork_ts_value *y = ork_ts_binary(ts, ORK_OP_SUB, arg[1], arg[0], false);
+    y = y ? ork_ts_binary(ts, ORK_OP_MUL, y, arg[2], false) : NULL;
+    return y ? ork_ts_binary(ts, ORK_OP_ADD, arg[0], y, false) : NULL;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Convolutions and matrix products. */
+#include "torch.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- convolutions ---- */
+
+typedef struct conv {
+    ork_ts_value *x, *weight, *bias;
+    const ork_ts_value *stride, *padding, *dilation, *output_padding;
+    int64_t groups;
+    bool is_transposed;
+} conv;
+
+/* Numbers per spatial axis as h and w. */
+static bool take_pair(ork_ts *ts, const ork_ts_value *list, int spatial, int64_t standard,
+                      int64_t out[2])
+{
+    out[0] = standard;
+    return ork_ts_arg_fixed(ts, list, spatial, out + 2 - spatial);
+}
+
+/* "same" puts the odd element behind. */
+static bool take_padding(ork_ts *ts, const conv *c, const ork_value *weight, int spatial,
+                         const int64_t *dilation, int64_t pad[4])
+{
+    if (c->padding->kind != ORK_TS_STRING) {
+        if (!take_pair(ts, c->padding, spatial, 0, pad))
+            return false;
+        pad[2] = pad[0];
+        pad[3] = pad[1];
+        return true;
+    }
+    memset(pad, 0, 4 * sizeof(*pad));
+    for (int i = 2 - spatial; !strcmp(c->padding->text, "same") && i < 2; i++) {
+        int64_t total = dilation[i] * (weight->type.shape.dim[2 + i] - 1);
+        pad[i] = total / 2;
+        pad[2 + i] = total - total / 2;
+    }
+    return true;
+}
+
+static bool conv_attrs(ork_ts *ts, const conv *c, const ork_value *weight, int spatial,
+                       ork_attrs *attrs)
+{
+    int64_t stride[2], dilation[2], pad[4], output_pad[2] = {0};
+    if (!take_pair(ts, c->stride, spatial, 1, stride) ||
+        !take_pair(ts, c->dilation, spatial, 1, dilation) ||
+        !take_padding(ts, c, weight, spatial, dilation, pad) ||
+        (c->is_transposed && !take_pair(ts, c->output_padding, spatial, 0, output_pad)))
+        return false;
+    *attrs = (ork_attrs){0};
+    if (c->is_transposed) {
+        attrs->conv_transpose2d.groups = c->groups;
+        memcpy(attrs->conv_transpose2d.stride.v, stride, sizeof(stride));
+        memcpy(attrs->conv_transpose2d.dilation.v, dilation, sizeof(dilation));
+        memcpy(attrs->conv_transpose2d.pad.v, pad, sizeof(pad));
+        memcpy(attrs->conv_transpose2d.output_pad.v, output_pad, sizeof(output_pad));
+    } else {
+        attrs->conv2d.groups = c->groups;
+        memcpy(attrs->conv2d.stride.v, stride, sizeof(stride));
+        memcpy(attrs->conv2d.dilation.v, dilation, sizeof(dilation));
+        memcpy(attrs->conv2d.pad.v, pad, sizeof(pad));
+    }
+    return true;
+}
+
+static ork_ts_value *add_conv(ork_ts *ts, const conv *c)
+{
+    ork_value *x = ork_ts_graph_value(ts, c->x), *weight = ork_ts_graph_value(ts, c->weight);
+    ork_value *bias = c->bias->kind == ORK_TS_NONE ? NULL : ork_ts_graph_value(ts, c->bias);
+    if (!x || !weight || (!bias && c->bias->kind != ORK_TS_NONE))
+        return NULL;
+    int spatial = weight->type.shape.rank - 2, rank = x->type.shape.rank;
+    if (spatial != 1 && spatial != 2)
+        return ork_build_unsupported(ts->build, "a convolution over %d axes", spatial);
+    x = ork_build_to_picture(ts->build, x, spatial);
+    weight = ork_build_to_picture(ts->build, weight, spatial);
+    ork_attrs attrs;
+    if (!x || !weight || !conv_attrs(ts, c, weight, spatial, &attrs))
+        return NULL;
+    ork_value *inputs[] = {x, weight, bias};
+    ork_value *y =
+        ork_build_add(ts->build, c->is_transposed ? ORK_OP_CONV_TRANSPOSE2D : ORK_OP_CONV2D, &attrs,
+                      inputs, bias ? 3 : 2);
+    return ork_ts_tensor(ts, ork_build_from_picture(ts->build, y, spatial, rank));
+}
+
+ORK_TS_HANDLER(convolution)
+{
+    conv c = {.x = arg[0],
+              .weight = arg[1],
+              .bias = arg[2],
+              .stride = arg[3],
+              .padding = arg[4],
+              .dilation = arg[5],
+              .is_transposed = arg[6]->boolean,
+              .output_padding = arg[7],
+              .groups = ork_ts_as_int(arg[8])};
+    return add_conv(ts, &c);
+}
+
+ORK_TS_HANDLER(conv)
+{
+    conv c = {.x = arg[0],
+              .weight = arg[1],
+              .bias = arg[2],
+              .stride = arg[3],
+              .padding = arg[4],
+              .dilation = arg[5],
+              .groups = ork_ts_as_int(arg[6])};
+    return add_conv(ts, &c);
+}
+
+ORK_TS_HANDLER(conv_transpose)
+{
+    conv c = {.x = arg[0],
+              .weight = arg[1],
+              .bias = arg[2],
+              .stride = arg[3],
+              .padding = arg[4],
+              .output_padding = arg[5],
+              .groups = ork_ts_as_int(arg[6]),
+              .dilation = arg[7],
+              .is_transposed = true};
+    return add_conv(ts, &c);
+}
+
+/* ---- matrix products ---- */
+
+static ork_value *swap_last_axes(ork_ts *ts, ork_value *x)
+{
+    int perm[ORK_MAX_RANK], rank = x->type.shape.rank;
+    for (int i = 0; i < rank; i++)
+        perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    return ork_build_transpose(ts->build, x, perm);
+}
+
+static ork_value *add_linear(ork_ts *ts, ork_value *x, ork_value *weight, ork_value *bias)
+{
+    ork_value *inputs[] = {x, weight, bias};
+    return ork_build_add(ts->build, ORK_OP_LINEAR, NULL, inputs, bias ? 3 : 2);
+}
+
+ORK_TS_HANDLER(linear)
+{
+    ork_value *x = ork_ts_graph_value(ts, arg[0]), *weight = ork_ts_graph_value(ts, arg[1]);
+    ork_value *bias = arg[2]->kind == ORK_TS_NONE ? NULL : ork_ts_graph_value(ts, arg[2]);
+    if (!x || !weight || (!bias && arg[2]->kind != ORK_TS_NONE))
+        return NULL;
+    return ork_ts_tensor(ts, add_linear(ts, x, weight, bias));
+}
+
+/* A product with a constant matrix is a linear layer: the chip has those. */
+static ork_value *product(ork_ts *ts, ork_value *a, ork_value *b)
+{
+    if (b->kind == ORK_VALUE_CONSTANT && b->type.shape.rank == 2 && a->kind != ORK_VALUE_CONSTANT) {
+        ork_value *weight = swap_last_axes(ts, b);
+        return weight ? add_linear(ts, a, weight, NULL) : NULL;
+    }
+    return ork_build_add2(ts->build, ORK_OP_MATMUL, a, b);
+}
+
+/* Vectors become matrices for the product, and their axis is taken away again. */
+ORK_TS_HANDLER(matmul)
+{
+    ork_value *a = ork_ts_graph_value(ts, arg[0]), *b = ork_ts_graph_value(ts, arg[1]);
+    if (!a || !b)
+        return NULL;
+    ork_shape sa = a->type.shape, sb = b->type.shape;
+    if (sa.rank < 1 || sb.rank < 1)
+        return ork_build_bad_shape(ts->build, "a product with a number");
+    if (sa.rank == 1)
+        a = ork_build_reshape_to(ts->build, a, 2, (int64_t[]){1, sa.dim[0]});
+    if (sb.rank == 1)
+        b = ork_build_reshape_to(ts->build, b, 2, (int64_t[]){sb.dim[0], 1});
+    ork_value *y = a && b ? product(ts, a, b) : NULL;
+    if (!y || (sa.rank > 1 && sb.rank > 1))
+        return ork_ts_tensor(ts, y);
+    ork_shape out = y->type.shape;
+    if (sb.rank == 1)
+        out.rank--;
+    if (sa.rank == 1) {
+        out.dim[out.rank - 1 - (sb.rank > 1)] = out.dim[out.rank - 1];
+        out.rank--;
+    }
+    return ork_ts_tensor(ts, ork_build_reshape(ts->build, y, &out));
+}
+
+/* self * beta + mat1 mat2 * alpha */
+ORK_TS_HANDLER(addmm)
+{
+    ork_value *a = ork_ts_graph_value(ts, arg[1]), *b = ork_ts_graph_value(ts, arg[2]);
+    ork_value *bias = a && b ? ork_ts_graph_value(ts, arg[0]) : NULL;
+    if (!bias)
+        return NULL;
+    bool is_plain = ork_ts_as_double(arg[3]) == 1.0 && ork_ts_as_double(arg[4]) == 1.0;
+    if (is_plain && b->kind == ORK_VALUE_CONSTANT && b->type.shape.rank == 2 &&
+        bias->kind == ORK_VALUE_CONSTANT && bias->type.shape.rank == 1 &&
+        bias->type.shape.dim[0] == b->type.shape.dim[1]) {
+        ork_value *weight = swap_last_axes(ts, b);
+        return ork_ts_tensor(ts, weight ? add_linear(ts, a, weight, bias) : NULL);
+    }
+    ork_ts_value *y = ork_ts_tensor(ts, product(ts, a, b));
+    y = y ? ork_ts_binary(ts, ORK_OP_MUL, y, arg[4], false) : NULL;
+    ork_ts_value *addend = y ? ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[3], false) : NULL;
+    return addend ? ork_ts_binary(ts, ORK_OP_ADD, addend, y, false) : NULL;
+}
+
+/* softmax(query key^T scale + mask) value: Vaswani et al. 2017. */
+ORK_TS_HANDLER(attention)
+{
+    ork_value *q = ork_ts_graph_value(ts, arg[0]), *k = q ? ork_ts_graph_value(ts, arg[1]) : NULL;
+    ork_value *v = k ? ork_ts_graph_value(ts, arg[2]) : NULL;
+    if (!v)
+        return NULL;
+    int rank = q->type.shape.rank;
+    if (arg[5]->boolean || rank < 2 || k->type.shape.rank < 2)
+        return ork_build_unsupported(ts->build, "a causal mask, or vectors");
+    if (arg[7]->boolean)
+        return ork_build_unsupported(ts->build, "heads that share keys (enable_gqa)");
+    double scale = arg[6]->kind == ORK_TS_NONE ? 1.0 / sqrt((double)q->type.shape.dim[rank - 1])
+                                               : ork_ts_as_double(arg[6]);
+    k = swap_last_axes(ts, k);
+    ork_ts_value *scores =
+        ork_ts_tensor(ts, k ? ork_build_add2(ts->build, ORK_OP_MATMUL, q, k) : NULL);
+    ork_ts_value *factor = ork_ts_float(ts, scale, false);
+    scores = scores ? ork_ts_binary(ts, ORK_OP_MUL, scores, factor, false) : NULL;
+    if (scores && arg[3]->kind == ORK_TS_TENSOR) {
+        if (arg[3]->tensor.value->type.dtype == ORK_BOOL)
+            return ork_build_unsupported(ts->build, "a mask of truth values");
+        scores = ork_ts_binary(ts, ORK_OP_ADD, scores, arg[3], false);
+    }
+    ork_value *weights = scores ? ork_ts_graph_value(ts, scores) : NULL;
+    if (!weights)
+        return NULL;
+    ork_attrs attrs = {.softmax.axis = weights->type.shape.rank - 1};
+    weights = ork_build_add1(ts->build, ORK_OP_SOFTMAX, &attrs, weights);
+    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_MATMUL, weights, v));
+}
+
+/* v g / |v|, lengths over all axes but one: Salimans and Kingma 2016. (v, g, axis) */
+ORK_TS_HANDLER(weight_norm)
+{
+    int kept;
+    ork_ints axes = {0};
+    ork_shape shape = ork_ts_shape(arg[0]);
+    if (!ork_ts_arg_axis(ts, arg[2], shape.rank, &kept))
+        return NULL;
+    for (int i = 0; i < shape.rank; i++)
+        if (i != kept)
+            axes.v[axes.count++] = i;
+    ork_ts_value *square = ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[0], false);
+    ork_value *sum = square ? ork_ts_graph_value(ts, square) : NULL;
+    sum = sum ? ork_build_reduce(ts->build, ORK_OP_REDUCE_SUM, sum, &axes, true) : NULL;
+    ork_ts_value *length =
+        ork_ts_tensor(ts, sum ? ork_build_add1(ts->build, ORK_OP_SQRT, NULL, sum) : NULL);
+    ork_ts_value *factor = length ? ork_ts_binary(ts, ORK_OP_DIV, arg[1], length, true) : NULL;
+    return factor ? ork_ts_binary(ts, ORK_OP_MUL, arg[0], factor, false) : NULL;
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Joining, repeating, padding and picking elements: results that are new tensors. */
+#include "torch.h"
+
+#include <string.h>
+
+/* ---- joining ---- */
+
+/* Graph values of a list, brought to the first one's type when they differ. */
+static ork_value **parts_of(ork_ts *ts, const ork_ts_value *list, int *count)
+{
+    ork_value **parts = ORK_NEW_ARRAY(ts->arena, ork_value *, list->list.count + 1);
+    *count = 0;
+    for (size_t i = 0; i < list->list.count; i++) {
+        ork_value *part = ork_ts_graph_value(ts, list->list.items[i]);
+        if (!part)
+            return NULL;
+        bool is_empty = part->type.shape.rank == 1 && part->type.shape.dim[0] == 0;
+        if (!is_empty)
+            parts[(*count)++] = part;
+    }
+    for (int i = 1; i < *count; i++)
+        if (ork_dtype_table[parts[i]->type.dtype].is_float)
+            parts[0] = ork_build_cast(ts->build, parts[0], ORK_F32);
+    for (int i = 1; i < *count && parts[0]; i++)
+        if (!(parts[i] = ork_build_cast(ts->build, parts[i], parts[0]->type.dtype)))
+            return NULL;
+    if (*count == 0 || !parts[0])
+        return ork_build_bad_shape(ts->build, "nothing to join");
+    return parts;
+}
+
+ORK_TS_HANDLER(cat)
+{
+    int count, axis;
+    ork_value **parts = parts_of(ts, arg[0], &count);
+    if (!parts || !ork_ts_arg_axis(ts, arg[1], parts[0]->type.shape.rank, &axis))
+        return NULL;
+    return ork_ts_tensor(ts, ork_build_concat(ts->build, parts, count, axis));
+}
+
+ORK_TS_HANDLER(stack)
+{
+    int count, axis;
+    ork_value **parts = parts_of(ts, arg[0], &count);
+    if (!parts || !ork_ts_arg_axis(ts, arg[1], parts[0]->type.shape.rank + 1, &axis))
+        return NULL;
+    for (int i = 0; i < count; i++) {
+        ork_shape old = parts[i]->type.shape, shape = {.rank = old.rank + 1};
+        if (old.rank >= ORK_MAX_RANK || axis > old.rank)
+            return ork_build_bad_shape(ts->build, "tensors with different axes, or too many");
+        for (int d = 0; d < shape.rank; d++)
+            shape.dim[d] = d < axis ? old.dim[d] : d == axis ? 1 : old.dim[d - 1];
+        parts[i] = ork_build_reshape(ts->build, parts[i], &shape);
+    }
+    return ork_ts_tensor(ts, ork_build_concat(ts->build, parts, count, axis));
+}
+
+/* ---- repeating ---- */
+
+enum { MAX_REPEATS = 4096 };
+
+static ork_value *repeat_axis(ork_ts *ts, ork_value *x, int axis, int64_t times)
+{
+    if (!x || times == 1)
+        return x;
+    if (times < 1 || times > MAX_REPEATS)
+        return ork_build_bad_shape(ts->build, "%lld repetitions", (long long)times);
+    ork_value **parts = ORK_NEW_ARRAY(ts->arena, ork_value *, (size_t)times);
+    for (int64_t i = 0; i < times; i++)
+        parts[i] = x;
+    return ork_build_concat(ts->build, parts, (int)times, axis);
+}
+
+/* An axis of size 1 is expanded rather than joined to itself. */
+static ork_value *repeat(ork_ts *ts, ork_value *x, const ork_ints *times)
+{
+    ork_shape shape = x->type.shape;
+    for (int i = 0; i < shape.rank; i++) {
+        if (shape.dim[i] == 1 && times->v[i] >= 0 && times->v[i] <= INT32_MAX)
+            shape.dim[i] = times->v[i];
+    }
+    ork_shape old = x->type.shape;
+    x = ork_build_expand(ts->build, x, &shape);
+    for (int i = 0; i < shape.rank; i++)
+        if (old.dim[i] != 1)
+            x = repeat_axis(ts, x, i, times->v[i]);
+    return x;
+}
+
+ORK_TS_HANDLER(repeat)
+{
+    ork_ints times;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    if (!x || !ork_ts_arg_ints(ts, arg[1], &times))
+        return NULL;
+    ork_shape shape = {.rank = times.count};
+    int lead = times.count - x->type.shape.rank;
+    if (lead < 0)
+        return ork_build_bad_shape(ts->build, "fewer axes than the tensor has");
+    for (int i = 0; i < shape.rank; i++)
+        shape.dim[i] = i < lead ? 1 : x->type.shape.dim[i - lead];
+    x = ork_build_reshape(ts->build, x, &shape);
+    return ork_ts_tensor(ts, x ? repeat(ts, x, &times) : NULL);
+}
+
+/* (x, repeats, axis): each element `repeats` times in a row. */
+ORK_TS_HANDLER(repeat_interleave)
+{
+    int axis = 0;
+    int64_t times = ork_ts_as_int(arg[1]);
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    if (!x)
+        return NULL;
+    if (arg[2]->kind == ORK_TS_NONE) {
+        int64_t count = ork_shape_count(&x->type.shape);
+        x = ork_build_reshape_to(ts->build, x, 1, &count);
+    } else if (!ork_ts_arg_axis(ts, arg[2], x->type.shape.rank, &axis)) {
+        return NULL;
+    }
+    if (!x || times < 1 || times > MAX_REPEATS || x->type.shape.rank >= ORK_MAX_RANK ||
+        x->type.shape.rank == 0)
+        return x ? ork_build_bad_shape(ts->build, "%lld repetitions", (long long)times) : NULL;
+    ork_shape result = x->type.shape, split = {.rank = result.rank + 1};
+    for (int i = 0; i < split.rank; i++)
+        split.dim[i] = i <= axis ? result.dim[i] : i == axis + 1 ? 1 : result.dim[i - 1];
+    x = ork_build_reshape(ts->build, x, &split);
+    split.dim[axis + 1] = times;
+    result.dim[axis] *= times;
+    x = ork_build_expand(ts->build, x, &split);
+    return ork_ts_tensor(ts, ork_build_reshape(ts->build, x, &result));
+}
+
+/* ---- padding ---- */
+
+enum { PAD_CONSTANT, PAD_REFLECT, PAD_REPLICATE };
+
+/* Cuts off what negative padding takes away. */
+static ork_value *crop(ork_ts *ts, ork_value *x, ork_ints *before, ork_ints *after)
+{
+    for (int i = 0; x && i < before->count; i++) {
+        int64_t begin = before->v[i] < 0 ? -before->v[i] : 0;
+        int64_t end = x->type.shape.dim[i] + (after->v[i] < 0 ? after->v[i] : 0);
+        if (begin > end)
+            return ork_build_bad_shape(ts->build, "negative padding larger than the tensor");
+        x = ork_build_slice(ts->build, x, i, begin, end, 1);
+        before->v[i] = before->v[i] > 0 ? before->v[i] : 0;
+        after->v[i] = after->v[i] > 0 ? after->v[i] : 0;
+    }
+    return x;
+}
+
+/* torch lists the padding from the last axis on: [left, right, top, bottom]. */
+static ork_ts_value *add_pad(ork_ts *ts, ork_ts_value *input, const ork_ts_value *list, int mode,
+                             double number)
+{
+    ork_value *x = ork_ts_graph_value(ts, input);
+    if (!x)
+        return NULL;
+    int rank = x->type.shape.rank;
+    size_t count = ork_ts_is_sequence(list) ? list->list.count : 0;
+    if (count % 2 != 0 || count / 2 > (size_t)rank)
+        return ork_build_bad_shape(ts->build, "%zu paddings for %d axes", count, rank);
+    ork_attrs attrs = {.pad.mode = mode, .pad.value = number};
+    attrs.pad.before.count = attrs.pad.after.count = rank;
+    bool is_empty = true;
+    for (size_t i = 0; i < count; i++) {
+        int64_t width = ork_ts_as_int(list->list.items[i]);
+        if (width > INT32_MAX || width < -INT32_MAX)
+            return ork_build_bad_shape(ts->build, "a padding of %lld", (long long)width);
+        ork_ints *side = i % 2 ? &attrs.pad.after : &attrs.pad.before;
+        side->v[rank - 1 - (int)(i / 2)] = width;
+    }
+    x = crop(ts, x, &attrs.pad.before, &attrs.pad.after);
+    for (int i = 0; i < rank; i++)
+        is_empty = is_empty && attrs.pad.before.v[i] == 0 && attrs.pad.after.v[i] == 0;
+    return ork_ts_tensor(ts, !x || is_empty ? x : ork_build_add1(ts->build, ORK_OP_PAD, &attrs, x));
+}
+
+/* (x, pad, value) */
+ORK_TS_HANDLER(pad_constant)
+{
+    return add_pad(ts, arg[0], arg[1], PAD_CONSTANT, ork_ts_as_double(arg[2]));
+}
+
+/* param is the mode. */
+ORK_TS_HANDLER(pad_by_mode)
+{
+    return add_pad(ts, arg[0], arg[1], param, 0);
+}
+
+/* (x, pad, mode, value) */
+ORK_TS_HANDLER(pad)
+{
+    static const char *const modes[] = {"constant", "reflect", "replicate"};
+    double number = arg[3]->kind == ORK_TS_NONE ? 0 : ork_ts_as_double(arg[3]);
+    for (int i = 0; i < (int)ORK_COUNT(modes); i++)
+        if (!strcmp(arg[2]->text, modes[i]))
+            return add_pad(ts, arg[0], arg[1], i, number);
+    return ork_build_unsupported(ts->build, "padding of mode '%s'", arg[2]->text);
+}
+
+/* ---- rotating and reversing ---- */
+
+static ork_value *roll_axis(ork_ts *ts, ork_value *x, int axis, int64_t shift)
+{
+    int64_t size = x->type.shape.dim[axis];
+    shift = size > 0 ? (shift % size + size) % size : 0;
+    if (shift == 0)
+        return x;
+    ork_value *parts[] = {ork_build_slice(ts->build, x, axis, size - shift, size, 1),
+                          ork_build_slice(ts->build, x, axis, 0, size - shift, 1)};
+    return ork_build_concat(ts->build, parts, 2, axis);
+}
+
+/* (x, shifts, axes); without axes the elements rotate as one row. */
+ORK_TS_HANDLER(roll)
+{
+    ork_ints shifts, axes;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    if (!x || !ork_ts_arg_ints(ts, arg[1], &shifts))
+        return NULL;
+    ork_shape shape = x->type.shape;
+    if (ork_ts_is_sequence(arg[2]) && arg[2]->list.count == 0) {
+        int64_t count = ork_shape_count(&shape);
+        x = ork_build_reshape_to(ts->build, x, 1, &count);
+        x = x && shifts.count == 1 ? roll_axis(ts, x, 0, shifts.v[0]) : NULL;
+        return ork_ts_tensor(ts, ork_build_reshape(ts->build, x, &shape));
+    }
+    if (!ork_ts_arg_axes(ts, arg[2], shape.rank, &axes) || axes.count != shifts.count)
+        return NULL;
+    for (int i = 0; x && i < axes.count; i++)
+        x = roll_axis(ts, x, (int)axes.v[i], shifts.v[i]);
+    return ork_ts_tensor(ts, x);
+}
+
+/* Inputs of a network are floats unless the user says otherwise, indices too. */
+static ork_value *gather_along(ork_ts *ts, ork_value *x, int axis, ork_value *index)
+{
+    ork_attrs attrs = {.gather.axis = axis};
+    if (index && ork_dtype_table[index->type.dtype].is_float)
+        index = ork_build_cast(ts->build, index, ORK_I64);
+    ork_value *inputs[] = {x, index};
+    return index ? ork_build_add(ts->build, ORK_OP_GATHER, &attrs, inputs, 2) : NULL;
+}
+
+ORK_TS_HANDLER(flip)
+{
+    ork_ints axes;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    if (!x || !ork_ts_arg_axes(ts, arg[1], x->type.shape.rank, &axes))
+        return NULL;
+    for (int i = 0; x && i < axes.count; i++) {
+        int64_t size = x->type.shape.dim[axes.v[i]];
+        ork_shape shape = ork_shape_of(1, &size);
+        void *data;
+        ork_value *index = ork_build_constant(ts->build, ORK_I64, &shape, &data);
+        for (int64_t k = 0; index && k < size; k++)
+            ((int64_t *)data)[k] = size - 1 - k;
+        x = gather_along(ts, x, (int)axes.v[i], index);
+    }
+    return ork_ts_tensor(ts, x);
+}
+
+/* ---- picking ---- */
+
+/* Places where a constant mask is true. */
+static ork_value *indices_of_mask(ork_ts *ts, const ork_value *mask)
+{
+    int64_t size = mask->type.shape.dim[0], count = 0;
+    if (mask->kind != ORK_VALUE_CONSTANT || mask->type.shape.rank != 1)
+        return ork_build_unsupported(ts->build, "a mask that is known only when the network runs");
+    int64_t *places = ORK_NEW_ARRAY(ts->arena, int64_t, (size_t)size + 1);
+    for (int64_t i = 0; i < size; i++)
+        if (ork_element_get_int(ORK_BOOL, mask->data, i))
+            places[count++] = i;
+    return ork_build_index_constant(ts->build, places, count);
+}
+
+/* x[:, index]: one index in a list of None. */
+ORK_TS_HANDLER(index)
+{
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    int axis = -1;
+    for (size_t i = 0; i < arg[1]->list.count; i++) {
+        if (arg[1]->list.items[i]->kind == ORK_TS_NONE)
+            continue;
+        if (axis >= 0 || i >= ORK_MAX_RANK)
+            return ork_build_unsupported(ts->build, "more than one index");
+        axis = (int)i;
+    }
+    if (!x || axis < 0)
+        return x ? arg[0] : NULL;
+    ork_value *index = ork_ts_graph_value(ts, arg[1]->list.items[axis]);
+    if (index && index->type.dtype == ORK_BOOL)
+        index = indices_of_mask(ts, index);
+    return ork_ts_tensor(ts, gather_along(ts, x, axis, index));
+}
+
+/* (x, axis, index) */
+ORK_TS_HANDLER(index_select)
+{
+    int axis;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    if (!x || !ork_ts_arg_axis(ts, arg[1], x->type.shape.rank, &axis))
+        return NULL;
+    return ork_ts_tensor(ts, gather_along(ts, x, axis, ork_ts_graph_value(ts, arg[2])));
+}
+
+/* (weight, index, ...) */
+ORK_TS_HANDLER(embedding)
+{
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    return x ? ork_ts_tensor(ts, gather_along(ts, x, 0, ork_ts_graph_value(ts, arg[1]))) : NULL;
+}
+
+/* ---- pixels and channels ---- */
+
+static ork_ts_value *rearrange(ork_ts *ts, ork_value *x, const int64_t *dims, const int *perm,
+                               int rank, const ork_shape *result)
+{
+    x = ork_build_reshape_to(ts->build, x, rank, dims);
+    x = ork_build_transpose(ts->build, x, perm);
+    return ork_ts_tensor(ts, ork_build_reshape(ts->build, x, result));
+}
+
+/* Shi et al. 2016: [N, C r r, H, W] to [N, C, H r, W r]. */
+ORK_TS_HANDLER(pixel_shuffle)
+{
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    int64_t r = ork_ts_as_int(arg[1]);
+    if (!x || x->type.shape.rank != 4 || r < 1 || r > 1024 || x->type.shape.dim[1] % (r * r) != 0)
+        return x ? ork_build_bad_shape(ts->build, "a factor of %lld", (long long)r) : NULL;
+    const int64_t *d = x->type.shape.dim, c = d[1] / (r * r);
+    ork_shape result = {4, {d[0], c, d[2] * r, d[3] * r}};
+    return rearrange(ts, x, (int64_t[]){d[0], c, r, r, d[2], d[3]}, (int[]){0, 1, 4, 2, 5, 3}, 6,
+                     &result);
+}
+
+ORK_TS_HANDLER(pixel_unshuffle)
+{
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    int64_t r = ork_ts_as_int(arg[1]);
+    if (!x || x->type.shape.rank != 4 || r < 1 || r > 1024 || x->type.shape.dim[2] % r != 0 ||
+        x->type.shape.dim[3] % r != 0)
+        return x ? ork_build_bad_shape(ts->build, "a factor of %lld", (long long)r) : NULL;
+    const int64_t *d = x->type.shape.dim, h = d[2] / r, w = d[3] / r;
+    ork_shape result = {4, {d[0], d[1] * r * r, h, w}};
+    return rearrange(ts, x, (int64_t[]){d[0], d[1], h, r, w, r}, (int[]){0, 1, 3, 5, 2, 4}, 6,
+                     &result);
+}
+
+ORK_TS_HANDLER(channel_shuffle)
+{
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    int64_t groups = ork_ts_as_int(arg[1]);
+    if (!x || x->type.shape.rank != 4 || groups < 1 || x->type.shape.dim[1] % groups != 0)
+        return x ? ork_build_bad_shape(ts->build, "%lld groups", (long long)groups) : NULL;
+    ork_shape result = x->type.shape;
+    const int64_t *d = result.dim;
+    return rearrange(ts, x, (int64_t[]){d[0], groups, d[1] / groups, d[2], d[3]},
+                     (int[]){0, 2, 1, 3, 4}, 5, &result);
+}
+
+/* (x, counts, axis): element i of an axis counts[i] times. */
+ORK_TS_HANDLER(repeat_by_counts)
+{
+    int axis;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]), *counts = ork_ts_graph_value(ts, arg[1]);
+    if (!x || !counts || arg[2]->kind == ORK_TS_NONE || counts->kind != ORK_VALUE_CONSTANT)
+        return x && counts
+                   ? ork_build_unsupported(ts->build, "counts without an axis, or computed ones")
+                   : NULL;
+    if (!ork_ts_arg_axis(ts, arg[2], x->type.shape.rank, &axis))
+        return NULL;
+    int64_t size = x->type.shape.rank > 0 ? x->type.shape.dim[axis] : 0, total = 0;
+    if (counts->type.shape.rank != 1 || counts->type.shape.dim[0] != size)
+        return ork_build_bad_shape(ts->build, "the counts do not fit the axis");
+    for (int64_t i = 0; i < size; i++) {
+        int64_t times = ork_element_get_int(counts->type.dtype, counts->data, i);
+        if (times < 0 || times > MAX_REPEATS)
+            return ork_build_bad_shape(ts->build, "%lld repetitions", (long long)times);
+        total += times;
+    }
+    ork_shape shape = ork_shape_of(1, &total);
+    void *data;
+    ork_value *index = ork_build_constant(ts->build, ORK_I64, &shape, &data);
+    for (int64_t i = 0, to = 0; index && i < size; i++)
+        for (int64_t k = ork_element_get_int(counts->type.dtype, counts->data, i); k > 0; k--)
+            ((int64_t *)data)[to++] = i;
+    return ork_ts_tensor(ts, gather_along(ts, x, axis, index));
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Normalization and softmax. */
+#include "torch.h"
+
+/* False with an error; None gives NULL. */
+static bool optional(ork_ts *ts, ork_ts_value *tensor, ork_value **value)
+{
+    *value = tensor->kind == ORK_TS_NONE ? NULL : ork_ts_graph_value(ts, tensor);
+    return *value || tensor->kind == ORK_TS_NONE;
+}
+
+/* arg: weight, bias, mean, variance. */
+static ork_ts_value *add_batch_norm(ork_ts *ts, ork_ts_value *input, ork_ts_value **arg, double eps)
+{
+    ork_value *x = ork_ts_graph_value(ts, input), *parameters[4];
+    for (int i = 0; i < 4; i++)
+        if (!optional(ts, arg[i], &parameters[i]))
+            return NULL;
+    return ork_ts_tensor(ts, ork_build_batch_norm(ts->build, x, parameters, eps));
+}
+
+/* (x, weight, bias, mean, variance, training, momentum, eps, ...) */
+ORK_TS_HANDLER(batch_norm)
+{
+    bool training = arg[5]->boolean;
+    if (training || arg[3]->kind == ORK_TS_NONE || arg[4]->kind == ORK_TS_NONE) {
+        ork_build_unsupported(ts->build,
+                              "batch normalization with statistics of the batch at hand");
+        ork_why(ts->diag, "the model was saved in training mode, or the layer keeps no statistics");
+        ork_fix(ts->diag, "call model.eval() before the model is traced or exported");
+        return NULL;
+    }
+    return add_batch_norm(ts, arg[0], arg + 1, ork_ts_as_double(arg[7]));
+}
+
+static ork_ts_value *add_group_norm(ork_ts *ts, ork_ts_value *input, int64_t groups,
+                                    ork_ts_value *weight, ork_ts_value *bias, double eps)
+{
+    ork_value *scale, *shift;
+    if (!optional(ts, weight, &scale) || !optional(ts, bias, &shift))
+        return NULL;
+    ork_value *x = ork_ts_graph_value(ts, input);
+    return ork_ts_tensor(ts, ork_build_group_norm(ts->build, x, groups, scale, shift, eps));
+}
+
+ORK_TS_HANDLER(group_norm)
+{
+    return add_group_norm(ts, arg[0], ork_ts_as_int(arg[1]), arg[2], arg[3],
+                          ork_ts_as_double(arg[4]));
+}
+
+/* (x, weight, bias, mean, variance, use_input_stats, momentum, eps, ...) */
+ORK_TS_HANDLER(instance_norm)
+{
+    double eps = ork_ts_as_double(arg[7]);
+    if (!arg[5]->boolean)
+        return add_batch_norm(ts, arg[0], arg + 1, eps);
+    ork_shape shape = ork_ts_shape(arg[0]);
+    return add_group_norm(ts, arg[0], shape.rank > 1 ? shape.dim[1] : 1, arg[1], arg[2], eps);
+}
+
+/* (x, normalized_shape, weight, bias, eps, ...) */
+ORK_TS_HANDLER(layer_norm)
+{
+    ork_shape normalized;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    if (!x || !ork_ts_arg_shape(ts, arg[1], &normalized))
+        return NULL;
+    if (normalized.rank < 1 || normalized.rank > x->type.shape.rank)
+        return ork_build_bad_shape(ts->build, "normalization over %d of %d axes", normalized.rank,
+                                   x->type.shape.rank);
+    ork_value *inputs[3] = {x};
+    for (int i = 0; i < 2; i++)
+        if (arg[2 + i]->kind != ORK_TS_NONE &&
+            !(inputs[1 + i] = ork_ts_graph_value(ts, arg[2 + i])))
+            return NULL;
+    int count = inputs[2] ? 3 : inputs[1] ? 2 : 1;
+    ork_attrs attrs = {.layer_norm.axes = normalized.rank,
+                       .layer_norm.epsilon = ork_ts_as_double(arg[4])};
+    return ork_ts_tensor(ts, ork_build_add(ts->build, ORK_OP_LAYER_NORM, &attrs, inputs, count));
+}
+
+/* param is the operator. */
+ORK_TS_HANDLER(softmax)
+{
+    int axis;
+    ork_value *x = ork_ts_arg_float(ts, arg[0]);
+    if (!x || !ork_ts_arg_axis(ts, arg[1], x->type.shape.rank, &axis))
+        return NULL;
+    ork_attrs attrs = {.softmax.axis = axis}; /* log_softmax keeps it at the same place */
+    return ork_ts_tensor(ts, ork_build_add1(ts->build, (ork_op)param, &attrs, x));
+}

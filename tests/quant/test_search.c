@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ranges, rounding and the whole search, on networks and samples made here. */
+#include "quant/internal.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SAMPLES = 12, SIDE = 12 };
+
+typedef struct place {
+    char folder[64];
+    ork_diag *diag;
+    ork_dataset *dataset;
+} place;
+
+/* Random pictures of three channels that depend on each other. */
+static void write_sample(place *p, int index, ork_str *list)
+{
+    static float data[SIDE * SIDE * 3];
+    unsigned seed = (unsigned)index * 2654435761U + 1;
+    char path[128];
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        seed = seed * 1103515245U + 12345U;
+        const float x = (float)(seed >> 16 & 1023) / 512 - 1;
+        seed = seed * 1103515245U + 12345U;
+        const float noise = (float)(seed >> 16 & 1023) / 2560;
+        data[i * 3] = x;
+        data[i * 3 + 1] = 0.9f * x + noise;
+        data[i * 3 + 2] = noise - 0.8f * x;
+    }
+    snprintf(path, sizeof(path), "%s/%d.npy", p->folder, index);
+    ork_tensor tensor = {ork_type_of(ORK_F32, 4, (int64_t[]){1, SIDE, SIDE, 3}), data};
+    assert_true(ork_npy_write(p->diag, path, &tensor));
+    ork_str_printf(list, "%d.npy\n", index);
+}
+
+static int set_up(void **state)
+{
+    place *p = calloc(1, sizeof(*p));
+    ork_str list = {0};
+    char path[128];
+    strcpy(p->folder, "/tmp/ork-search-XXXXXX");
+    assert_non_null(mkdtemp(p->folder));
+    p->diag = ork_diag_new();
+    for (int i = 0; i < SAMPLES; i++)
+        write_sample(p, i, &list);
+    snprintf(path, sizeof(path), "%s/list.txt", p->folder);
+    p->dataset =
+        ork_dataset_read(p->diag, path, (ork_bytes){(const uint8_t *)list.text, list.length}, 1);
+    assert_non_null(p->dataset);
+    ork_str_free(&list);
+    *state = p;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    place *p = *state;
+    char command[160];
+    snprintf(command, sizeof(command), "rm -r '%s'", p->folder);
+    ork_dataset_free(p->dataset);
+    ork_diag_free(p->diag);
+    int result = system(command);
+    free(p);
+    return result;
+}
+
+/* A stem whose channels differ in range by 600, as those of real detectors do: with one scale for
+   all, the small ones are lost. */
+static ork_graph *network(place *p)
+{
+    ork_str text = {0};
+    ork_str_printf(&text, "graph \"n\" canon { input %%0 \"x\" f32[1x3x12x12]\n"
+                          "const %%1 \"w1\" f32[8x3x1x1] [");
+    for (int i = 0; i < 24; i++)
+        ork_str_printf(&text, "%g ",
+                       (i / 3 % 2 ? 0.05 : 30.0) * (double)((i * 7 + 3) % 11 - 5) / 5);
+    ork_str_printf(&text,
+                   "]\n%%2 \"stem\" f32[1x8x12x12] = conv2d(%%0, %%1, _) stride [1 1] dilation [1 "
+                   "1] groups 1\n%%3 \"act\" f32[1x8x12x12] = silu(%%2)\n"
+                   "const %%4 \"w2\" f32[8x1x3x3] [");
+    for (int i = 0; i < 72; i++)
+        ork_str_printf(&text, "%g ", (i / 9 % 2 ? 5.0 : 0.02) * (double)((i * 5 + 2) % 13 - 6) / 6);
+    ork_str_printf(&text,
+                   "]\n%%5 \"depth\" f32[1x8x12x12] = conv2d(%%3, %%4, _) stride [1 1] dilation [1 "
+                   "1] pad [1 1 1 1] groups 8\n%%6 \"depth_act\" f32[1x8x12x12] = silu(%%5)\n"
+                   "const %%7 \"w3\" f32[4x8x1x1] random 9\n"
+                   "%%8 \"head\" f32[1x4x12x12] = conv2d(%%6, %%7, _) stride [1 1] dilation [1 1] "
+                   "groups 1\noutput %%8 }");
+    ork_graph *graph = ork_graph_parse(p->diag, text.text, text.length);
+    if (!graph)
+        fail_msg("%s", ork_diag_error(p->diag)->what);
+    ork_str_free(&text);
+    return graph;
+}
+
+static const ork_sample_span everything = {.stage = "all", .end = SAMPLES, .step = 1};
+
+/* The error of the quantized form of the network, judged on the samples. */
+static double error_of(place *p, const ork_quantization *options, ork_pool *pool, ork_str *text)
+{
+    double error = -1;
+    ork_graph *graph = network(p), *integers = ork_graph_clone(graph, true);
+    ork_probe *probe =
+        ork_probe_new(p->diag, graph, p->dataset, &everything, NULL, options->family);
+    assert_non_null(probe);
+    if (!ork_quantize_best(p->diag, integers, p->dataset, options, pool))
+        fail_msg("%s", ork_diag_error(p->diag)->what);
+    assert_int_equal(integers->stage, ORK_STAGE_QUANT);
+    assert_true(ork_probe_judge(probe, integers, SAMPLES, &error));
+    if (text)
+        ork_graph_print(integers, &(ork_text_options){.all_constants = true}, text);
+    ork_probe_free(probe);
+    ork_graph_free(integers);
+    ork_graph_free(graph);
+    return error;
+}
+
+static size_t count_of(const char *text, const char *word)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, word)); at++)
+        count++;
+    return count;
+}
+
+static void test_search_saves_the_network(void **state)
+{
+    place *p = *state;
+    ork_str text = {0};
+    ork_quantization options = {
+        .dtype = ORK_U8, .algorithm = ORK_RANGE_EXTREMES, .samples = SAMPLES};
+    const double plain = error_of(p, &options, NULL, NULL);
+    options.algorithm = ORK_RANGE_COUNT;
+    options.rounding = options.bias_correction = true;
+    options.splits = 4;
+    const double searched = error_of(p, &options, NULL, &text);
+    assert_true(plain > 0.05);
+    assert_true(searched < plain / 20);
+    /* Not more launches than allowed, and the vendor's vocabulary. */
+    assert_in_range(count_of(text.text, "= conv2d("), 4, 3 + 4);
+    assert_true(count_of(text.text, "= concat(") >= 1);
+    ork_str_free(&text);
+}
+
+static void test_no_splits(void **state)
+{
+    place *p = *state;
+    ork_str text = {0};
+    ork_quantization options = {.dtype = ORK_U8,
+                                .algorithm = ORK_RANGE_COUNT,
+                                .rounding = true,
+                                .bias_correction = true,
+                                .samples = SAMPLES};
+    error_of(p, &options, NULL, &text);
+    assert_int_equal(count_of(text.text, "= conv2d("), 3);
+    ork_str_free(&text);
+}
+
+static void test_same_bits_for_any_number_of_threads(void **state)
+{
+    place *p = *state;
+    static const ork_dtype dtypes[] = {ORK_U8, ORK_I8};
+    for (size_t i = 0; i < ORK_COUNT(dtypes); i++) {
+        ork_quantization options = {.dtype = dtypes[i],
+                                    .family = ORK_FAMILY_PUMA,
+                                    .algorithm = ORK_RANGE_COUNT,
+                                    .splits = 4,
+                                    .rounding = true,
+                                    .bias_correction = true,
+                                    .samples = SAMPLES};
+        ork_str one = {0}, three = {0};
+        ork_pool *pool = ork_pool_new(3);
+        error_of(p, &options, NULL, &one);
+        error_of(p, &options, pool, &three);
+        assert_string_equal(one.text, three.text);
+        ork_pool_free(pool);
+        ork_str_free(&one);
+        ork_str_free(&three);
+    }
+}
+
+/* ---- ranges ---- */
+
+/* A distribution of one part: `count` numbers spread evenly over [-1, 1], one at 50. */
+static ork_statistics outlier(uint32_t *bins, ork_part *part)
+{
+    *part = (ork_part){.min = -1, .max = 50, .bins = bins};
+    for (int b = 0; b < ORK_TENSOR_BINS; b++) {
+        double centre = -1 + 51.0 * (b + 0.5) / ORK_TENSOR_BINS;
+        bins[b] = centre < 1 ? 20000 : 0;
+    }
+    bins[ORK_TENSOR_BINS - 1] = 1;
+    return (ork_statistics){
+        .channels = 1, .bin_count = ORK_TENSOR_BINS, .samples = 1, .parts = part};
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    static uint32_t bins[ORK_TENSOR_BINS];
+    ork_part part;
+    ork_statistics s = outlier(bins, &part);
+    ork_portion whole = {&s, NULL, 1};
+    ork_range r = ork_range_choose(ORK_RANGE_EXTREMES, ORK_U8, &whole, NULL);
+    assert_true(r.min == -1 && r.max == 50);
+    for (int a = ORK_RANGE_PERCENTILE; a < ORK_RANGE_COUNT; a++) {
+        r = ork_range_choose(a, ORK_U8, &whole, NULL);
+        assert_true(r.max < 30 && r.max >= 0.9f);
+        assert_true(r.min <= 0 && r.min >= -1);
+    }
+    r = ork_range_choose(ORK_RANGE_SQUARES, ORK_I8, &whole, NULL);
+    assert_true(ork_quant_of_range(ORK_I8, r).fraction_length > 1); /* 50 alone would take 1 */
+}
+
+static void test_what_a_function_ignores_needs_no_codes(void **state)
+{
+    (void)state;
+    static uint32_t bins[ORK_TENSOR_BINS];
+    ork_part part = {.min = -40, .max = 10, .bins = bins};
+    for (int b = 0; b < ORK_TENSOR_BINS; b++)
+        bins[b] = 1000;
+    ork_statistics s = {.channels = 1, .bin_count = ORK_TENSOR_BINS, .samples = 1, .parts = &part};
+    ork_portion whole = {&s, NULL, 1};
+    ork_activation silu = {.op = ORK_UNARY_SILU};
+    ork_range r = ork_range_choose(ORK_RANGE_SQUARES, ORK_U8, &whole, &silu);
+    assert_true(r.min > -15 && r.min < 0);
+    assert_true(r.max > 9);
+    r = ork_range_choose(ORK_RANGE_SQUARES, ORK_U8, &whole, NULL);
+    assert_true(r.min < -35);
+}
+
+/* ---- rounding ---- */
+
+static void test_rounding_lowers_the_error(void **state)
+{
+    place *p = *state;
+    static const char text[] =
+        "graph \"n\" canon { input %0 \"x\" f32[1x3x12x12]\n"
+        "const %1 \"w\" f32[4x3x3x3] random 3\n"
+        "%2 \"conv\" f32[1x4x12x12] = conv2d(%0, %1, _) stride [1 1] dilation [1 1] pad [1 1 1 1] "
+        "groups 1\noutput %2 }";
+    ork_graph *graph = ork_graph_parse(p->diag, text, strlen(text));
+    const void *weights[3] = {0};
+    float *shifts[3] = {0};
+    ork_rounding_report report;
+    assert_true(ork_rounding_choose(p->diag, graph, p->dataset, &everything, NULL, ORK_U8, weights,
+                                    shifts, &report));
+    assert_int_equal(report.layers, 1);
+    assert_int_equal(report.rounded, 1); /* the channels of the samples depend on each other */
+    assert_non_null(weights[1]);
+    assert_non_null(shifts[2]);
+    /* Only the weights are quantized, so that nothing but their rounding errs. */
+    const ork_quant quant = ork_quant_of_range(ORK_U8, ork_constant_range(graph->values.items[1]));
+    const float *real = graph->values.items[1]->data;
+    double error[2];
+    ork_probe *probe =
+        ork_probe_new(p->diag, graph, p->dataset, &everything, NULL, ORK_FAMILY_LION);
+    for (int k = 0; k < 2; k++) {
+        ork_graph *other = ork_graph_clone(graph, true);
+        float *data = (float *)(uintptr_t)other->values.items[1]->data;
+        for (int i = 0; i < 108; i++) {
+            int nearest = (int)(roundf(real[i] / quant.scale) + (float)quant.zero_point);
+            int chosen = ((const uint8_t *)weights[1])[i];
+            assert_in_range(abs(chosen - nearest), 0, 6);
+            data[i] = quant.scale * (float)((k ? chosen : nearest) - quant.zero_point);
+        }
+        assert_true(ork_probe_judge(probe, other, SAMPLES, &error[k]));
+        ork_graph_free(other);
+    }
+    assert_true(error[1] < 0.8 * error[0]);
+    ork_probe_free(probe);
+    ork_graph_free(graph);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_search_saves_the_network, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_splits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_same_bits_for_any_number_of_threads, set_up,
+                                        tear_down),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_what_a_function_ignores_needs_no_codes),
+        cmocka_unit_test_setup_teardown(test_rounding_lowers_the_error, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
