@@ -56,11 +56,13 @@ static bool is_focus(const ork_node *concat)
     return seen == UINT64_MAX >> (64 - concat->input_count);
 }
 
+/* Of bytes: kernels of other types copy windows together, for which a few short pieces are worse
+   than moving the picture once. */
 static bool is_plain_convolution(const ork_node *node)
 {
-    return node->op == ORK_OP_CONV2D && node->attrs.conv2d.groups == 1 &&
-           node->attrs.conv2d.dilation.v[0] == 1 && node->attrs.conv2d.dilation.v[1] == 1 &&
-           node->inputs[1]->kind == ORK_VALUE_CONSTANT;
+    return node->op == ORK_OP_CONV2D && element_size(node->inputs[0]) == 1 &&
+           node->attrs.conv2d.groups == 1 && node->attrs.conv2d.dilation.v[0] == 1 &&
+           node->attrs.conv2d.dilation.v[1] == 1 && node->inputs[1]->kind == ORK_VALUE_CONSTANT;
 }
 
 void find_focuses(planner *p)
