@@ -52,6 +52,7 @@ static void print_json(ork_cli *cli, const ork_check_report *report)
     ork_cli_json_text(&json, "target", report->target);
     ork_cli_json_number(&json, "npu_layers", (double)report->npu_layers);
     ork_cli_json_number(&json, "host_layers", (double)report->host_layers);
+    ork_cli_json_number(&json, "refused_layers", (double)report->refused_layers);
     ork_cli_json_number(&json, "multiplications", (double)report->macs);
     ork_cli_json_number(&json, "weights", (double)report->weight_count);
     ork_cli_json_number(&json, "peak_numbers", (double)report->peak_count);

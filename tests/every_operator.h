@@ -7,7 +7,7 @@
 #include "graph/graph.h"
 
 /* Inputs and constants for the choosing. */
-enum { FIRST_NODE = 11 };
+enum { FIRST_NODE = 12 };
 static const char *const operands =
     "graph \"all\" imported origin \"pytorch\" target \"rk1808,rv1126\" {\n"
     "  input %0 \"x\" f32[1x4x6x6] mean [1.5 2 3 4] std [0.1 2 3 4] reorder [3 2 1 0]\n"
@@ -15,7 +15,8 @@ static const char *const operands =
     "  input %3 \"m\" f32[2x6]\n  input %4 \"n\" f32[6x3]\n"
     "  const %5 \"w\" f32[4x4x3x3] random 1\n  const %6 \"b\" f32[4] random 2\n"
     "  const %7 \"fc\" f32[3x6] random 3\n  const %8 \"fb\" f32[3] random 4\n"
-    "  const %9 \"index\" i64[2] [1 0]\n  const %10 \"dw\" f32[8x1x3x3] random 5\n";
+    "  const %9 \"index\" i64[2] [1 0]\n  const %10 \"dw\" f32[8x1x3x3] random 5\n"
+    "  const %11 \"u\" f32[2] random 6\n";
 
 static const struct {
     ork_op op;
@@ -59,6 +60,13 @@ static const struct {
     {ORK_OP_REDUCE_SUM, "(%0) axes [1]", "f32[1x6x6]"},
     {ORK_OP_REDUCE_MAX, "(%0) axes [0 3]", "f32[4x6]"},
     {ORK_OP_REDUCE_MIN, "(%0) axes [2] keep_dims true", "f32[1x4x1x6]"},
+    {ORK_OP_REDUCE_PROD, "(%0) axes [2] keep_dims true", "f32[1x4x1x6]"},
+    {ORK_OP_ARG_MAX, "(%0) axis 1", "i64[1x6x6]"},
+    {ORK_OP_ARG_MIN, "(%0) axis 2 keep_dims true last true", "i64[1x4x1x6]"},
+    {ORK_OP_TOP_K, "(%0) axis 3 k 2 least true", "i64[1x4x6x2]"},
+    {ORK_OP_CUM_SUM, "(%0) axis 1 reverse true", "f32[1x4x6x6]"},
+    {ORK_OP_CUM_PROD, "(%0) axis 3 exclusive true", "f32[1x4x6x6]"},
+    {ORK_OP_SCATTER, "(%6, %9, %11) mode add", "f32[4]"},
     {ORK_OP_CONCAT, "(%0, %1, %0) axis 2", "f32[1x4x18x6]"},
     {ORK_OP_SLICE, "(%0) begin [0 1 0 1] end [1 3 6 6] step [1 1 2 3]", "f32[1x2x3x2]"},
     {ORK_OP_RESHAPE, "(%0) shape [4 36]", "f32[4x36]"},

@@ -5,6 +5,8 @@ in the sources, and the marks of the format.
 
 usage: fuzz_words.py TARGET
 """
+import os
+import pathlib
 import re
 import sys
 
@@ -29,6 +31,10 @@ GRAPH = [b'%0', b'%1', b'input ', b'const ', b'output ', b'fill 1', b'random 1',
          b'nan', b'-inf', b'2147483647', b'9223372036854775807', b'-1', b'level 3']
 JSON = [b'{"', b'":', b'",', b'[]', b'{}', b'null', b'true', b'false', b'\\u0000', b'\\ud83d\\ude00',
         b'1e308', b'-0.0', b'18446744073709551615']
+ONNX = [b'#13\n', b'\n!s 1,2,3\n', b'!f 0.5,1.\n', b' x ', b' x,w,b y', b' m,v ', b'axis=1', b'axis=-1', b'=1,1', b'=0.5',
+        b'\x08\x01', b'\x0a\x01x', b'\x12\x01y', b'\x22\x04Relu', b'\x2a\x00', b'\x3a\x00', b'\x42\x02\x10\x0d',
+        b'\x5a\x0a\x0a\x01x\x12\x05\x0a\x03\x08\x01', b'\xff\xff\xff\xff\x0f', b'\x80\x01',
+        b'\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01']
 EXPORT = [b'torch.ops.aten.', b'.default', b'.Tensor', b'torch.ops.higher_order.', b'"target":"', b'"inputs":[',
           b'"outputs":[', b'"nodes":[', b'{"name":"', b'"arg":{"as_', b'"as_tensor":{"name":"x"}', b'"kind":1',
           b'"kind":2', b'{"as_int":-1}', b'{"as_ints":[1,1]}', b'{"as_none":true}', b'"dtype":7', b'Infinity', b'#2',
@@ -38,8 +44,8 @@ DATASET = [b'a', b'"b c"', b"'", b'"', b'#', b'\r\n', b'\xef\xbb\xbf', b'./a', b
 TARGETS = {
     'torchscript': [('src/import/torch/torch_ops.def', r'"((?:torch|ops|prim)[a-z0-9_.]+)"'),
                     ('src/import/torch/torch_ops.def', r'[ ]([a-z_]+)='), CODE],
-    'pt2': [('src/import/torch/export_graph.c', STRING), ('src/import/torchscript/export_archive.c', STRING),
-            ('src/import/torch/export_symbols.c', STRING), ('src/import/torchscript/export.c', STRING),
+    'pt2': [('src/import/torch/export_graph.c', STRING), ('src/import/torch/export_archive.c', STRING),
+            ('src/import/torch/export_symbols.c', STRING), ('src/import/torch/export.c', STRING),
             ('src/import/torch/torch_ops.def', r'"torch[.]([a-z0-9_]+)"'), JSON, EXPORT],
     'pickle': [PICKLE],
     'zip': [ZIP],
@@ -50,6 +56,8 @@ TARGETS = {
              ('src/rknn/types.c', STRING), ('src/rknn/attrs.c', STRING), JSON],
     'config': [('src/api/config.def', STRING), ('src/api/config.def', r'CONFIG\((\w+)'),
                ('src/npu/socs.def', STRING), [b'#', b'[', b'],', b'0', b'2 1 0', b'-1', b'\n']],
+    'onnx': [('src/import/onnx/onnx_ops.def', r'"(\w+)"'), ('src/import/onnx', r'"([A-Za-z_]\w+)"'), ONNX],
+    'protobuf': [ONNX],
     'dataset': [DATASET],
     'labels': [DATASET],
 }
@@ -61,8 +69,10 @@ def words_of(target):
             yield from source
         else:
             path, pattern = source
-            for word in re.findall(pattern, open(path, encoding='utf-8').read()):
-                yield word.encode()
+            files = sorted(pathlib.Path(path).glob('*.c')) if os.path.isdir(path) else [path]
+            for file in files:
+                for word in re.findall(pattern, open(file, encoding='utf-8').read()):
+                    yield word.encode()
 
 
 def main():

@@ -167,7 +167,7 @@ typedef struct ork_check_finding {
 
 typedef struct ork_check_report {
     const char *network, *target;
-    size_t npu_layers, host_layers;
+    size_t npu_layers, host_layers, refused_layers;
     int64_t macs;         /* multiplications of one inference */
     int64_t weight_count; /* numbers in constants */
     int64_t peak_count;   /* numbers that wait in memory at the worst moment */

@@ -76,6 +76,7 @@ PyObject *ork_py_check(ork_py_model *self, PyObject *args)
     if (dict && put(dict, "target", text_of(report->target)) &&
         put(dict, "npu_layers", PyLong_FromSize_t(report->npu_layers)) &&
         put(dict, "host_layers", PyLong_FromSize_t(report->host_layers)) &&
+        put(dict, "refused_layers", PyLong_FromSize_t(report->refused_layers)) &&
         put(dict, "multiplications", PyLong_FromLongLong(report->macs)) &&
         put(dict, "weights", PyLong_FromLongLong(report->weight_count)) &&
         put(dict, "peak_numbers", PyLong_FromLongLong(report->peak_count)) &&

@@ -53,6 +53,7 @@ static ork_check_report *report_of(ork_arena *arena, const ork_check *check, con
         .target = check->soc->name,
         .npu_layers = check->npu_nodes,
         .host_layers = check->host_nodes,
+        .refused_layers = check->refused_nodes,
         .macs = check->macs,
         .weight_count = check->weights,
         .peak_count = check->peak,

@@ -102,8 +102,10 @@ static void put_count(ork_str *out, int64_t count, const char *after)
 char *ork_check_text(const ork_check_report *report, bool all)
 {
     ork_str out = {0};
-    ork_str_printf(&out, "%s on %s: %zu layers on the NPU, %zu on the host processor\n",
-                   report->network, report->target, report->npu_layers, report->host_layers);
+    ork_str_printf(&out,
+                   "%s on %s: %zu layers on the NPU, %zu on the host processor, %zu refused\n",
+                   report->network, report->target, report->npu_layers, report->host_layers,
+                   report->refused_layers);
     put_count(&out, report->macs, " multiplications, ");
     put_count(&out, report->weight_count, " weights, ");
     put_count(&out, report->peak_count, " numbers in memory at most (bytes, in 8 bits)\n");

@@ -86,10 +86,17 @@ const ork_graph *model_graph(const ork_model *model)
     return model->built ? model->built : model->loaded;
 }
 
+/* The passes; a network that comes quantized is on integers afterwards. */
+static bool canonicalize(ork_model *model, ork_graph *graph)
+{
+    return ork_passes_run(graph, model->diag, config_int(model, CONFIG_optimization_level)) &&
+           (!ork_graph_is_quantized(graph) || ork_quantize_as_given(model->diag, graph));
+}
+
 ork_graph *canonical_graph(ork_model *model)
 {
     ork_graph *graph = ork_graph_clone(model->loaded, false);
-    if (ork_passes_run(graph, model->diag, config_int(model, CONFIG_optimization_level)))
+    if (canonicalize(model, graph))
         return graph;
     ork_graph_free(graph);
     return NULL;
@@ -306,9 +313,34 @@ static bool check_build(ork_model *model, const ork_build_options *options)
     }
     if (!options->do_quantization)
         return true;
+    if (ork_graph_is_quantized(model->loaded)) {
+        ork_fail(model->diag, ORK_ERR_ALREADY_QUANTIZED, "the model is quantized already");
+        ork_why(model->diag,
+                "its file holds integers and their scales, which are used as they are");
+        return ork_fix(model->diag, "call build(do_quantization=False); to quantize it another "
+                                    "way, load the float network");
+    }
     if (!options->dataset || !*options->dataset)
         return ork_fail(model->diag, ORK_ERR_DATASET_MISSING, "quantization needs a dataset");
     return true;
+}
+
+/* The simulator goes on where a driver would not. */
+static void note_channels(const ork_model *model, const ork_graph *graph)
+{
+    ork_family family;
+    if (!ork_soc_family(model->diag, graph->target, &family) || family != ORK_FAMILY_PUMA)
+        return;
+    for (const ork_node *node = graph->first; node; node = node->next) {
+        if (ork_op_table[node->op].op_class != ORK_CLASS_CONV ||
+            node->inputs[1]->type.quant.scheme != ORK_SCHEME_PER_CHANNEL)
+            continue;
+        ork_log(model->diag, ORK_LOG_WARNING,
+                "layer '%s' has a scale for each channel: the simulator computes it, the driver of "
+                "%s refuses it",
+                node->name, graph->target);
+        return;
+    }
 }
 
 /* A model for the wrong family of chips fails only on the board. */
@@ -333,13 +365,13 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
     note_target(model);
     ork_graph *graph = ork_graph_clone(model->loaded, false);
     graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
-    bool good = config_preprocess(model, graph) &&
-                ork_passes_run(graph, model->diag, config_int(model, CONFIG_optimization_level)) &&
+    bool good = config_preprocess(model, graph) && canonicalize(model, graph) &&
                 (!options.do_quantization || quantize(model, graph, options.dataset));
     if (!good) {
         ork_graph_free(graph);
         return false;
     }
+    note_channels(model, graph);
     ork_graph_free(model->built);
     model->built = graph;
     return true;

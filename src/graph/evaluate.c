@@ -153,12 +153,6 @@ static void evaluate_movement(const evaluation *e)
     } while (next_place(&e->type->shape, &at));
 }
 
-static void evaluate_reshape(const evaluation *e)
-{
-    memcpy(e->data, e->node->inputs[0]->data,
-           (size_t)ork_shape_count(&e->type->shape) * ork_dtype_table[e->type->dtype].size);
-}
-
 static void evaluate_concat(const evaluation *e)
 {
     int axis = (int)e->node->attrs.concat.axis;
@@ -215,6 +209,8 @@ static void evaluate_reduce(const evaluation *e, ork_arena *scratch)
             result[to] = started[to] ? fmax(result[to], value) : value;
         else if (e->node->op == ORK_OP_REDUCE_MIN)
             result[to] = started[to] ? fmin(result[to], value) : value;
+        else if (e->node->op == ORK_OP_REDUCE_PROD)
+            result[to] = started[to] ? result[to] * value : value;
         else
             result[to] += value;
         started[to] = true;
@@ -222,8 +218,108 @@ static void evaluate_reduce(const evaluation *e, ork_arena *scratch)
     }
     double divisor =
         e->node->op == ORK_OP_REDUCE_MEAN && outputs ? (double)(inputs / outputs) : 1.0;
-    for (int64_t i = 0; i < outputs; i++)
-        ork_element_set(e->type->dtype, e->data, i, result[i] / divisor);
+    for (int64_t i = 0; i < outputs; i++) {
+        double empty = e->node->op == ORK_OP_REDUCE_PROD && !started[i] ? 1 : result[i];
+        ork_element_set(e->type->dtype, e->data, i, empty / divisor);
+    }
+}
+
+/* ---- along an axis, places ---- */
+
+static ork_axis axis_of(const evaluation *e)
+{
+    const ork_shape *x = &e->node->inputs[0]->type.shape;
+    int axis = (int)e->node->attrs.arg_max.axis;
+    return (ork_axis){ork_shape_span(x, 0, axis), x->dim[axis],
+                      ork_shape_span(x, axis + 1, x->rank)};
+}
+
+static void evaluate_order(const evaluation *e, ork_arena *scratch)
+{
+    const ork_node *node = e->node;
+    bool is_top_k = node->op == ORK_OP_TOP_K;
+    ork_order order = {.axis = axis_of(e),
+                       .dtype = node->inputs[0]->type.dtype,
+                       .count = is_top_k ? node->attrs.top_k.k : 1,
+                       .least = is_top_k ? node->attrs.top_k.least : node->op == ORK_OP_ARG_MIN,
+                       .last = !is_top_k && node->attrs.arg_max.last};
+    int64_t *places = ORK_NEW_ARRAY(scratch, int64_t, 2 * (size_t)order.axis.length + 1);
+    ork_order_run(&order, node->inputs[0]->data, e->data, 0, order.axis.outer * order.axis.inner,
+                  places);
+}
+
+static void evaluate_running(const evaluation *e)
+{
+    ork_running running = {.axis = axis_of(e),
+                           .dtype = e->type->dtype,
+                           .exclusive = e->node->attrs.cum_sum.exclusive,
+                           .reverse = e->node->attrs.cum_sum.reverse,
+                           .is_product = e->node->op == ORK_OP_CUM_PROD};
+    ork_running_run(&running, e->node->inputs[0]->data, e->data, 0,
+                    running.axis.outer * running.axis.inner);
+}
+
+static void evaluate_scatter(const evaluation *e)
+{
+    ork_value *const *in = e->node->inputs;
+    ork_scatter scatter = {ork_shape_count(&e->type->shape), ork_shape_count(&in[1]->type.shape),
+                           e->type->dtype, in[1]->type.dtype,
+                           (ork_scatter_mode)e->node->attrs.scatter.mode};
+    ork_scatter_run(&scatter, in[0]->data, in[1]->data, in[2]->data, e->data);
+}
+
+/* ---- quantized numbers ---- */
+
+static int64_t channel_of(const ork_type *type, int64_t index)
+{
+    int axis = type->quant.axis;
+    if (type->quant.scheme != ORK_SCHEME_PER_CHANNEL)
+        return 0;
+    return index / ork_shape_span(&type->shape, axis + 1, type->shape.rank) % type->shape.dim[axis];
+}
+
+/* CONVERT of floats to 8 or 16 bits. */
+static bool evaluate_convert(const evaluation *e)
+{
+    const ork_value *x = e->node->inputs[0];
+    ork_dtype to = e->type->dtype;
+    bool has_type = to == ORK_U8 || to == ORK_I8 || to == ORK_I16;
+    if (!has_type || !ork_dtype_table[x->type.dtype].is_float ||
+        e->type->quant.scheme == ORK_SCHEME_NONE)
+        return false;
+    int64_t count = ork_shape_count(&e->type->shape);
+    for (int64_t i = 0; i < count; i++) {
+        ork_quant quant = ork_quant_of_channel(&e->type->quant, channel_of(e->type, i));
+        float real = (float)ork_element_get(x->type.dtype, x->data, i);
+        ork_element_set(e->type->dtype, e->data, i,
+                        (double)ork_quantize_one(real, e->type->dtype, &quant));
+    }
+    return true;
+}
+
+ork_value *ork_graph_dequantized(ork_graph *graph, ork_diag *diag, const ork_value *constant)
+{
+    const ork_type *from = &constant->type;
+    ork_type type = {.dtype = ORK_F32, .shape = from->shape};
+    int64_t count = ork_shape_count(&type.shape);
+    float *data = ork_graph_alloc(graph, diag, (size_t)count * sizeof(float));
+    for (int64_t i = 0; data && i < count; i++) {
+        ork_quant quant = ork_quant_of_channel(&from->quant, channel_of(from, i));
+        data[i] =
+            ork_dequantize_one((int32_t)ork_element_get(from->dtype, constant->data, i), &quant);
+    }
+    return data ? ork_graph_add_constant(graph, constant->name, &type, data) : NULL;
+}
+
+bool ork_graph_is_quantized(const ork_graph *graph)
+{
+    for (size_t i = 0; i < graph->values.count; i++) {
+        const ork_value *value = graph->values.items[i];
+        if (value->type.quant.scheme != ORK_SCHEME_NONE &&
+            (value->uses.count > 0 || ork_value_is_output(value)))
+            return true;
+    }
+    return false;
 }
 
 /* ---- dispatch ---- */
@@ -239,14 +335,20 @@ static bool evaluate(const evaluation *e, ork_diag *diag, ork_arena *scratch, bo
         evaluate_reduce(e, scratch);
     else if (sources[node->op])
         evaluate_movement(e);
-    else if (node->op == ORK_OP_RESHAPE)
-        evaluate_reshape(e);
     else if (node->op == ORK_OP_CONCAT)
         evaluate_concat(e);
     else if (node->op == ORK_OP_WHERE)
         evaluate_where(e);
     else if (node->op == ORK_OP_GATHER)
         return evaluate_gather(e, diag);
+    else if (node->op == ORK_OP_ARG_MAX || node->op == ORK_OP_ARG_MIN || node->op == ORK_OP_TOP_K)
+        evaluate_order(e, scratch);
+    else if (node->op == ORK_OP_CUM_SUM || node->op == ORK_OP_CUM_PROD)
+        evaluate_running(e);
+    else if (node->op == ORK_OP_SCATTER)
+        evaluate_scatter(e);
+    else if (node->op == ORK_OP_CONVERT)
+        *known = evaluate_convert(e);
     else
         *known = false;
     return true;
@@ -262,6 +364,8 @@ ork_value *ork_graph_evaluate(ork_graph *graph, ork_diag *diag, const ork_node *
             return NULL;
     if (!ork_shape_bytes(&type->shape, type->dtype, &bytes))
         return NULL;
+    if (node->op == ORK_OP_RESHAPE) /* the same elements: weights are not copied */
+        return ork_graph_add_constant(graph, node->name, type, node->inputs[0]->data);
     evaluation e = {node, type, ork_graph_alloc(graph, diag, bytes)};
     if (!e.data)
         return NULL;

@@ -272,6 +272,12 @@ ork_value *ork_graph_evaluate(ork_graph *graph, ork_diag *diag, const ork_node *
 ork_value *ork_graph_add_folded(ork_graph *graph, ork_diag *diag, ork_op op, const ork_attrs *attrs,
                                 ork_value *const *inputs, int input_count, const char *name);
 
+/* A constant of 8 or 32 bits as f32, quantized as its type or in one way for each channel. */
+ork_value *ork_graph_dequantized(ork_graph *graph, ork_diag *diag, const ork_value *constant);
+/* Whether any value that is used is quantized. In a float graph only conversions have such values:
+   what stands between two of them is meant to be computed on integers. */
+bool ork_graph_is_quantized(const ork_graph *graph);
+
 /* ---- verification and text ------------------------------------------------------------- */
 
 /* Checks every rule of the graph's stage. A failure is a fault of ours, not of the user. */

@@ -211,6 +211,55 @@ bool ork_infer_reduce(const ork_node *node, ork_type *out, ork_diag *diag)
     return true;
 }
 
+bool ork_infer_arg_extreme(const ork_node *node, ork_type *out, ork_diag *diag)
+{
+    start(node, out);
+    const ork_shape *x = shape_of(node, 0);
+    int64_t axis = node->attrs.arg_max.axis;
+    if (axis < 0 || axis >= x->rank || x->dim[axis] < 1)
+        return misfit(diag, node, "the axis is out of range, or empty");
+    int rank = 0;
+    for (int i = 0; i < x->rank; i++) {
+        if (i != axis || node->attrs.arg_max.keep_dims)
+            out->shape.dim[rank++] = i == axis ? 1 : x->dim[i];
+    }
+    out->shape.rank = rank;
+    out->dtype = ORK_I64;
+    return true;
+}
+
+bool ork_infer_top_k(const ork_node *node, ork_type *out, ork_diag *diag)
+{
+    start(node, out);
+    int64_t axis = node->attrs.top_k.axis, k = node->attrs.top_k.k;
+    if (axis < 0 || axis >= out->shape.rank || k < 0 || k > out->shape.dim[axis])
+        return misfit(diag, node, "the axis is out of range, or has fewer elements");
+    out->shape.dim[axis] = k;
+    out->dtype = ORK_I64;
+    return true;
+}
+
+bool ork_infer_running(const ork_node *node, ork_type *out, ork_diag *diag)
+{
+    start(node, out);
+    int64_t axis = node->attrs.cum_sum.axis;
+    if (axis < 0 || axis >= out->shape.rank)
+        return misfit(diag, node, "the axis is out of range");
+    return true;
+}
+
+bool ork_infer_scatter(const ork_node *node, ork_type *out, ork_diag *diag)
+{
+    start(node, out);
+    if (!ork_shape_equal(shape_of(node, 1), shape_of(node, 2)))
+        return misfit(diag, node, "there must be a place for each update");
+    if (ork_shape_count(&out->shape) < 1 && ork_shape_count(shape_of(node, 1)) > 0)
+        return misfit(diag, node, "there is no place to put them");
+    if (node->inputs[2]->type.dtype != out->dtype)
+        return misfit(diag, node, "updates have another type");
+    return true;
+}
+
 bool ork_infer_concat(const ork_node *node, ork_type *out, ork_diag *diag)
 {
     start(node, out);

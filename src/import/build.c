@@ -270,6 +270,15 @@ void *ork_build_bad_shape(ork_build *build, const char *what, ...)
     return NULL;
 }
 
+void *ork_build_bad_numbers(ork_build *build, const char *what, ...)
+{
+    va_list args;
+    va_start(args, what);
+    fail_here(build, ORK_ERR_QUANTIZATION, what, args);
+    va_end(args);
+    return NULL;
+}
+
 /* ---- pictures ---- */
 
 ork_value *ork_build_to_picture(ork_build *build, ork_value *x, int spatial)

@@ -51,11 +51,13 @@ ork_graph *ork_import_pytorch_bytes(ork_diag *diag, const char *name, ork_bytes 
 
 /* Reads an ONNX file, operator sets 7 to 22. Sizes come from the options or, when these name none,
    from the file, where an unknown first size becomes 1. Constants point into the mapped files,
-   which the graph keeps. Data in other files must lie in the model's folder. Fails with E0201 not
-   an ONNX model            E0205 unknown operators (all) E0206 an operator in a way that is not
-   supported E0207 input_size_list              E0208 shapes that do not fit each other E0211 a
-   tensor of this name is not in the model E0101, E0109                       file, protocol buffer
- */
+   which the graph keeps. Data in other files must lie in the model's folder. NULL on failure, with
+   one of
+     E0201 not an ONNX model            E0205 unknown operators (all)
+     E0206 an operator in a way that is not supported
+     E0207 input_size_list              E0208 shapes that do not fit each other
+     E0211 a tensor of this name is not in the model
+     E0101, E0109                       file, protocol buffer */
 ork_graph *ork_import_onnx(ork_diag *diag, const char *path, const ork_import_options *options);
 
 /* The same from bytes, which must live as long as the graph; `name` is shown in messages, and other

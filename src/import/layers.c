@@ -33,9 +33,8 @@ ork_value *ork_build_batch_norm(ork_build *build, ork_value *x, ork_value *const
     return ork_build_reshape(build, y, &shape);
 }
 
-/* Multiplies by weight and adds bias along axis 1. */
-static ork_value *scale_and_shift(ork_build *build, ork_value *x, ork_value *weight,
-                                  ork_value *bias)
+ork_value *ork_build_scale_and_shift(ork_build *build, ork_value *x, ork_value *weight,
+                                     ork_value *bias)
 {
     if (!x)
         return NULL;
@@ -64,5 +63,5 @@ ork_value *ork_build_group_norm(ork_build *build, ork_value *x, int64_t groups, 
     ork_attrs attrs = {.layer_norm.axes = 1, .layer_norm.epsilon = epsilon};
     ork_value *y =
         ork_build_add1(build, ORK_OP_LAYER_NORM, &attrs, ork_build_reshape_to(build, x, 2, dims));
-    return scale_and_shift(build, ork_build_reshape(build, y, &shape), weight, bias);
+    return ork_build_scale_and_shift(build, ork_build_reshape(build, y, &shape), weight, bias);
 }

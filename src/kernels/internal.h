@@ -8,6 +8,10 @@
 #include <math.h>
 #include <string.h>
 
+/* Stores a whole number, wrapped around as C and the frameworks do; binary64 would lose bits. In
+   elements.c. */
+void ork_store_whole(ork_dtype dtype, void *out, int64_t at, int64_t value);
+
 static inline int64_t ork_min64(int64_t a, int64_t b)
 {
     return a < b ? a : b;

@@ -292,6 +292,23 @@ typedef struct ork_gather {
 void ork_gather_run(const ork_gather *gather, const void *in, const void *index, void *out,
                     int64_t begin, int64_t end);
 
+typedef enum ork_scatter_mode {
+    ORK_SCATTER_SET,
+    ORK_SCATTER_ADD,
+    ORK_SCATTER_MUL,
+    ORK_SCATTER_MAX,
+    ORK_SCATTER_MIN,
+} ork_scatter_mode;
+/* out is in with `count` updates at the places of `index`, all plain and of one type without
+   quantization. Places below 0 count from the end; others outside are left out. */
+typedef struct ork_scatter {
+    int64_t size, count;
+    ork_dtype dtype, index;
+    ork_scatter_mode mode;
+} ork_scatter;
+void ork_scatter_run(const ork_scatter *scatter, const void *in, const void *index,
+                     const void *updates, void *out);
+
 typedef enum ork_padding_mode {
     ORK_PADDING_CONSTANT,
     ORK_PADDING_REFLECT,   /* about the first and last element, which are not repeated */
@@ -409,9 +426,27 @@ typedef struct ork_softmax_int {
 } ork_softmax_int;
 void ork_softmax_int_run(const ork_softmax_int *softmax, const void *in, void *out, int64_t begin,
                          int64_t end, float *scratch);
-/* First of the greatest; out is i64 [outer][inner]. NaN counts as greatest. */
-void ork_argmax_run(const ork_axis *axis, const float *in, int64_t *out, int64_t begin,
-                    int64_t end);
+/* Where along an axis its greatest elements are, or the least, in their order; equals in order of
+   place, but when there is only one to find the last may be wanted. NaN counts as greatest. Any
+   type without quantization; out is i64 [outer][count][inner]. scratch: 2 `length` numbers. */
+typedef struct ork_order {
+    ork_axis axis;
+    ork_dtype dtype;
+    int64_t count;
+    bool least, last;
+} ork_order;
+void ork_order_run(const ork_order *order, const void *in, int64_t *out, int64_t begin, int64_t end,
+                   int64_t *scratch);
+/* Sums, or products, of the elements up to each along an axis; without the element itself when
+   exclusive, from the end when reverse. Any type without quantization: integers wrap, floats are
+   summed in binary64. */
+typedef struct ork_running {
+    ork_axis axis;
+    ork_dtype dtype;
+    bool exclusive, reverse, is_product;
+} ork_running;
+void ork_running_run(const ork_running *running, const void *in, void *out, int64_t begin,
+                     int64_t end);
 
 /* out[o][c][i] = (in[o][c][i] - mean[c]) / sqrt(variance[c] + epsilon) scale[c] + bias[c], f32
    without gaps, rounded once. Unit: outer*channels. */

@@ -121,10 +121,10 @@ static void find_cut(cutting *c)
 
 /* ---- the check --------------------------------------------------------------------------- */
 
-static bool runs_on_host(const ork_check *check, size_t first)
+static bool has_severity(const ork_check *check, size_t first, ork_severity severity)
 {
     for (size_t i = first; i < check->findings.count; i++)
-        if (blocks(check->findings.items[i].rule->severity))
+        if (check->findings.items[i].rule->severity == severity)
             return true;
     return false;
 }
@@ -135,7 +135,9 @@ static void check_node(ork_check *check, ork_arena *arena, const subject *s)
     for (size_t i = 0; i < ORK_COUNT(rules); i++)
         if (rules[i].applies(s))
             ork_vec_push(arena, &check->findings, ((ork_finding){&rules[i].rule, s->node}));
-    if (runs_on_host(check, first))
+    if (has_severity(check, first, ORK_SEVERITY_STOPS))
+        check->refused_nodes++;
+    else if (has_severity(check, first, ORK_SEVERITY_HOST))
         check->host_nodes++;
     else
         check->npu_nodes++;

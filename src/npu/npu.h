@@ -52,7 +52,7 @@ typedef struct ork_check {
     const ork_soc *soc;
     ORK_VEC(ork_finding) findings;  /* in the order of the layers */
     ORK_VEC(const ork_value *) cut; /* where to end the network instead; empty: nowhere */
-    size_t npu_nodes, host_nodes;
+    size_t npu_nodes, host_nodes, refused_nodes;
     int64_t macs, weights; /* multiplications of one inference; numbers in constants */
     int64_t peak;          /* numbers that wait in memory at the worst moment */
 } ork_check;

@@ -81,7 +81,7 @@ bool is_batch_changed(const subject *s)
 {
     const ork_node *node = s->node;
     const ork_shape *in = node->input_count > 0 ? &node->inputs[0]->type.shape : NULL;
-    if (!in || in->rank < 4)
+    if (!in || in->rank < 4 || is_rank_above_four(s)) /* one refusal of a layer is enough */
         return false;
     if (node->op == ORK_OP_TRANSPOSE)
         return node->attrs.transpose.perm.v[0] != 0;
@@ -133,21 +133,48 @@ bool is_unfused_max_pool(const subject *s)
         return true;
     if (kernel[0] == 2)
         return size[0] % 2 != 0 || size[1] % 2 != 0;
-    return kernel[0] != 3 || size[0] % 2 == 0 || size[1] % 2 == 0 || size[1] == 1 || size[1] >= 64;
+    int64_t widest = node->output->type.dtype == ORK_I16 ? 32 : 64;
+    return kernel[0] != 3 || size[0] % 2 == 0 || size[1] % 2 == 0 || size[1] == 1 ||
+           size[1] >= widest;
 }
 
+/* A pass over a few numbers, as of gates of channels, costs nothing to speak of. */
 bool is_slow_activation(const subject *s)
 {
+    enum { FEW = 4096 };
     const ork_node *node = s->node;
-    return node->op != ORK_OP_RELU && node->op != ORK_OP_CLIP && node->op != ORK_OP_LEAKY_RELU &&
-           node->op != ORK_OP_CONVERT && node->op != ORK_OP_CAST &&
-           ork_op_table[node->op].op_class == ORK_CLASS_UNARY && ork_npu_has_op(node->op);
+    return ork_shape_count(&node->output->type.shape) > FEW && node->op != ORK_OP_RELU &&
+           node->op != ORK_OP_CLIP && node->op != ORK_OP_LEAKY_RELU && node->op != ORK_OP_CONVERT &&
+           node->op != ORK_OP_CAST && ork_op_table[node->op].op_class == ORK_CLASS_UNARY &&
+           ork_npu_has_op(node->op);
 }
 
 bool is_float_on_integer_chip(const subject *s)
 {
     return s->is_quantized && s->soc->family == ORK_FAMILY_PUMA && s->node->op == ORK_OP_CONV2D &&
            s->node->output->type.dtype == ORK_F32;
+}
+
+/* The older family takes such weights. */
+bool is_scaled_by_channel(const subject *s)
+{
+    const ork_node *node = s->node;
+    return s->soc->family == ORK_FAMILY_PUMA && ork_op_table[node->op].op_class == ORK_CLASS_CONV &&
+           node->inputs[1]->type.quant.scheme == ORK_SCHEME_PER_CHANNEL;
+}
+
+static bool has_signed_affine(const ork_value *value)
+{
+    return value->type.dtype == ORK_I8 && (value->type.quant.scheme == ORK_SCHEME_AFFINE ||
+                                           value->type.quant.scheme == ORK_SCHEME_PER_CHANNEL);
+}
+
+bool is_signed_affine(const subject *s)
+{
+    for (int i = 0; i < s->node->input_count; i++)
+        if (s->node->inputs[i] && has_signed_affine(s->node->inputs[i]))
+            return true;
+    return has_signed_affine(s->node->output);
 }
 
 /* ---- ranges ------------------------------------------------------------------------------ */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_ARGUMENTS = 2, MAX_ATTRIBUTES = 3, LETTERS = 26 };
+enum { MAX_ARGUMENTS = 3, MAX_ATTRIBUTES = 3, LETTERS = 26 };
 
 /* ---- patterns read from their text ------------------------------------------------------- */
 
@@ -229,13 +229,32 @@ static bool layer_norm_attributes(match *m, ork_attrs *attrs)
            axes_of_mean(mean, mean->inputs[0]) == axes;
 }
 
+/* c is one number from 0 to 1. */
+static bool slope_attributes(match *m, ork_attrs *attrs)
+{
+    const ork_value *slope = *letter(m, 'c');
+    if (ork_shape_count(&slope->type.shape) != 1)
+        return false;
+    attrs->leaky_relu.alpha = ork_element_get(slope->type.dtype, slope->data, 0);
+    return attrs->leaky_relu.alpha >= 0 && attrs->leaky_relu.alpha <= 1;
+}
+
+/* False when the match does not hold after all. */
+static bool work_out(match *m, const row *r, ork_attrs *attrs)
+{
+    if (!strcmp(r->attributes, "layer_norm"))
+        return layer_norm_attributes(m, attrs);
+    if (!strcmp(r->attributes, "slope"))
+        return slope_attributes(m, attrs);
+    number_attributes(r->result, r->attributes, attrs);
+    return true;
+}
+
 static bool replace(ork_graph *graph, ork_diag *diag, ork_node *node, const row *r, match *m,
                     size_t *changes)
 {
     ork_attrs attrs = {0};
-    if (strcmp(r->attributes, "layer_norm") != 0)
-        number_attributes(r->result, r->attributes, &attrs);
-    else if (!layer_norm_attributes(m, &attrs))
+    if (!work_out(m, r, &attrs))
         return true;
     ork_value *x = *letter(m, 'x');
     if (!ork_shape_equal(&x->type.shape, &node->output->type.shape) || x->type.dtype != ORK_F32)

@@ -24,6 +24,41 @@ static bool is_movement(ork_op op)
            op == ORK_OP_CAST || op == ORK_OP_CONCAT || op == ORK_OP_RESIZE;
 }
 
+/* x + 0, x - 0, x 1, x / 1, x to the power 1: the constant may stand first where order is free. */
+static int neutral_port(const ork_node *node)
+{
+    static const struct {
+        ork_op op;
+        double neutral;
+        bool commutes;
+    } rows[] = {{ORK_OP_ADD, 0, true},
+                {ORK_OP_SUB, 0, false},
+                {ORK_OP_MUL, 1, true},
+                {ORK_OP_DIV, 1, false},
+                {ORK_OP_POW, 1, false}};
+    for (size_t i = 0; i < ORK_COUNT(rows); i++) {
+        for (int port = 1; node->op == rows[i].op && port >= !rows[i].commutes; port--) {
+            const ork_value *c = node->inputs[port];
+            int64_t count = ork_shape_count(&c->type.shape);
+            bool all = c->kind == ORK_VALUE_CONSTANT && count == 1;
+            if (all && ork_element_get(c->type.dtype, c->data, 0) == rows[i].neutral)
+                return port;
+        }
+    }
+    return -1;
+}
+
+/* The input that the node gives back unchanged, or NULL. */
+static ork_value *unchanged_input(const ork_node *node)
+{
+    int port = neutral_port(node);
+    ork_value *x = port < 0 ? NULL : node->inputs[1 - port];
+    bool same = x && x->type.dtype == node->output->type.dtype &&
+                x->type.quant.scheme == ORK_SCHEME_NONE &&
+                ork_shape_equal(&x->type.shape, &node->output->type.shape);
+    return same ? x : NULL;
+}
+
 static bool is_identity(const ork_node *node)
 {
     const ork_type *in = &node->inputs[0]->type, *out = &node->output->type;
@@ -74,9 +109,10 @@ bool ork_pass_remove_identities(ork_graph *graph, ork_diag *diag, size_t *change
         while (merge_with_producer(graph, node))
             ++*changes;
         /* An input that is also an output stays apart from it: it would have two names. */
-        bool bare_output = ork_value_is_output(node->output) && !node->inputs[0]->producer;
-        if (is_identity(node) && !bare_output) {
-            ork_graph_replace(graph, node->output, node->inputs[0]);
+        ork_value *x = is_identity(node) ? node->inputs[0] : unchanged_input(node);
+        bool bare_output = x && ork_value_is_output(node->output) && !x->producer;
+        if (x && !bare_output) {
+            ork_graph_replace(graph, node->output, x);
             ++*changes;
         }
     }

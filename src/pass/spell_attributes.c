@@ -33,6 +33,22 @@ static bool spell_resize(ork_node *node)
     return spell_factor(&node->attrs.resize.scale_w, in[3], out[3]) || changed;
 }
 
+/* Windows that are all alike: a plain pool. */
+static bool spell_pool(ork_node *node)
+{
+    const int64_t *in = node->inputs[0]->type.shape.dim, *out = node->output->type.shape.dim;
+    ork_attrs attrs = {0};
+    for (int i = 0; i < 2; i++) {
+        if (out[2 + i] < 1 || in[2 + i] % out[2 + i] != 0)
+            return false;
+        attrs.avg_pool2d.kernel.v[i] = attrs.avg_pool2d.stride.v[i] = in[2 + i] / out[2 + i];
+        attrs.avg_pool2d.dilation.v[i] = 1;
+    }
+    node->op = ORK_OP_AVG_POOL2D;
+    node->attrs = attrs;
+    return true;
+}
+
 bool ork_pass_spell_attributes(ork_graph *graph, ork_diag *diag, size_t *changes)
 {
     (void)diag;
@@ -41,6 +57,8 @@ bool ork_pass_spell_attributes(ork_graph *graph, ork_diag *diag, size_t *changes
             *changes += spell_slice(node);
         else if (node->op == ORK_OP_RESIZE)
             *changes += spell_resize(node);
+        else if (node->op == ORK_OP_ADAPTIVE_AVG_POOL2D)
+            *changes += spell_pool(node);
     }
     return true;
 }

@@ -150,6 +150,9 @@ bool lower_movement(planner *p, const ork_node *node);
 bool lower_reshape(planner *p, const ork_node *node);
 bool lower_pad(planner *p, const ork_node *node);
 bool lower_gather(planner *p, const ork_node *node);
+bool lower_order(planner *p, const ork_node *node);
+bool lower_running(planner *p, const ork_node *node);
+bool lower_scatter(planner *p, const ork_node *node);
 
 /* Adds a step; the operands' slots live from their first to their last step. */
 step *emit(planner *p, const ork_node *node, const char *kernel, step_fn run, const void *params,

@@ -13,6 +13,9 @@ static const lower_fn lowerings[ORK_OP_COUNT] = {
     [ORK_OP_TRANSPOSE] = lower_movement,    [ORK_OP_EXPAND] = lower_movement,
     [ORK_OP_RESHAPE] = lower_reshape,       [ORK_OP_PAD] = lower_pad,
     [ORK_OP_RESIZE] = lower_resize,         [ORK_OP_GATHER] = lower_gather,
+    [ORK_OP_ARG_MAX] = lower_order,         [ORK_OP_ARG_MIN] = lower_order,
+    [ORK_OP_TOP_K] = lower_order,           [ORK_OP_CUM_SUM] = lower_running,
+    [ORK_OP_CUM_PROD] = lower_running,      [ORK_OP_SCATTER] = lower_scatter,
 };
 
 bool not_yet(planner *p, const ork_node *node, const char *why)
@@ -102,14 +105,20 @@ static const lower_fn class_lowerings[] = {
     [ORK_CLASS_OTHER] = NULL,
 };
 
+static bool takes_any_type(ork_op op)
+{
+    ork_op_class op_class = ork_op_table[op].op_class;
+    lower_fn how = lowerings[op];
+    return (op_class != ORK_CLASS_CONV && op_class != ORK_CLASS_POOL &&
+            op_class != ORK_CLASS_OTHER) ||
+           how == lower_where || how == lower_gather || how == lower_order ||
+           how == lower_running || how == lower_scatter;
+}
+
 /* Convolutions, pooling, normalization and resizing have kernels for real numbers alone. */
 static bool check_numbers(planner *p, const ork_node *node)
 {
-    ork_op_class op_class = ork_op_table[node->op].op_class;
-    bool any =
-        op_class != ORK_CLASS_CONV && op_class != ORK_CLASS_POOL &&
-        (op_class != ORK_CLASS_OTHER || node->op == ORK_OP_WHERE || node->op == ORK_OP_GATHER);
-    if (any || (is_number(node->inputs[0]) && is_number(node->output)))
+    if (takes_any_type(node->op) || (is_number(node->inputs[0]) && is_number(node->output)))
         return true;
     return not_yet(p, node, "it computes floats and quantized numbers only");
 }

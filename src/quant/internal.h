@@ -5,6 +5,13 @@
 
 #include "quant.h"
 
+/* ---- which operators ---- */
+
+/* The simulator, and the chips, compute this operator on integers. */
+bool ork_quant_has_integer_form(const ork_node *node);
+/* The output has the quantization of the first input, whose elements are moved. */
+bool ork_quant_keeps_numbers(const ork_node *node);
+
 /* ---- samples.c: runs over a dataset ---- */
 
 /* Samples begin, begin + step, ... below end. */

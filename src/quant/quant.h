@@ -101,6 +101,11 @@ bool ork_quantize_by(ork_diag *diag, ork_graph *graph, const ork_recipe *recipe)
    Operators that have no integer form stay float between conversions. */
 bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_range *ranges);
 
+/* The same for a CANON graph that is quantized in part (ork_graph_is_quantized): its conversions
+   tell which values are integers, and with which numbers. i8 becomes u8 with a zero point 128
+   higher, which stands for the same numbers. */
+bool ork_quantize_as_given(ork_diag *diag, ork_graph *graph);
+
 /* ---- what calibration pictures hold ------------------------------------------------------ */
 
 typedef struct ork_surveyed {

@@ -18,15 +18,20 @@ typedef struct quantizer {
 
 /* ---- which operators, and with which numbers ---- */
 
-/* The simulator, and the chips, have no integer form of these, nor of weights that are computed. */
+bool ork_quant_has_integer_form(const ork_node *node)
+{
+    return ork_op_table[node->op].numbers != ORK_NUMBERS_FLOAT &&
+           node->output->type.dtype == ORK_F32;
+}
+
+/* There are no integers for weights that are computed. */
 static bool has_integers(const ork_node *node)
 {
-    const ork_op_info *info = &ork_op_table[node->op];
-    if (info->op_class == ORK_CLASS_CONV)
+    if (ork_op_table[node->op].op_class == ORK_CLASS_CONV)
         for (int i = 1; i < node->input_count; i++)
             if (node->inputs[i] && node->inputs[i]->kind != ORK_VALUE_CONSTANT)
                 return false;
-    return info->numbers != ORK_NUMBERS_FLOAT && node->output->type.dtype == ORK_F32;
+    return ork_quant_has_integer_form(node);
 }
 
 /* Decided once, for types change on the way. */
@@ -54,7 +59,7 @@ static bool stays_float(const quantizer *q, const ork_node *node)
     return dtype_of(q, node) == ORK_F32;
 }
 
-static bool keeps_numbers(const ork_node *node)
+bool ork_quant_keeps_numbers(const ork_node *node)
 {
     bool blends = node->op == ORK_OP_RESIZE && node->attrs.resize.mode != 0;
     return ork_op_table[node->op].numbers == ORK_NUMBERS_KEPT && !blends &&
@@ -80,7 +85,7 @@ static ork_range useful_range(const quantizer *q, const ork_value *value)
 static ork_range range_of(const quantizer *q, const ork_value *value)
 {
     const ork_node *node = value->producer;
-    if (node && keeps_numbers(node))
+    if (node && ork_quant_keeps_numbers(node))
         return q->ranges[node->inputs[0]->id];
     if (node && ork_op_table[node->op].numbers == ORK_NUMBERS_UNIT)
         return (ork_range){0, 1, true};

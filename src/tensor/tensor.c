@@ -112,6 +112,13 @@ bool ork_quant_equal(const ork_quant *a, const ork_quant *b, int64_t channels)
     return false;
 }
 
+ork_quant ork_quant_of_channel(const ork_quant *quant, int64_t c)
+{
+    return quant->scheme == ORK_SCHEME_PER_CHANNEL
+               ? ork_quant_affine(quant->scales[c], quant->zero_points[c])
+               : *quant;
+}
+
 float ork_quant_step(const ork_quant *quant)
 {
     return quant->scheme == ORK_SCHEME_DFP ? ldexpf(1.0f, -quant->fraction_length) : quant->scale;
@@ -132,13 +139,25 @@ size_t ork_tensor_bytes(const ork_tensor *tensor)
     type value;                                                                                    \
     memcpy(&value, (const char *)data + (size_t)index * sizeof(type), sizeof(type))
 
+static int64_t saturate(ork_dtype dtype, double value)
+{
+    const ork_dtype_info *info = &ork_dtype_table[dtype];
+    if (isnan(value))
+        return 0;
+    if (value <= (double)info->min)
+        return info->min;
+    if (value >= (double)info->max)
+        return info->max;
+    return (int64_t)value;
+}
+
 int64_t ork_element_get_int(ork_dtype dtype, const void *data, int64_t index)
 {
     if (dtype == ORK_I64) {
         LOAD(int64_t);
         return value;
     }
-    return (int64_t)ork_element_get(dtype, data, index);
+    return saturate(ORK_I64, ork_element_get(dtype, data, index));
 }
 
 double ork_element_get(ork_dtype dtype, const void *data, int64_t index)
@@ -182,18 +201,6 @@ double ork_element_get(ork_dtype dtype, const void *data, int64_t index)
         break;
     }
     return 0.0;
-}
-
-static int64_t saturate(ork_dtype dtype, double value)
-{
-    const ork_dtype_info *info = &ork_dtype_table[dtype];
-    if (isnan(value))
-        return 0;
-    if (value <= (double)info->min)
-        return info->min;
-    if (value >= (double)info->max)
-        return info->max;
-    return (int64_t)value;
 }
 
 #define STORE(type, expression)                                                                    \

@@ -61,6 +61,8 @@ typedef struct ork_quant {
 ork_quant ork_quant_affine(float scale, int32_t zero_point);
 ork_quant ork_quant_dfp(int32_t fraction_length);
 bool ork_quant_equal(const ork_quant *a, const ork_quant *b, int64_t channels);
+/* The affine quantization of channel c, of PER_CHANNEL; of the others itself. */
+ork_quant ork_quant_of_channel(const ork_quant *quant, int64_t c);
 /* Real value of one step, for affine and dfp. */
 float ork_quant_step(const ork_quant *quant);
 
@@ -84,6 +86,7 @@ size_t ork_tensor_bytes(const ork_tensor *tensor);
 double ork_element_get(ork_dtype dtype, const void *data, int64_t index);
 /* Stores with C conversion for floats and saturation for integers. */
 void ork_element_set(ork_dtype dtype, void *data, int64_t index, double value);
+/* Floats are cut toward zero and saturated; 0 for what is not a number. */
 int64_t ork_element_get_int(ork_dtype dtype, const void *data, int64_t index);
 
 /* Reads a .npy file's bytes (versions 1 to 3, C or Fortran order, little or big endian, any of our

@@ -280,7 +280,7 @@ class TextForm(Base):
     def test_check(self):
         result = ork('check', self.write('net.txt'), '--target', 'rk1808')
         self.assertEqual(result.returncode, 4, result.stderr)
-        for text in ('net on rk1808: 2 layers on the NPU, 2 on the host processor\n',
+        for text in ('net on rk1808: 2 layers on the NPU, 1 on the host processor, 1 refused\n',
                      'The chip refuses\n  kernel-size: 1 layer\n      large  conv2d  1x8x32x32, 8x8x12x12',
                      'Runs on the host processor\n  operator: 1 layer\n      sign  sign',
                      '  depthwise: 1 layer\n      stem<&>  conv2d', '  activation: 1 layer\n      act  silu',

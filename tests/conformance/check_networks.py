@@ -34,7 +34,7 @@ NETWORKS = [
     ('mobilenet_v3_large', '3x224x224', 'rk1808', 'Activations that cost a pass over the data.'),
     ('efficientnet_b0', '3x224x224', 'rk1808', 'Both together.'),
     ('shufflenet_v2_x1_0', '3x224x224', 'rk1808',
-     'Channels are shuffled through a tensor of five axes, which the chip does not know.'),
+     'Channels are shuffled through a tensor of five axes; folded to four, the chip takes it.'),
     ('densenet121', '3x224x224', 'rk1808', 'Batch norms that stand before an activation cannot go into a convolution: each becomes a '
      'depthwise layer.'),
     ('squeezenet1_1', '3x224x224', 'rk1808', 'Poolings of the right kind that follow no convolution, or a large picture.'),

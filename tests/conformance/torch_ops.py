@@ -39,7 +39,8 @@ def record_inputs(path, inputs, target):
     shutil.copy(path, target)
     with zipfile.ZipFile(target, 'a') as archive:
         top = archive.namelist()[0].split('/')[0]
-        archive.writestr(f'{top}/traced_inputs.pkl', record)
+        if f'{top}/traced_inputs.pkl' not in archive.namelist():
+            archive.writestr(f'{top}/traced_inputs.pkl', record)
 
 
 def run(ork, path, arrays, folder):

@@ -5,6 +5,7 @@
 usage: make_torch_fixtures.py tests/data/import
 """
 import io
+import math
 import os
 import sys
 import zipfile
@@ -12,13 +13,14 @@ import zipfile
 import numpy
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.utils.mobile_optimizer import optimize_for_mobile
 
 folder = sys.argv[1]
 os.makedirs(folder, exist_ok=True)
 torch.manual_seed(0)
 WITHOUT_NUMBERS = ("unknown.pt", "data.pt", "recorded.pt", "types.pt",
-                   "uneven.pt")
+                   "uneven.pt", "counted.pt")
 
 
 def path(name):
@@ -226,8 +228,111 @@ class Uneven(nn.Module):
 
 class Unknown(nn.Module):
     def forward(self, x):
-        y = torch.cumprod(x, 1)
-        return torch.cumprod(y, 2) + torch.erfinv(x)
+        y = torch.digamma(x)
+        return torch.digamma(y) + torch.erfinv(x)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(3, 2, 2, bidirectional=True, batch_first=True)
+        self.gru = nn.GRU(4, 2, bidirectional=True)
+        self.rnn = nn.RNN(4, 2, bias=False)
+
+    def forward(self, x):
+        y, (hidden, cell) = self.lstm(x * 2 - 1)
+        y, last = self.gru(y - y.mean())
+        return y, hidden, cell, last, self.rnn(y - y.mean())[0]
+
+
+@torch.jit.script
+def padded(x, kernel: int, stride: int):
+    rows = max((int(math.ceil(x.size(2) / stride)) - 1) * stride + kernel - x.size(2), 0)
+    if rows > 0 and stride != 3:
+        x = F.pad(x, [0, 0, rows // 2, rows - rows // 2])
+    elif kernel == -1:
+        raise ValueError("no kernel")
+    return x
+
+
+@torch.jit.script
+def halved(x, times: int, act: str = "relu"):
+    parts = [x]
+    for i in range(1, times):
+        if i % 2 == 1 and act == "relu":
+            parts.append(parts[-1].relu() * 0.5 + float(i))
+        else:
+            parts.insert(0, parts[0] * i)
+    i = 0
+    total = parts[0]
+    while i + 1 < len(parts):
+        i += 1
+        total = total + parts[i] * max(i, 2)
+    return total
+
+
+class Scripted(nn.Module):
+    """Functions that were scripted, inside of a trace."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 2, 3, 2)
+
+    def forward(self, x):
+        return halved(self.conv(padded(x, 3, 2)), 4)
+
+
+@torch.jit.script
+def as_often(x):
+    y = x
+    for i in range(int(x.sum())):
+        y = y * 2
+    return y
+
+
+class Counted(nn.Module):
+    def forward(self, x):
+        return as_often(x)
+
+
+class Attention(nn.Module):
+    """The layers as torch fuses them, where no gradients are wanted."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.TransformerEncoderLayer(4, 2, 6, batch_first=True, activation="gelu")
+        self.second = nn.TransformerEncoderLayer(4, 2, 6, batch_first=True, norm_first=True)
+        self.third = nn.MultiheadAttention(4, 2, batch_first=True)
+
+    def forward(self, x):
+        y = self.second(self.first(x))
+        return (y, *self.third(y, y, y))
+
+
+class Ordered(nn.Module):
+    """Places: of extremes, in order, as indices, to put things at."""
+
+    def forward(self, x):
+        values, at = torch.topk(x, 2, dim=2)
+        y, peaks = F.max_pool2d(x, 3, 2, 1, return_indices=True)
+        z = torch.zeros(2, 4, 5)
+        z[:, torch.tensor([0, 2]), torch.tensor([1, -1])] = x[0, :, 0, :2]
+        z[x[0] > 0.5] = -1.0
+        return (values, at, torch.argmin(x), x.sort(3)[1], peaks, x.cumsum(1),
+                x.scatter(3, at[:, :, :, :2] * 0, values), z, x[:, [1, 0], :, [0, 1]])
+
+
+class Sampled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.deep = nn.Conv3d(1, 2, (2, 3, 3), padding=(1, 0, 1), stride=(2, 1, 1))
+
+    def forward(self, x):
+        grid = F.affine_grid(x[0, 0, :2, :3][None] - 0.5, (1, 2, 3, 4), align_corners=False)
+        windows = F.unfold(x, 2, stride=2)
+        return (F.grid_sample(x, grid, align_corners=False, padding_mode="reflection"),
+                self.deep(x[:, None]), F.fold(windows, (4, 4), 2, stride=2),
+                torch.einsum("bchw,bdhw->bcd", x, x), F.avg_pool3d(x, 2, 1))
 
 
 class Norm(nn.Module):
@@ -303,3 +408,10 @@ trace("edges.pt", Edges(), picture(2, 4, 5))
 trace("picking.pt", Picking(), picture(2, 3, 4))
 trace("computed.pt", Computed(), picture(2, 4, 5))
 trace("sizes.pt", Sizes(), picture(2, 4, 6))
+trace("recurrent.pt", Recurrent(), torch.ones(2, 4, 3))
+trace("scripted.pt", Scripted(), picture(2, 5, 7))
+trace("counted.pt", Counted(), torch.ones(1, 2))
+with torch.no_grad():
+    trace("attention.pt", Attention(), torch.ones(1, 3, 4))
+trace("ordered.pt", Ordered(), picture(2, 4, 5))
+trace("sampled.pt", Sampled(), picture(2, 4, 4))

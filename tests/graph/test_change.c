@@ -174,6 +174,54 @@ static void test_folding(void **state)
     ork_diag_free(f.diag);
 }
 
+static void expect_scatter(folder *f, int mode, const int64_t expected[5])
+{
+    ork_attrs attrs = {.scatter.mode = mode};
+    ork_value *inputs[] = {ints(f, 5, (int64_t[]){1, 2, 3, 4, INT64_MAX}),
+                           ints(f, 5, (int64_t[]){0, 0, -1, 2, 9}), /* 9 is outside */
+                           ints(f, 5, (int64_t[]){7, 5, 3, -2, 100})};
+    ork_value *y = ork_graph_add_folded(f->graph, f->diag, ORK_OP_SCATTER, &attrs, inputs, 3, NULL);
+    assert_non_null(y);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(ork_element_get_int(y->type.dtype, y->data, i), expected[i]);
+}
+
+static void test_folding_along_an_axis(void **state)
+{
+    (void)state;
+    folder f = {ork_graph_new("g"), ork_diag_new()};
+    ork_value *a = ints(&f, 6, (int64_t[]){3, 9, -4, 9, 3, INT64_MIN});
+    ork_attrs first = {0}, last = {.arg_max.last = true};
+    expect_ints(&f, ORK_OP_ARG_MAX, &first, a, NULL, 1, (int64_t[]){1});
+    expect_ints(&f, ORK_OP_ARG_MAX, &last, a, NULL, 1, (int64_t[]){3});
+    expect_ints(&f, ORK_OP_ARG_MIN, &first, a, NULL, 1, (int64_t[]){5});
+    ork_attrs most = {.top_k.k = 5}, least = {.top_k.k = 3, .top_k.least = true};
+    expect_ints(&f, ORK_OP_TOP_K, &most, a, NULL, 5, (int64_t[]){1, 3, 0, 4, 2});
+    expect_ints(&f, ORK_OP_TOP_K, &least, a, NULL, 3, (int64_t[]){5, 2, 0});
+
+    ork_attrs plain = {0}, exclusive = {.cum_sum.exclusive = true};
+    ork_attrs backward = {.cum_sum.exclusive = true, .cum_sum.reverse = true};
+    ork_value *b = ints(&f, 4, (int64_t[]){2, 3, -5, 4});
+    expect_ints(&f, ORK_OP_CUM_SUM, &plain, b, NULL, 4, (int64_t[]){2, 5, 0, 4});
+    expect_ints(&f, ORK_OP_CUM_SUM, &exclusive, b, NULL, 4, (int64_t[]){0, 2, 5, 0});
+    expect_ints(&f, ORK_OP_CUM_SUM, &backward, b, NULL, 4, (int64_t[]){2, -1, 4, 0});
+    expect_ints(&f, ORK_OP_CUM_PROD, &backward, b, NULL, 4, (int64_t[]){-60, -20, 4, 1});
+    ork_attrs all = {.reduce_prod.axes = {1, {0}}};
+    expect_ints(&f, ORK_OP_REDUCE_PROD, &all, b, NULL, 1, (int64_t[]){-120});
+    ork_value *c = ints(&f, 4, (int64_t[]){6, -1, 7, INT64_MIN});
+    expect_ints(&f, ORK_OP_FMOD, NULL, c, b, 4, (int64_t[]){0, -1, 2, 0});
+    expect_ints(&f, ORK_OP_BIT_AND, NULL, c, b, 4, (int64_t[]){2, 3, 3, 0});
+    expect_ints(&f, ORK_OP_BIT_XOR, NULL, c, b, 4, (int64_t[]){4, -4, -4, INT64_MIN + 4});
+
+    expect_scatter(&f, ORK_SCATTER_SET, (int64_t[]){5, 2, -2, 4, 3});
+    expect_scatter(&f, ORK_SCATTER_ADD, (int64_t[]){13, 2, 1, 4, INT64_MIN + 2});
+    expect_scatter(&f, ORK_SCATTER_MUL, (int64_t[]){35, 2, -6, 4, INT64_MAX - 2});
+    expect_scatter(&f, ORK_SCATTER_MAX, (int64_t[]){7, 2, 3, 4, INT64_MAX});
+    expect_scatter(&f, ORK_SCATTER_MIN, (int64_t[]){1, 2, -2, 4, 3});
+    ork_graph_free(f.graph);
+    ork_diag_free(f.diag);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_names_are_made_unique),
         cmocka_unit_test(test_many_users),
         cmocka_unit_test(test_folding),
+        cmocka_unit_test(test_folding_along_an_axis),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,8 +110,9 @@ static void check_network(const char *base, const char *file, const char *input)
 static void test_fixtures(void **state)
 {
     (void)state;
-    static const char *const names[] = {"focus", "shared", "tied",    "inplace",  "shapes",
-                                        "pools", "edges",  "picking", "computed", "sizes"};
+    static const char *const names[] = {
+        "focus",    "shared", "tied",      "inplace",  "shapes",    "pools",   "edges",  "picking",
+        "computed", "sizes",  "recurrent", "scripted", "attention", "ordered", "sampled"};
     for (size_t i = 0; i < ORK_COUNT(names); i++) {
         char base[512], file[520];
         snprintf(base, sizeof(base), "%s/import/%s", ORK_TEST_DATA, names[i]);

@@ -18,6 +18,7 @@ typedef struct rule_case {
 
 #define PICTURE "input %0 \"x\" f32[1x8x63x63]\n"
 #define EVEN    "input %0 \"x\" f32[1x8x64x64]\n"
+#define BYTES   "input %0 \"x\" u8[1x8x4x4]{1 0}\n"
 #define CONV    " stride [1 1] dilation [1 1] groups 1\n"
 #define POOL    " dilation [1 1]\n"
 #define FIRST                                                                                      \
@@ -75,6 +76,14 @@ static const rule_case cases[] = {
      PICTURE "%2 \"y\" f32[1x8x63x63] = div(%0, %0)\n", NULL},
     {"softmax-1d", "input %0 \"x\" f32[10]\n%2 \"y\" f32[10] = softmax(%0)\n",
      "input %0 \"x\" f32[1x10]\n%2 \"y\" f32[1x10] = softmax(%0) axis 1\n", NULL},
+    {"channel-scales",
+     BYTES "const %1 \"w\" u8[8x8x1x1]{axis 0 [1 1 1 1 1 1 1 1] [0 0 0 0 0 0 0 0]} random 1\n"
+           "%2 \"y\" u8[1x8x4x4]{1 0} = conv2d(%0, %1, _)" CONV,
+     BYTES "const %1 \"w\" u8[8x8x1x1]{1 0} random 1\n"
+           "%2 \"y\" u8[1x8x4x4]{1 0} = conv2d(%0, %1, _)" CONV,
+     "rv1126"},
+    {"signed-affine", "input %0 \"x\" i8[1x8x4x4]{1 0}\n%2 \"y\" i8[1x8x4x4]{1 0} = relu(%0)\n",
+     "input %0 \"x\" i8[1x8x4x4]{fl 3}\n%2 \"y\" i8[1x8x4x4]{fl 3} = relu(%0)\n", NULL},
     {"operator", PICTURE "%2 \"y\" f32[1x8x63x63] = sign(%0)\n",
      PICTURE "%2 \"y\" f32[1x8x63x63] = abs(%0)\n", NULL},
     {"mixed-ranges",
@@ -202,6 +211,7 @@ static void test_floats_depend_on_the_chip(void **state)
     assert_true(breaks(lines, "rv1109", true, "float"));
     assert_false(breaks(lines, "rk1808", true, "float"));
     assert_false(breaks(lines, "rv1126", false, "float"));
+    assert_false(breaks(case_of("channel-scales")->broken, "rk1808", true, "channel-scales"));
 }
 
 /* ---- what is said of the whole ------------------------------------------------------------ */
@@ -214,6 +224,7 @@ static void test_counts(void **state)
                            NULL, false);
     assert_int_equal(c.check->npu_nodes, 2);
     assert_int_equal(c.check->host_nodes, 1);
+    assert_int_equal(c.check->refused_nodes, 0);
     assert_int_equal(c.check->macs, 8 * 8 * 64 * 64);
     assert_int_equal(c.check->weights, 64);
     assert_int_equal(c.check->peak, 2 * 8 * 64 * 64);

@@ -131,6 +131,88 @@ static void test_recognise_gelu(void **state)
                "div erf add mul mul");
 }
 
+static void check_folding(const char *in, const char *perm, const char *out, const char *operators)
+{
+    char text[512];
+    snprintf(text, sizeof(text),
+             "graph \"g\" imported { input %%0 \"x\" f32[%s]\n"
+             "%%1 \"y\" f32[%s] = transpose(%%0) perm [%s] output %%1 }",
+             in, out, perm);
+    check_pass("fold_axes", text, operators);
+}
+
+static void test_fold_axes(void **state)
+{
+    (void)state;
+    check_folding("1x2x3x4x5", "0 2 1 3 4", "1x3x2x4x5", "reshape transpose reshape");
+    check_folding("1x2x3x4x3x8", "0 1 3 2 4 5", "1x2x4x3x3x8", "reshape transpose reshape");
+    check_folding("2x3x4x5x6", "0 4 2 3 1", "2x6x4x5x3", "reshape transpose reshape");
+    check_folding("2x3x4x5x6", "4 3 2 1 0", "6x5x4x3x2", "transpose"); /* five that part */
+    check_folding("1x2x3x4", "0 2 1 3", "1x3x2x4", "transpose");
+}
+
+static void test_merge_equal(void **state)
+{
+    (void)state;
+    check_pass("merge_equal",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3] input %1 \"z\" f32[2x3]\n"
+               "%2 \"a\" f32[2x1] = reduce_mean(%0) axes [1] keep_dims true\n"
+               "%3 \"b\" f32[2x1] = reduce_mean(%0) axes [1] keep_dims true\n"
+               "%4 \"c\" f32[1x3] = reduce_mean(%0) axes [0] keep_dims true\n"
+               "%5 \"d\" f32[2x3] = sub(%0, %2) %6 \"e\" f32[2x3] = sub(%0, %3)\n"
+               "%7 \"f\" f32[2x3] = sub(%1, %3) %8 \"g\" f32[2x3] = mul(%5, %6)\n"
+               "%9 \"h\" f32[2x3] = mul(%8, %7) %10 \"y\" f32[2x3] = add(%9, %4) output %10 }",
+               "reduce_mean reduce_mean sub sub mul mul add");
+    check_pass("merge_equal", /* both have a name that the user may ask for */
+               "graph \"g\" imported { input %0 \"x\" f32[2x3]\n"
+               "%1 \"a\" f32[2x3] = exp(%0) %2 \"b\" f32[2x3] = exp(%0) output %1 output %2 }",
+               "exp exp");
+}
+
+static void test_merge_limits(void **state)
+{
+    (void)state;
+    check_pass("merge_limits",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3] const %1 \"six\" f32[] [6]\n"
+               "%2 \"a\" f32[2x3] = relu(%0) %3 \"y\" f32[2x3] = minimum(%1, %2) output %3 }",
+               "clip");
+    check_pass("merge_limits",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3] const %1 \"zero\" f32[1] [0]\n"
+               "%2 \"y\" f32[2x3] = maximum(%0, %1) output %2 }",
+               "relu");
+    check_pass(
+        "merge_limits", /* nothing is left between these */
+        "graph \"g\" imported { input %0 \"x\" f32[2x3]\n"
+        "%1 \"a\" f32[2x3] = clip(%0) low 2 high 3 %2 \"y\" f32[2x3] = clip(%1) low -1 high 1\n"
+        "output %2 }",
+        "clip clip");
+}
+
+static void test_remove_neutral(void **state)
+{
+    (void)state;
+    check_pass("remove_identities",
+               "graph \"g\" imported { input %0 \"x\" f32[2x3] const %1 \"one\" f32[] [1]\n"
+               "const %2 \"zero\" f32[] [0] const %3 \"wide\" f32[4x2x3] fill 0\n"
+               "%4 \"a\" f32[2x3] = mul(%1, %0) %5 \"b\" f32[2x3] = sub(%4, %2)\n"
+               "%6 \"c\" f32[2x3] = sub(%2, %5) %7 \"d\" f32[2x3] = div(%1, %6)\n"
+               "%8 \"y\" f32[4x2x3] = add(%7, %3) output %8 }",
+               "sub div add");
+}
+
+static void test_recognise_rest(void **state)
+{
+    (void)state;
+    check_pass(
+        "recognise",
+        "graph \"g\" imported { input %0 \"x\" f32[2x3] const %1 \"one\" f32[] [1]\n"
+        "const %2 \"slope\" f32[] [0.25] %3 \"a\" f32[2x3] = neg(%0) %4 \"b\" f32[2x3] = exp(%3)\n"
+        "%5 \"c\" f32[2x3] = add(%4, %1) %6 \"d\" f32[2x3] = div(%1, %5)\n"
+        "%7 \"e\" f32[2x3] = mul(%6, %2) %8 \"f\" f32[2x3] = maximum(%7, %6)\n"
+        "%9 \"g\" f32[2x3] = sqrt(%8) %10 \"y\" f32[2x3] = div(%1, %9) output %10 }",
+        "sigmoid leaky_relu rsqrt");
+}
+
 static void test_recognise_hard_swish(void **state)
 {
     (void)state;
@@ -225,6 +307,11 @@ int main(void)
         cmocka_unit_test(test_spell_attributes),
         cmocka_unit_test(test_recognise),
         cmocka_unit_test(test_recognise_gelu),
+        cmocka_unit_test(test_fold_axes),
+        cmocka_unit_test(test_merge_equal),
+        cmocka_unit_test(test_merge_limits),
+        cmocka_unit_test(test_remove_neutral),
+        cmocka_unit_test(test_recognise_rest),
         cmocka_unit_test(test_recognise_hard_swish),
         cmocka_unit_test(test_recognise_layer_norm),
         cmocka_unit_test(test_fold_batch_norm),

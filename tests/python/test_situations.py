@@ -164,7 +164,7 @@ situation('E03', 'E0203', what="scripted, not traced: its code has 'if'",
           where='(Branch, code/__torch__.py:9)', why='fixed sequence of layers',
           fix=TRACE + '1, 3, 4, 4))', name='scripted module')(
     load('script_if.pt', [3, 4, 4]))
-situation('E04', 'E0205', what='torch.cumprod                    2 x, first in the model (Unknown, '
+situation('E04', 'E0205', what='torch.digamma                    2 x, first in the model (Unknown, '
           'code/__torch__.py:8)', where='unknown.pt', fix='run them after the network',
           name='unknown operators')(
     load('unknown.pt', [1, 2, 2]))
@@ -395,6 +395,32 @@ def quantized_again(t):
     t.quantized('eyes.rknn')
     t.assertEqual(t.rknn.load_rknn('eyes.rknn'), 0)
     return lambda: t.rknn.build(do_quantization=True, dataset='list.txt')
+
+
+def given(file, *sizes):
+    """A row's function that loads a network of tests/data which is quantized."""
+    def make(t):
+        path = str(DATA / 'quantized' / file)
+        return lambda: (t.rknn.load_pytorch(path, list(sizes)) if file.endswith('.pt')
+                        else t.rknn.load_onnx(path))
+    return make
+
+
+@situation('E20', 'E0502', what='quantized already', why='integers and their scales',
+           fix='do_quantization=False')
+def quantized_in_its_file(t):
+    t.assertEqual(given('conv_u8u8.qdq.onnx')(t)(), 0)
+    return lambda: t.rknn.build(do_quantization=True, dataset='list.txt')
+
+
+situation('E07', 'E0503', what='a scale of nan', where="layer 'dequantizelinear",
+          why='the real size of one step', fix='quantize the network again',
+          name='a scale that is no number')(given('bad_nan_scale.onnx'))
+situation('E07', 'E0503', what='3 scales for 4 channels', where="layer 'dequantizelinear",
+          name='scales that do not fit')(given('bad_count.onnx'))
+situation('E02', 'E0503', what='a zero point of 300', where='code/__torch__',
+          why='one of the numbers that u8 has', name='a zero point that cannot be')(
+    given('bad_torch_zero.pt', [2, 12, 12]))
 
 
 # ---- calls and models ----------------------------------------------------------------------

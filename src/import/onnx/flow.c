@@ -11,6 +11,11 @@ enum { MAX_FRAMES = 48 }; /* bodies and functions inside each other */
 /* Outputs of unknown operators, and what is computed from them. */
 static ork_value unknown_value;
 
+ork_value *ork_onnx_unknown_value(void)
+{
+    return &unknown_value;
+}
+
 bool ork_onnx_is_unknown(const ork_value *value)
 {
     return value == &unknown_value;
@@ -121,6 +126,20 @@ static ork_value *find_value(const ork_onnx_frame *frame, const char *name)
     return NULL;
 }
 
+static ork_value *fail_not_given(ork_onnx *onnx, const char *name)
+{
+    ork_fail(onnx->diag, ORK_ERR_TENSOR_NAME, "'%s' is an output that its operator does not give",
+             name);
+    return NULL;
+}
+
+/* Of what was demanded before; NULL with an error when its operator left it out. */
+static ork_value *take_value(ork_onnx *onnx, const ork_onnx_frame *frame, const char *name)
+{
+    ork_value *value = find_value(frame, name);
+    return value ? value : fail_not_given(onnx, name);
+}
+
 static bool check_inputs(ork_onnx *onnx, const ork_onnx_call *call, const ork_onnx_op *op)
 {
     if (op->most >= 0 && call->input_count > op->most)
@@ -166,7 +185,11 @@ static bool call_op(ork_onnx *onnx, ork_onnx_call *call)
     }
     if (function)
         return run_function(onnx, call, function);
-    return check_inputs(onnx, call, op) && op->handler(onnx, call, op->param);
+    if (check_inputs(onnx, call, op) && ork_onnx_run_op(onnx, call, op))
+        return true;
+    /* A value that is not there spreads without an error of its own. */
+    return ork_diag_error_id(onnx->diag) == ORK_ERR_NONE &&
+           ork_build_unsupported(onnx->build, "without one of its inputs") != NULL;
 }
 
 /* What a node computes gets the name that the file gives it, unless it had one before. */
@@ -197,8 +220,9 @@ static bool import_node(ork_onnx *onnx, ork_onnx_frame *frame, const ork_onnx_no
     call.out = ORK_NEW_ARRAY(onnx->arena, ork_value *, node->outputs.count + SPARE);
     call.version = ork_onnx_version(frame->opsets, frame->opset_count, node->domain);
     for (int i = 0; i < call.input_count; i++)
-        if (*node->inputs.items[i])
-            call.in[i] = find_value(frame, node->inputs.items[i]);
+        if (*node->inputs.items[i] &&
+            !(call.in[i] = take_value(onnx, frame, node->inputs.items[i])))
+            return false;
     while (call.input_count > 0 && !call.in[call.input_count - 1])
         call.input_count--;
     const ork_onnx_call *outer = onnx->call;
@@ -243,10 +267,10 @@ static bool demand(ork_onnx *onnx, pending_stack *stack, ork_onnx_frame *frame, 
         if (!node)
             continue;
         uint8_t *state = &frame->state[node - frame->graph->nodes.items];
-        if (*state != UNTOUCHED)
-            return ork_fail(onnx->diag, ORK_ERR_TENSOR_NAME, "'%s' is %s", name,
-                            *state == DONE ? "an output that its operator does not give"
-                                           : "computed from itself");
+        if (*state == DONE)
+            return fail_not_given(onnx, name) != NULL;
+        if (*state == STARTED)
+            return ork_fail(onnx->diag, ORK_ERR_TENSOR_NAME, "'%s' is computed from itself", name);
         *state = STARTED;
         ork_vec_push(onnx->arena, stack, ((pending){.frame = frame, .node = node}));
         return true;
@@ -274,7 +298,7 @@ ork_value *ork_onnx_value(ork_onnx *onnx, ork_onnx_frame *frame, const char *nam
             return NULL;
         done.frame->state[done.node - done.frame->graph->nodes.items] = DONE;
     }
-    return find_value(frame, name);
+    return take_value(onnx, frame, name);
 }
 
 bool ork_onnx_run_body(ork_onnx *onnx, const ork_onnx_call *call, const ork_onnx_graph *body,

@@ -150,6 +150,21 @@ typedef struct ork_onnx_op {
     int param; /* tells apart the operators that share a handler */
 } ork_onnx_op;
 
+/* Reductions that are several operators. */
+typedef enum ork_onnx_reduction {
+    ORK_ONNX_L1,
+    ORK_ONNX_L2,
+    ORK_ONNX_SUM_SQUARE,
+    ORK_ONNX_LOG_SUM,
+    ORK_ONNX_LOG_SUM_EXP,
+} ork_onnx_reduction;
+
+typedef enum ork_onnx_signal_window {
+    ORK_ONNX_HANN,
+    ORK_ONNX_HAMMING,
+    ORK_ONNX_BLACKMAN,
+} ork_onnx_signal_window;
+
 /* Sets call->out, out[0] at least, and returns true; or false with an error. */
 #define ORK_ONNX_HANDLER(function)                                                                 \
     bool ork_onnx_op_##function(__attribute__((unused)) ork_onnx *onnx,                            \
@@ -195,15 +210,35 @@ bool ork_onnx_axes(ork_onnx *onnx, ork_ints *axes, int rank, bool all_if_empty);
 
 /* ---- op_conv.c: windows that move over a picture ------------------------------------------- */
 
+/* Depth, height, width; with fewer axes the first are as if they had one element. */
 typedef struct ork_onnx_window {
     int spatial, auto_pad;
-    int64_t kernel[2], stride[2], dilation[2]; /* h, w; 1 for axes that are not there */
-    int64_t pad[4];                            /* top, left, bottom, right */
+    ork_volume steps;
 } ork_onnx_window;
 
-/* Reads strides, dilations, pads and auto_pad. size: of the picture. */
+/* Reads strides, dilations, pads and auto_pad. kernel, size: of each of the spatial axes. */
 bool ork_onnx_window_of(ork_onnx *onnx, const ork_onnx_call *call, int spatial,
-                        const int64_t *kernel, const int64_t size[2], ork_onnx_window *w);
+                        const int64_t *kernel, const int64_t *size, ork_onnx_window *w);
+/* Stride, dilation and padding of height and width, which convolutions and pools have under
+   different names at different places. */
+void ork_onnx_window_attrs(const ork_onnx_window *w, ork_attr_PAIR *stride, ork_attr_PAIR *dilation,
+                           ork_attr_QUAD *pad);
+
+/* ---- parts.c: what operators are put together from ------------------------------------------- */
+
+/* i64 0, 1, 2 ... */
+ork_value *ork_onnx_count_up(ork_onnx *onnx, int64_t count);
+/* A number of the type of x. */
+ork_value *ork_onnx_number_like(ork_onnx *onnx, const ork_value *x, double number);
+ork_value *ork_onnx_with_number(ork_onnx *onnx, ork_op op, ork_value *x, double number);
+/* Elements from the last to the first along an axis. NULL stays NULL. */
+ork_value *ork_onnx_backwards(ork_onnx *onnx, ork_value *x, int axis);
+
+/* ---- op_quantized.c -------------------------------------------------------------------- */
+
+/* Calls the row's handler. Quantized tensors reach only the handlers that know them; others get
+   what they stand for: real numbers where an operator moves them, else whole numbers. */
+bool ork_onnx_run_op(ork_onnx *onnx, ork_onnx_call *call, const ork_onnx_op *op);
 
 /* ---- flow.c ---------------------------------------------------------------------------- */
 
@@ -228,6 +263,7 @@ bool ork_onnx_run_body(ork_onnx *onnx, const ork_onnx_call *call, const ork_onnx
 
 /* Stands for what an unknown operator would compute. */
 bool ork_onnx_is_unknown(const ork_value *value);
+ork_value *ork_onnx_unknown_value(void);
 
 /* ---- the import at work ---------------------------------------------------------------- */
 

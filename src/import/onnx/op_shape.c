@@ -2,6 +2,7 @@
 /* Shapes, and operators that only move data. */
 #include "onnx.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- constants and shapes -------------------------------------------------------------- */
@@ -191,6 +192,76 @@ ORK_ONNX_HANDLER(expand)
     return ork_onnx_result(call, ork_build_expand(onnx->build, call->in[0], &to));
 }
 
+/* Repeats of one axis: [a, d b] becomes [a, 1, d b], that [a, repeats, d b]. */
+static ork_value *repeated(ork_onnx *onnx, ork_value *x, int axis, int64_t repeats)
+{
+    if (!x || repeats == 1)
+        return x;
+    ork_shape shape = x->type.shape;
+    int64_t outer = ork_shape_span(&shape, 0, axis),
+            inner = ork_shape_span(&shape, axis, shape.rank);
+    ork_shape wide = ork_shape_of(3, (int64_t[]){outer, repeats, inner});
+    x = ork_build_reshape_to(onnx->build, x, 3, (int64_t[]){outer, 1, inner});
+    shape.dim[axis] *= repeats;
+    return ork_build_reshape(onnx->build, ork_build_expand(onnx->build, x, &wide), &shape);
+}
+
+ORK_ONNX_HANDLER(tile)
+{
+    ork_ints repeats;
+    ork_value *y = call->in[0];
+    if (!ork_onnx_must_be_constant(onnx, call, 1) || !ork_onnx_input_ints(onnx, call, 1, &repeats))
+        return false;
+    if (repeats.count != y->type.shape.rank)
+        return ork_build_bad_shape(onnx->build, "%d repeats for %d axes", repeats.count,
+                                   y->type.shape.rank) != NULL;
+    for (int i = 0; y && i < repeats.count; i++) {
+        if (repeats.v[i] < 0 || repeats.v[i] > INT32_MAX)
+            return ork_build_bad_shape(onnx->build, "%lld repeats", (long long)repeats.v[i]) !=
+                   NULL;
+        y = repeated(onnx, y, i, repeats.v[i]);
+    }
+    return ork_onnx_result(call, y);
+}
+
+/* Ones on a diagonal. */
+ORK_ONNX_HANDLER(eye_like)
+{
+    ork_dtype dtype = call->in[0]->type.dtype;
+    const ork_shape *shape = &call->in[0]->type.shape;
+    int64_t diagonal = ork_onnx_int(call, "k", 0);
+    if (shape->rank != 2)
+        return ork_build_bad_shape(onnx->build, "a matrix with %d axes", shape->rank) != NULL;
+    if (!ork_onnx_dtype(ork_onnx_int(call, "dtype", ORK_ONNX_UNDEFINED), &dtype))
+        dtype = call->in[0]->type.dtype;
+    void *data;
+    ork_value *y = ork_build_constant(onnx->build, dtype, shape, &data);
+    int64_t count = y ? ork_shape_count(shape) : 0;
+    for (int64_t i = 0; i < count; i++)
+        ork_element_set(dtype, data, i, i % shape->dim[1] - i / shape->dim[1] == diagonal);
+    return ork_onnx_result(call, y);
+}
+
+/* Numbers from a start up to a limit, all of them constants. */
+ORK_ONNX_HANDLER(range)
+{
+    double numbers[3];
+    ork_dtype dtype = call->in[0]->type.dtype;
+    for (int i = 0; i < 3; i++)
+        if (!ork_onnx_input_number(onnx, call, i, 0.0, &numbers[i]))
+            return false;
+    double start = numbers[0], step = numbers[2], length = ceil((numbers[1] - start) / step);
+    if (!(step != 0) || !(length <= INT32_MAX))
+        return ork_build_bad_shape(onnx->build, "a step of %g", step) != NULL;
+    int64_t count = length > 0 ? (int64_t)length : 0;
+    ork_shape shape = ork_shape_of(1, &count);
+    void *data;
+    ork_value *y = ork_build_constant(onnx->build, dtype, &shape, &data);
+    for (int64_t i = 0; y && i < count; i++)
+        ork_element_set(dtype, data, i, start + (double)i * step);
+    return ork_onnx_result(call, y);
+}
+
 /* ---- joining, cutting, padding --------------------------------------------------------- */
 
 ORK_ONNX_HANDLER(concat)
@@ -273,23 +344,6 @@ static bool slice_ranges(ork_onnx *onnx, const ork_onnx_call *call, int version,
     return ork_onnx_axes(onnx, &range[2], call->in[0]->type.shape.rank, false);
 }
 
-/* Elements from the last to the first along an axis. */
-static ork_value *backwards(ork_onnx *onnx, ork_value *x, int axis)
-{
-    if (!x)
-        return NULL;
-    int64_t size = x->type.shape.dim[axis];
-    int64_t *order = ORK_NEW_ARRAY(onnx->arena, int64_t, (size_t)size + 1);
-    ork_shape length = {.rank = 1, .dim = {size}};
-    if (!ork_build_spend(onnx->build, &length, ORK_I64))
-        return NULL;
-    for (int64_t i = 0; i < size; i++)
-        order[i] = size - 1 - i;
-    ork_attrs attrs = {.gather.axis = axis};
-    ork_value *inputs[] = {x, ork_build_index_constant(onnx->build, order, size)};
-    return inputs[1] ? ork_build_add(onnx->build, ORK_OP_GATHER, &attrs, inputs, 2) : NULL;
-}
-
 /* One axis. Negative steps walk backwards: turned around first, then forwards. */
 static ork_value *slice_axis(ork_onnx *onnx, ork_value *x, int axis, int64_t begin, int64_t end,
                              int64_t step)
@@ -307,7 +361,7 @@ static ork_value *slice_axis(ork_onnx *onnx, ork_value *x, int axis, int64_t beg
     }
     begin = size - 1 - clamp(begin, -1, size - 1);
     end = size - 1 - clamp(end, -1, size - 1);
-    return ork_build_slice(onnx->build, backwards(onnx, x, axis), axis, begin,
+    return ork_build_slice(onnx->build, ork_onnx_backwards(onnx, x, axis), axis, begin,
                            clamp(end, begin, size), -step);
 }
 
@@ -434,16 +488,4 @@ ORK_ONNX_HANDLER(space_to_depth)
     int64_t split[] = {s->dim[0], s->dim[1], s->dim[2] / b, b, s->dim[3] / b, b};
     int64_t merged[] = {s->dim[0], s->dim[1] * b * b, s->dim[2] / b, s->dim[3] / b};
     return ork_onnx_result(call, shuffle(onnx, call->in[0], split, perm, merged));
-}
-
-/* ---- entries by index ------------------------------------------------------------------ */
-
-ORK_ONNX_HANDLER(gather)
-{
-    int axis;
-    ork_value *x = call->in[0];
-    if (!ork_onnx_axis(onnx, ork_onnx_int(call, "axis", 0), x->type.shape.rank, &axis))
-        return false;
-    ork_attrs attrs = {.gather.axis = axis};
-    return ork_onnx_result(call, ork_build_add(onnx->build, ORK_OP_GATHER, &attrs, call->in, 2));
 }

@@ -27,9 +27,10 @@ ORK_TS_HANDLER(divide_rounding)
         return ork_ts_int(ts, ork_ts_as_int(ork_ts_binary(ts, ORK_OP_DIV, arg[0], arg[1], false)));
     if (!ork_ts_promote(ts, arg[0], arg[1], false, &a, &b))
         return NULL;
-    if (ork_dtype_table[a->type.dtype].is_float)
-        return ork_build_unsupported(ts->build, "division of floats that rounds toward zero");
-    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_DIV, a, b));
+    ork_value *y = ork_build_add2(ts->build, ORK_OP_DIV, a, b);
+    if (y && ork_dtype_table[a->type.dtype].is_float)
+        y = ork_build_add1(ts->build, ORK_OP_TRUNC, NULL, y);
+    return ork_ts_tensor(ts, y);
 }
 
 static ork_ts_value *scaled(ork_ts *ts, ork_ts_value *x, ork_ts_value *alpha)
@@ -61,37 +62,7 @@ ORK_TS_HANDLER(addc)
     return y ? ork_ts_binary(ts, ORK_OP_ADD, arg[0], y, false) : NULL;
 }
 
-static ork_ts_value *unary(ork_ts *ts, ork_op op, ork_ts_value *x)
+ORK_TS_HANDLER(atan2)
 {
-    ork_value *value = x ? ork_ts_arg_float(ts, x) : NULL;
-    return value ? ork_ts_tensor(ts, ork_build_add1(ts->build, op, NULL, value)) : NULL;
-}
-
-/* What is left of |a| / |b|, with the sign of a. */
-ORK_TS_HANDLER(fmod)
-{
-    ork_ts_value *size = unary(ts, ORK_OP_ABS, arg[0]), *b = unary(ts, ORK_OP_ABS, arg[1]);
-    ork_ts_value *rest = size && b ? ork_ts_binary(ts, ORK_OP_REMAINDER, size, b, false) : NULL;
-    ork_ts_value *sign = rest ? unary(ts, ORK_OP_SIGN, arg[0]) : NULL;
-    return sign ? ork_ts_binary(ts, ORK_OP_MUL, rest, sign, false) : NULL;
-}
-
-/* log(exp(a) + exp(b)) = max(a, b) + log(1 + exp(-|a - b|)) */
-ORK_TS_HANDLER(logaddexp)
-{
-    ork_ts_value *high = ork_ts_binary(ts, ORK_OP_MAXIMUM, arg[0], arg[1], true);
-    ork_ts_value *gap = high ? ork_ts_binary(ts, ORK_OP_SUB, arg[0], arg[1], true) : NULL;
-    ork_ts_value *y = unary(ts, ORK_OP_NEG, unary(ts, ORK_OP_ABS, gap));
-    y = unary(ts, ORK_OP_EXP, y);
-    y = y ? ork_ts_binary(ts, ORK_OP_ADD, y, ork_ts_int(ts, 1), false) : NULL;
-    y = unary(ts, ORK_OP_LOG, y);
-    return y ? ork_ts_binary(ts, ORK_OP_ADD, high, y, false) : NULL;
-}
-
-/* a + (b - a) weight */
-ORK_TS_HANDLER(lerp)
-{
-    ork_ts_value *y = ork_ts_binary(ts, ORK_OP_SUB, arg[1], arg[0], false);
-    y = y ? ork_ts_binary(ts, ORK_OP_MUL, y, arg[2], false) : NULL;
-    return y ? ork_ts_binary(ts, ORK_OP_ADD, arg[0], y, false) : NULL;
+    return ork_ts_binary(ts, ORK_OP_ATAN2, arg[0], arg[1], true);
 }

@@ -2,7 +2,6 @@
 /* Convolutions and matrix products. */
 #include "torch.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- convolutions ---- */
@@ -67,6 +66,47 @@ static bool conv_attrs(ork_ts *ts, const conv *c, const ork_value *weight, int s
     return true;
 }
 
+/* "same" puts the odd element behind. */
+static bool volume_of(ork_ts *ts, const conv *c, const ork_value *weight, ork_volume *v)
+{
+    *v = (ork_volume){.groups = c->groups};
+    bool is_text = c->padding->kind == ORK_TS_STRING;
+    if (!ork_ts_arg_fixed(ts, c->stride, 3, v->stride) ||
+        !ork_ts_arg_fixed(ts, c->dilation, 3, v->dilation) ||
+        (!is_text && !ork_ts_arg_fixed(ts, c->padding, 3, v->pad)) ||
+        (c->is_transposed && !ork_ts_arg_fixed(ts, c->output_padding, 3, v->output_pad)))
+        return false;
+    for (int i = 0; i < 3; i++) {
+        int64_t total = v->dilation[i] * (weight->type.shape.dim[2 + i] - 1);
+        if (is_text)
+            v->pad[i] = !strcmp(c->padding->text, "same") ? total / 2 : 0;
+        v->pad[3 + i] = is_text && v->pad[i] + total > 0 && !strcmp(c->padding->text, "same")
+                            ? total - total / 2
+                            : v->pad[i];
+    }
+    return true;
+}
+
+/* Over three axes. */
+static ork_ts_value *add_volume(ork_ts *ts, const conv *c, ork_value *x, ork_value *weight,
+                                ork_value *bias)
+{
+    ork_volume v;
+    ork_shape shape = x->type.shape;
+    if (shape.rank != 4 && shape.rank != 5)
+        return ork_build_bad_shape(ts->build, "an input with %d axes, not 5", shape.rank);
+    const int64_t *d = shape.dim + shape.rank - 4;
+    int64_t dims[] = {shape.rank == 5 ? shape.dim[0] : 1, d[0], d[1], d[2], d[3]};
+    x = ork_build_reshape_to(ts->build, x, 5, dims);
+    if (!x || !volume_of(ts, c, weight, &v))
+        return NULL;
+    ork_value *y = c->is_transposed ? ork_build_conv_transpose3d(ts->build, x, weight, bias, &v)
+                                    : ork_build_conv3d(ts->build, x, weight, bias, &v);
+    if (y && shape.rank == 4)
+        y = ork_build_reshape_to(ts->build, y, 4, y->type.shape.dim + 1);
+    return ork_ts_tensor(ts, y);
+}
+
 static ork_ts_value *add_conv(ork_ts *ts, const conv *c)
 {
     ork_value *x = ork_ts_graph_value(ts, c->x), *weight = ork_ts_graph_value(ts, c->weight);
@@ -74,6 +114,8 @@ static ork_ts_value *add_conv(ork_ts *ts, const conv *c)
     if (!x || !weight || (!bias && c->bias->kind != ORK_TS_NONE))
         return NULL;
     int spatial = weight->type.shape.rank - 2, rank = x->type.shape.rank;
+    if (spatial == 3)
+        return add_volume(ts, c, x, weight, bias);
     if (spatial != 1 && spatial != 2)
         return ork_build_unsupported(ts->build, "a convolution over %d axes", spatial);
     x = ork_build_to_picture(ts->build, x, spatial);
@@ -207,38 +249,6 @@ ORK_TS_HANDLER(addmm)
     y = y ? ork_ts_binary(ts, ORK_OP_MUL, y, arg[4], false) : NULL;
     ork_ts_value *addend = y ? ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[3], false) : NULL;
     return addend ? ork_ts_binary(ts, ORK_OP_ADD, addend, y, false) : NULL;
-}
-
-/* softmax(query key^T scale + mask) value: Vaswani et al. 2017. */
-ORK_TS_HANDLER(attention)
-{
-    ork_value *q = ork_ts_graph_value(ts, arg[0]), *k = q ? ork_ts_graph_value(ts, arg[1]) : NULL;
-    ork_value *v = k ? ork_ts_graph_value(ts, arg[2]) : NULL;
-    if (!v)
-        return NULL;
-    int rank = q->type.shape.rank;
-    if (arg[5]->boolean || rank < 2 || k->type.shape.rank < 2)
-        return ork_build_unsupported(ts->build, "a causal mask, or vectors");
-    if (arg[7]->boolean)
-        return ork_build_unsupported(ts->build, "heads that share keys (enable_gqa)");
-    double scale = arg[6]->kind == ORK_TS_NONE ? 1.0 / sqrt((double)q->type.shape.dim[rank - 1])
-                                               : ork_ts_as_double(arg[6]);
-    k = swap_last_axes(ts, k);
-    ork_ts_value *scores =
-        ork_ts_tensor(ts, k ? ork_build_add2(ts->build, ORK_OP_MATMUL, q, k) : NULL);
-    ork_ts_value *factor = ork_ts_float(ts, scale, false);
-    scores = scores ? ork_ts_binary(ts, ORK_OP_MUL, scores, factor, false) : NULL;
-    if (scores && arg[3]->kind == ORK_TS_TENSOR) {
-        if (arg[3]->tensor.value->type.dtype == ORK_BOOL)
-            return ork_build_unsupported(ts->build, "a mask of truth values");
-        scores = ork_ts_binary(ts, ORK_OP_ADD, scores, arg[3], false);
-    }
-    ork_value *weights = scores ? ork_ts_graph_value(ts, scores) : NULL;
-    if (!weights)
-        return NULL;
-    ork_attrs attrs = {.softmax.axis = weights->type.shape.rank - 1};
-    weights = ork_build_add1(ts->build, ORK_OP_SOFTMAX, &attrs, weights);
-    return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_MATMUL, weights, v));
 }
 
 /* v g / |v|, lengths over all axes but one: Salimans and Kingma 2016. (v, g, axis) */

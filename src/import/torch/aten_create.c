@@ -139,6 +139,68 @@ ORK_TS_HANDLER(linspace)
     return sequence(ts, from, count > 1 ? (to - from) / (count - 1) : 0, count, dtype);
 }
 
+/* (begin, end, count, base, dtype) */
+ORK_TS_HANDLER(logspace)
+{
+    ork_ts_value *all[] = {arg[0], arg[1], arg[2], arg[4]};
+    ork_ts_value *powers = ork_ts_op_linspace(ts, all, 0);
+    return powers ? ork_ts_binary(ts, ORK_OP_POW, arg[3], powers, true) : NULL;
+}
+
+/* Sums of cosines: Hann, Hamming, Blackman. */
+static const double window_terms[][3] = {{0.5, 0.5, 0}, {0.54, 0.46, 0}, {0.42, 0.5, 0.08}};
+
+static ork_ts_value *window(ork_ts *ts, int64_t count, bool periodic, const double *terms)
+{
+    const double pi = 3.14159265358979323846;
+    ork_shape shape = ork_shape_of(1, &count);
+    void *data;
+    if (count < 0)
+        return ork_build_bad_shape(ts->build, "a window of %lld", (long long)count);
+    ork_value *values = ork_build_constant(ts->build, ORK_F32, &shape, &data);
+    double period = (double)(periodic ? count : count - 1);
+    for (int64_t i = 0; values && i < count; i++) {
+        double at = period > 0 ? 2 * pi * (double)i / period : pi;
+        ork_element_set(ORK_F32, data, i, terms[0] - terms[1] * cos(at) + terms[2] * cos(2 * at));
+    }
+    return ork_ts_tensor(ts, values);
+}
+
+/* (count, dtype); param is which. */
+ORK_TS_HANDLER(window)
+{
+    return window(ts, ork_ts_as_int(arg[0]), true, window_terms[param]);
+}
+
+/* (count, periodic, dtype) */
+ORK_TS_HANDLER(window_periodic)
+{
+    return window(ts, ork_ts_as_int(arg[0]), arg[1]->boolean, window_terms[param]);
+}
+
+/* (rows, columns, offset): places of a triangle, param the upper one: [2, count] */
+ORK_TS_HANDLER(triangle_indices)
+{
+    int64_t rows = ork_ts_as_int(arg[0]), columns = ork_ts_as_int(arg[1]), count = 0;
+    ork_shape all = ork_shape_of(2, (int64_t[]){rows, columns});
+    if (rows < 0 || columns < 0 || !ork_build_spend(ts->build, &all, ORK_I64))
+        return NULL;
+    int64_t *places = ORK_NEW_ARRAY(ts->arena, int64_t, (size_t)(rows * columns) + 1);
+    for (int64_t i = 0; i < rows * columns; i++) {
+        int64_t above = i % columns - i / columns - ork_ts_as_int(arg[2]);
+        if (param ? above >= 0 : above <= 0)
+            places[count++] = i;
+    }
+    ork_shape shape = ork_shape_of(2, (int64_t[]){2, count});
+    void *data;
+    ork_value *indices = ork_build_constant(ts->build, ORK_I64, &shape, &data);
+    for (int64_t i = 0; indices && i < count; i++) {
+        ((int64_t *)data)[i] = places[i] / columns;
+        ((int64_t *)data)[count + i] = places[i] % columns;
+    }
+    return ork_ts_tensor(ts, indices);
+}
+
 /* What x.fill_(number) puts into x. */
 ORK_TS_HANDLER(fill)
 {

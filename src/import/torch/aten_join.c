@@ -56,6 +56,47 @@ ORK_TS_HANDLER(stack)
     return ork_ts_tensor(ts, ork_build_concat(ts->build, parts, count, axis));
 }
 
+static ork_ts_value *each(ork_ts *ts, const ork_ts_value *list, ork_ts_handler handler, int param)
+{
+    ork_ts_value **items = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, list->list.count + 1);
+    for (size_t i = 0; i < list->list.count; i++)
+        if (!(items[i] = handler(ts, &list->list.items[i], param)))
+            return NULL;
+    return ork_ts_list(ts, ORK_TS_LIST, items, list->list.count);
+}
+
+static ork_ts_value *cat_along(ork_ts *ts, ork_ts_value *list, int axis)
+{
+    ork_ts_value *all[] = {list, ork_ts_int(ts, axis)};
+    return list ? ork_ts_op_cat(ts, all, 0) : NULL;
+}
+
+/* param is the axis, which vectors do not have for rows: they lie along the first. */
+ORK_TS_HANDLER(stack_along)
+{
+    static const int fewest[] = {2, 1, 3};
+    ork_ts_value *list = each(ts, arg[0], ork_ts_op_at_least, fewest[param]);
+    bool are_vectors = list && list->list.count > 0 && ork_ts_shape(list->list.items[0]).rank == 1;
+    return cat_along(ts, list, are_vectors ? 0 : param);
+}
+
+/* A vector as a column; others as they are. */
+static ork_ts_value *as_column(ork_ts *ts, ork_ts_value **arg, int param)
+{
+    (void)param;
+    ork_shape shape = ork_ts_shape(arg[0]);
+    if (shape.rank > 1)
+        return arg[0];
+    int64_t dims[] = {ork_shape_count(&shape), 1};
+    return ork_ts_tensor(ts,
+                         ork_build_reshape_to(ts->build, ork_ts_graph_value(ts, arg[0]), 2, dims));
+}
+
+ORK_TS_HANDLER(column_stack)
+{
+    return cat_along(ts, each(ts, arg[0], as_column, 0), 1);
+}
+
 /* ---- repeating ---- */
 
 enum { MAX_REPEATS = 4096 };
@@ -102,6 +143,21 @@ ORK_TS_HANDLER(repeat)
         shape.dim[i] = i < lead ? 1 : x->type.shape.dim[i - lead];
     x = ork_build_reshape(ts->build, x, &shape);
     return ork_ts_tensor(ts, x ? repeat(ts, x, &times) : NULL);
+}
+
+/* As repeat, but with 1 for axes that are not listed. */
+ORK_TS_HANDLER(tile)
+{
+    ork_ints times;
+    int rank = ork_ts_shape(arg[0]).rank;
+    if (!ork_ts_arg_ints(ts, arg[1], &times))
+        return NULL;
+    int missing = rank > times.count ? rank - times.count : 0, count = times.count + missing;
+    ork_ts_value **items = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, (size_t)count + 1);
+    for (int i = 0; i < count; i++)
+        items[i] = ork_ts_int(ts, i < missing ? 1 : times.v[i - missing]);
+    ork_ts_value *all[] = {arg[0], ork_ts_list(ts, ORK_TS_LIST, items, (size_t)count)};
+    return ork_ts_op_repeat(ts, all, 0);
 }
 
 /* (x, repeats, axis): each element `repeats` times in a row. */
@@ -189,9 +245,40 @@ ORK_TS_HANDLER(pad_by_mode)
     return add_pad(ts, arg[0], arg[1], param, 0);
 }
 
+/* Elements from the other end of an axis go on both sides. */
+static ork_value *wrap_axis(ork_ts *ts, ork_value *x, int axis, int64_t before, int64_t after)
+{
+    int64_t size = x->type.shape.dim[axis], count = 0;
+    ork_value *parts[3];
+    if (before < 0 || after < 0 || before > size || after > size)
+        return ork_build_bad_shape(ts->build, "a circular padding wider than the tensor");
+    if (before > 0)
+        parts[count++] = ork_build_slice(ts->build, x, axis, size - before, size, 1);
+    parts[count++] = x;
+    if (after > 0)
+        parts[count++] = ork_build_slice(ts->build, x, axis, 0, after, 1);
+    return ork_build_concat(ts->build, parts, (int)count, axis);
+}
+
+static ork_ts_value *pad_circular(ork_ts *ts, ork_ts_value *input, const ork_ts_value *list)
+{
+    ork_ints widths;
+    ork_value *x = ork_ts_graph_value(ts, input);
+    if (!x || !ork_ts_arg_ints(ts, list, &widths))
+        return NULL;
+    int rank = x->type.shape.rank;
+    if (widths.count % 2 != 0 || widths.count / 2 > rank)
+        return ork_build_bad_shape(ts->build, "%d paddings for %d axes", widths.count, rank);
+    for (int i = 0; x && i < widths.count / 2; i++)
+        x = wrap_axis(ts, x, rank - 1 - i, widths.v[2 * i], widths.v[2 * i + 1]);
+    return ork_ts_tensor(ts, x);
+}
+
 /* (x, pad, mode, value) */
 ORK_TS_HANDLER(pad)
 {
+    if (!strcmp(arg[2]->text, "circular"))
+        return pad_circular(ts, arg[0], arg[1]);
     static const char *const modes[] = {"constant", "reflect", "replicate"};
     double number = arg[3]->kind == ORK_TS_NONE ? 0 : ork_ts_as_double(arg[3]);
     for (int i = 0; i < (int)ORK_COUNT(modes); i++)
@@ -234,16 +321,6 @@ ORK_TS_HANDLER(roll)
     return ork_ts_tensor(ts, x);
 }
 
-/* Inputs of a network are floats unless the user says otherwise, indices too. */
-static ork_value *gather_along(ork_ts *ts, ork_value *x, int axis, ork_value *index)
-{
-    ork_attrs attrs = {.gather.axis = axis};
-    if (index && ork_dtype_table[index->type.dtype].is_float)
-        index = ork_build_cast(ts->build, index, ORK_I64);
-    ork_value *inputs[] = {x, index};
-    return index ? ork_build_add(ts->build, ORK_OP_GATHER, &attrs, inputs, 2) : NULL;
-}
-
 ORK_TS_HANDLER(flip)
 {
     ork_ints axes;
@@ -257,45 +334,77 @@ ORK_TS_HANDLER(flip)
         ork_value *index = ork_build_constant(ts->build, ORK_I64, &shape, &data);
         for (int64_t k = 0; index && k < size; k++)
             ((int64_t *)data)[k] = size - 1 - k;
-        x = gather_along(ts, x, (int)axes.v[i], index);
+        x = ork_build_gather(ts->build, x, (int)axes.v[i], index);
     }
     return ork_ts_tensor(ts, x);
 }
 
-/* ---- picking ---- */
-
-/* Places where a constant mask is true. */
-static ork_value *indices_of_mask(ork_ts *ts, const ork_value *mask)
+/* param is the axis. */
+ORK_TS_HANDLER(flip_axis)
 {
-    int64_t size = mask->type.shape.dim[0], count = 0;
-    if (mask->kind != ORK_VALUE_CONSTANT || mask->type.shape.rank != 1)
-        return ork_build_unsupported(ts->build, "a mask that is known only when the network runs");
-    int64_t *places = ORK_NEW_ARRAY(ts->arena, int64_t, (size_t)size + 1);
-    for (int64_t i = 0; i < size; i++)
-        if (ork_element_get_int(ORK_BOOL, mask->data, i))
-            places[count++] = i;
-    return ork_build_index_constant(ts->build, places, count);
+    ork_ts_value *all[] = {arg[0], ork_ts_int(ts, param)};
+    return ork_ts_op_flip(ts, all, 0);
 }
 
-/* x[:, index]: one index in a list of None. */
-ORK_TS_HANDLER(index)
+/* (x, times, axes): quarter turns from the first axis to the second */
+ORK_TS_HANDLER(rotate)
 {
+    ork_ints axes;
+    int64_t times = ork_ts_as_int(arg[1]) & 3;
+    if (!ork_ts_arg_axes(ts, arg[2], ork_ts_shape(arg[0]).rank, &axes) || axes.count < 2)
+        return NULL;
+    ork_ts_value *first = ork_ts_int(ts, axes.v[0]), *second = ork_ts_int(ts, axes.v[1]);
+    ork_ts_value *x = arg[0], *turn[] = {x, first, second};
+    if (times & 1)
+        x = ork_ts_op_transpose(ts, turn, 0);
+    ork_ts_value *by_first[] = {x, first}, *by_second[] = {x, second};
+    if (x && (times == 1 || times == 2))
+        x = by_second[0] = ork_ts_op_flip(ts, by_first, 0);
+    if (x && (times == 3 || times == 2))
+        x = ork_ts_op_flip(ts, by_second, 0);
+    return x;
+}
+
+/* Each element less the one before. (x, times, axis, in front, behind) */
+ORK_TS_HANDLER(differences)
+{
+    int axis;
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    int axis = -1;
-    for (size_t i = 0; i < arg[1]->list.count; i++) {
-        if (arg[1]->list.items[i]->kind == ORK_TS_NONE)
-            continue;
-        if (axis >= 0 || i >= ORK_MAX_RANK)
-            return ork_build_unsupported(ts->build, "more than one index");
-        axis = (int)i;
+    int64_t times = ork_ts_as_int(arg[1]);
+    if (!x || !ork_ts_arg_axis(ts, arg[2], x->type.shape.rank, &axis))
+        return NULL;
+    if (arg[3]->kind != ORK_TS_NONE || arg[4]->kind != ORK_TS_NONE || times < 0 ||
+        x->type.shape.rank == 0 || times >= x->type.shape.dim[axis])
+        return ork_build_unsupported(ts->build, "elements in front or behind, or so many times");
+    for (int64_t i = 0; x && i < times; i++) {
+        int64_t size = x->type.shape.dim[axis];
+        ork_value *after = ork_build_slice(ts->build, x, axis, 1, size, 1);
+        ork_value *before = ork_build_slice(ts->build, x, axis, 0, size - 1, 1);
+        x = ork_build_add2(ts->build, ORK_OP_SUB, after, before);
     }
-    if (!x || axis < 0)
-        return x ? arg[0] : NULL;
-    ork_value *index = ork_ts_graph_value(ts, arg[1]->list.items[axis]);
-    if (index && index->type.dtype == ORK_BOOL)
-        index = indices_of_mask(ts, index);
-    return ork_ts_tensor(ts, gather_along(ts, x, axis, index));
+    return ork_ts_tensor(ts, x);
 }
+
+/* (x, classes): a new last axis with 1 where x says */
+ORK_TS_HANDLER(one_hot)
+{
+    int64_t classes = ork_ts_as_int(arg[1]);
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    ork_shape shape = x ? x->type.shape : (ork_shape){0};
+    if (!x || classes < 1 || shape.rank >= ORK_MAX_RANK)
+        return x ? ork_build_unsupported(ts->build, "a number of classes that is computed") : NULL;
+    shape.dim[shape.rank++] = 1;
+    void *data;
+    ork_shape row = ork_shape_of(1, &classes);
+    ork_value *numbers = ork_build_constant(ts->build, ORK_I64, &row, &data);
+    for (int64_t i = 0; numbers && i < classes; i++)
+        ((int64_t *)data)[i] = i;
+    x = ork_build_reshape(ts->build, ork_build_as_index(ts->build, x), &shape);
+    x = ork_build_add2(ts->build, ORK_OP_EQUAL, x, numbers);
+    return ork_ts_tensor(ts, ork_build_cast(ts->build, x, ORK_I64));
+}
+
+/* ---- picking ---- */
 
 /* (x, axis, index) */
 ORK_TS_HANDLER(index_select)
@@ -304,14 +413,15 @@ ORK_TS_HANDLER(index_select)
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
     if (!x || !ork_ts_arg_axis(ts, arg[1], x->type.shape.rank, &axis))
         return NULL;
-    return ork_ts_tensor(ts, gather_along(ts, x, axis, ork_ts_graph_value(ts, arg[2])));
+    return ork_ts_tensor(ts, ork_build_gather(ts->build, x, axis, ork_ts_graph_value(ts, arg[2])));
 }
 
 /* (weight, index, ...) */
 ORK_TS_HANDLER(embedding)
 {
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
-    return x ? ork_ts_tensor(ts, gather_along(ts, x, 0, ork_ts_graph_value(ts, arg[1]))) : NULL;
+    return x ? ork_ts_tensor(ts, ork_build_gather(ts->build, x, 0, ork_ts_graph_value(ts, arg[1])))
+             : NULL;
 }
 
 /* ---- pixels and channels ---- */
@@ -388,5 +498,5 @@ ORK_TS_HANDLER(repeat_by_counts)
     for (int64_t i = 0, to = 0; index && i < size; i++)
         for (int64_t k = ork_element_get_int(counts->type.dtype, counts->data, i); k > 0; k--)
             ((int64_t *)data)[to++] = i;
-    return ork_ts_tensor(ts, gather_along(ts, x, axis, index));
+    return ork_ts_tensor(ts, ork_build_gather(ts->build, x, axis, index));
 }

@@ -2,6 +2,8 @@
 /* Normalization and softmax. */
 #include "torch.h"
 
+#include <float.h>
+
 /* False with an error; None gives NULL. */
 static bool optional(ork_ts *ts, ork_ts_value *tensor, ork_value **value)
 {
@@ -19,10 +21,43 @@ static ork_ts_value *add_batch_norm(ork_ts *ts, ork_ts_value *input, ork_ts_valu
     return ork_ts_tensor(ts, ork_build_batch_norm(ts->build, x, parameters, eps));
 }
 
+/* Networks standardise their weights with it: then everything is known, and is computed. */
+static ork_ts_value *standardised(ork_ts *ts, ork_ts_value **arg)
+{
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    int rank = x ? x->type.shape.rank : 0;
+    if (rank < 3 || x->kind != ORK_VALUE_CONSTANT)
+        return x ? ork_ts_op_instance_norm(ts,
+                                           (ork_ts_value *[]){arg[0], arg[1], arg[2], arg[3],
+                                                              arg[4], ork_ts_bool(ts, true), arg[6],
+                                                              arg[7], arg[8]},
+                                           0)
+                 : NULL;
+    ork_ts_value **axes = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, (size_t)rank);
+    for (int i = 2; i < rank; i++)
+        axes[i - 2] = ork_ts_int(ts, i);
+    ork_ts_value *list = ork_ts_list(ts, ORK_TS_LIST, axes, (size_t)rank - 2);
+    ork_ts_value *of[] = {arg[0], list, ork_ts_int(ts, 0), ork_ts_bool(ts, true)};
+    ork_ts_value *both = ork_ts_op_variance_and_mean(ts, of, 0);
+    ork_ts_value *y =
+        both ? ork_ts_binary(ts, ORK_OP_SUB, arg[0], both->list.items[1], false) : NULL;
+    ork_ts_value *spread =
+        y ? ork_ts_binary(ts, ORK_OP_ADD, both->list.items[0], arg[7], false) : NULL;
+    spread = spread ? ork_ts_op_unary_float(ts, &spread, ORK_OP_RSQRT) : NULL;
+    y = spread ? ork_ts_binary(ts, ORK_OP_MUL, y, spread, false) : NULL;
+    ork_value *scale, *shift, *value = y ? ork_ts_graph_value(ts, y) : NULL;
+    if (!value || !optional(ts, arg[1], &scale) || !optional(ts, arg[2], &shift))
+        return NULL;
+    return ork_ts_tensor(ts, ork_build_scale_and_shift(ts->build, value, scale, shift));
+}
+
 /* (x, weight, bias, mean, variance, training, momentum, eps, ...) */
 ORK_TS_HANDLER(batch_norm)
 {
     bool training = arg[5]->boolean;
+    ork_shape shape = ork_ts_shape(arg[0]);
+    if (arg[3]->kind == ORK_TS_NONE && shape.rank > 2 && shape.dim[0] == 1)
+        return standardised(ts, arg);
     if (training || arg[3]->kind == ORK_TS_NONE || arg[4]->kind == ORK_TS_NONE) {
         ork_build_unsupported(ts->build,
                               "batch normalization with statistics of the batch at hand");
@@ -78,6 +113,28 @@ ORK_TS_HANDLER(layer_norm)
     ork_attrs attrs = {.layer_norm.axes = normalized.rank,
                        .layer_norm.epsilon = ork_ts_as_double(arg[4])};
     return ork_ts_tensor(ts, ork_build_add(ts->build, ORK_OP_LAYER_NORM, &attrs, inputs, count));
+}
+
+/* x / sqrt(mean(x^2) + epsilon) weight: Zhang and Sennrich 2019. (x, normalized_shape, weight,
+   epsilon) */
+ORK_TS_HANDLER(rms_norm)
+{
+    ork_shape normalized;
+    ork_value *x = ork_ts_arg_float(ts, arg[0]);
+    if (!x || !ork_ts_arg_shape(ts, arg[1], &normalized) || normalized.rank > x->type.shape.rank)
+        return NULL;
+    double epsilon = arg[3]->kind == ORK_TS_NONE ? (double)FLT_EPSILON : ork_ts_as_double(arg[3]);
+    ork_ints axes = {.count = normalized.rank};
+    for (int i = 0; i < axes.count; i++)
+        axes.v[i] = x->type.shape.rank - normalized.rank + i;
+    ork_value *y = ork_build_add2(ts->build, ORK_OP_MUL, x, x);
+    y = y ? ork_build_reduce(ts->build, ORK_OP_REDUCE_MEAN, y, &axes, true) : NULL;
+    y = ork_build_add2(ts->build, ORK_OP_ADD, y, ork_build_scalar(ts->build, ORK_F32, epsilon));
+    y = y ? ork_build_add1(ts->build, ORK_OP_RSQRT, NULL, y) : NULL;
+    ork_ts_value *result = ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_MUL, x, y));
+    if (!result || arg[2]->kind == ORK_TS_NONE)
+        return result;
+    return ork_ts_binary(ts, ORK_OP_MUL, result, arg[2], false);
 }
 
 /* param is the operator. */

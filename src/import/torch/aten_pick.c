@@ -2,24 +2,7 @@
 /* Elements picked one by one, and the product of vectors in space. */
 #include "torch.h"
 
-/* For each element of a tensor of `shape`, where its own place, along all axes but one, lies among
-   the elements of a tensor of shape `of`. */
-static ork_value *places_beside(ork_ts *ts, const ork_shape *shape, const ork_shape *of, int axis)
-{
-    void *data;
-    ork_value *places = ork_build_constant(ts->build, ORK_I64, shape, &data);
-    int64_t count = ork_shape_count(shape);
-    for (int64_t i = 0; places && i < count; i++) {
-        int64_t rest = i, place = 0;
-        for (int d = shape->rank - 1; d >= 0; d--) {
-            int64_t at = rest % shape->dim[d];
-            rest /= shape->dim[d];
-            place += d == axis ? 0 : at * ork_shape_span(of, d + 1, of->rank);
-        }
-        ((int64_t *)data)[i] = place;
-    }
-    return places;
-}
+#include <string.h>
 
 /* (x, axis, index): out[i][j][k] = x[i][index[i][j][k]][k] */
 ORK_TS_HANDLER(gather)
@@ -28,23 +11,153 @@ ORK_TS_HANDLER(gather)
     ork_value *x = ork_ts_graph_value(ts, arg[0]), *index = ork_ts_graph_value(ts, arg[2]);
     if (!x || !index || !ork_ts_arg_axis(ts, arg[1], x->type.shape.rank, &axis))
         return NULL;
-    ork_shape shape = x->type.shape, wanted = index->type.shape;
-    bool fits = wanted.rank == shape.rank;
-    for (int d = 0; fits && d < shape.rank; d++)
-        fits = d == axis || wanted.dim[d] <= shape.dim[d];
-    if (!fits)
-        return ork_build_bad_shape(ts->build, "the index does not fit the tensor");
-    int64_t count = ork_shape_count(&shape);
-    int64_t step = ork_shape_span(&shape, axis + 1, shape.rank);
-    index = ork_build_cast(ts->build, index, ORK_I64);
-    index = ork_build_add2(ts->build, ORK_OP_MUL, index,
-                           ork_build_scalar(ts->build, ORK_I64, (double)step));
-    index = ork_build_add2(ts->build, ORK_OP_ADD, index, places_beside(ts, &wanted, &shape, axis));
-    ork_value *inputs[] = {ork_build_reshape_to(ts->build, x, 1, &count), index};
-    ork_attrs attrs = {.gather.axis = 0};
-    return index ? ork_ts_tensor(ts, ork_build_add(ts->build, ORK_OP_GATHER, &attrs, inputs, 2))
-                 : NULL;
+    return ork_ts_tensor(ts, ork_build_gather_elements(ts->build, x, axis, index));
 }
+
+/* (x, index): as if x had one axis */
+ORK_TS_HANDLER(take)
+{
+    ork_value *x = ork_ts_graph_value(ts, arg[0]), *index = ork_ts_graph_value(ts, arg[1]);
+    return x && index ? ork_ts_tensor(ts, ork_build_pick(ts->build, x, index)) : NULL;
+}
+
+/* The index broadcasts against x, but along the axis. */
+static ork_value *broadcast_index(ork_ts *ts, ork_value **x, ork_value *index, int axis)
+{
+    ork_shape a = (*x)->type.shape, b = index->type.shape;
+    for (int i = 0; i < a.rank && a.rank == b.rank; i++) {
+        if (i == axis)
+            continue;
+        a.dim[i] = b.dim[i] = a.dim[i] == 1 ? b.dim[i] : a.dim[i];
+    }
+    *x = ork_build_expand(ts->build, *x, &a);
+    return ork_build_expand(ts->build, index, &b);
+}
+
+/* (x, index, axis) */
+ORK_TS_HANDLER(take_along)
+{
+    int axis;
+    if (arg[2]->kind == ORK_TS_NONE)
+        return ork_ts_op_take(ts, arg, 0);
+    ork_value *x = ork_ts_graph_value(ts, arg[0]), *index = ork_ts_graph_value(ts, arg[1]);
+    if (!x || !index || !ork_ts_arg_axis(ts, arg[2], x->type.shape.rank, &axis))
+        return NULL;
+    index = broadcast_index(ts, &x, index, axis);
+    return x && index ? ork_ts_tensor(ts, ork_build_gather_elements(ts->build, x, axis, index))
+                      : NULL;
+}
+
+/* ---- putting in ---- */
+
+/* Values of a tensor or number in the shape of the index: torch takes its first part. */
+static ork_value *updates_for(ork_ts *ts, ork_ts_value *source, const ork_value *index)
+{
+    const ork_shape *shape = &index->type.shape;
+    ork_value *value = ork_ts_graph_value(ts, source);
+    if (!value || value->type.shape.rank == 0)
+        return ork_build_expand(ts->build, value, shape);
+    if (value->type.shape.rank != shape->rank)
+        return ork_build_bad_shape(ts->build, "values with other axes than the index");
+    for (int i = 0; value && i < shape->rank; i++) {
+        if (value->type.shape.dim[i] < shape->dim[i])
+            return ork_build_bad_shape(ts->build, "fewer values than places");
+        value = ork_build_slice(ts->build, value, i, 0, shape->dim[i], 1);
+    }
+    return value;
+}
+
+static ork_ts_value *scatter(ork_ts *ts, ork_ts_value **arg, int mode)
+{
+    int axis;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]), *index = ork_ts_graph_value(ts, arg[2]);
+    if (!x || !index || !ork_ts_arg_axis(ts, arg[1], x->type.shape.rank, &axis))
+        return NULL;
+    ork_value *updates = updates_for(ts, arg[3], index);
+    ork_value *places = ork_build_places_along(ts->build, &x->type.shape, axis, index);
+    return ork_ts_tensor(ts, ork_build_scatter(ts->build, x, places, updates, mode));
+}
+
+/* "amax" and the like; false with an error for a mean, which counts */
+static bool scatter_mode(ork_ts *ts, const char *name, int *mode)
+{
+    static const struct {
+        const char *name;
+        int mode;
+    } modes[] = {{"add", ORK_SCATTER_ADD},      {"sum", ORK_SCATTER_ADD},
+                 {"multiply", ORK_SCATTER_MUL}, {"prod", ORK_SCATTER_MUL},
+                 {"amax", ORK_SCATTER_MAX},     {"amin", ORK_SCATTER_MIN}};
+    for (size_t i = 0; i < ORK_COUNT(modes); i++) {
+        *mode = modes[i].mode;
+        if (!strcmp(name, modes[i].name))
+            return true;
+    }
+    return ork_build_unsupported(ts->build, "a reduction '%s'", name) != NULL;
+}
+
+/* (x, axis, index, values); param is the mode. */
+ORK_TS_HANDLER(scatter)
+{
+    return scatter(ts, arg, param);
+}
+
+/* (x, axis, index, values, reduce) */
+ORK_TS_HANDLER(scatter_by_name)
+{
+    int mode;
+    return scatter_mode(ts, arg[4]->text, &mode) ? scatter(ts, arg, mode) : NULL;
+}
+
+/* (x, axis, index, values, reduce, include_self) */
+ORK_TS_HANDLER(scatter_reduce)
+{
+    int mode;
+    if (!arg[5]->boolean)
+        return ork_build_unsupported(ts->build, "include_self=False");
+    return scatter_mode(ts, arg[4]->text, &mode) ? scatter(ts, arg, mode) : NULL;
+}
+
+/* An index along one axis as one for each element: the shape of x with as many entries. */
+static ork_value *spread_index(ork_ts *ts, const ork_value *x, int axis, ork_value *index)
+{
+    int64_t count = ork_shape_count(&index->type.shape);
+    ork_shape row = {.rank = x->type.shape.rank}, all = x->type.shape;
+    for (int i = 0; i < row.rank; i++)
+        row.dim[i] = i == axis ? count : 1;
+    all.dim[axis] = count;
+    return ork_build_expand(ts->build, ork_build_reshape(ts->build, index, &row), &all);
+}
+
+/* (x, axis, index, values): whole entries of an axis. */
+static ork_ts_value *index_into(ork_ts *ts, ork_ts_value **arg, int mode)
+{
+    int axis;
+    ork_value *x = ork_ts_graph_value(ts, arg[0]), *index = ork_ts_graph_value(ts, arg[2]);
+    if (!x || !index || !ork_ts_arg_axis(ts, arg[1], x->type.shape.rank, &axis))
+        return NULL;
+    if (x->type.shape.rank == 0)
+        return ork_build_bad_shape(ts->build, "entries of a number");
+    index = spread_index(ts, x, axis, index);
+    ork_value *updates = index ? updates_for(ts, arg[3], index) : NULL;
+    ork_value *places = ork_build_places_along(ts->build, &x->type.shape, axis, index);
+    return ork_ts_tensor(ts, ork_build_scatter(ts->build, x, places, updates, mode));
+}
+
+/* param is the mode. */
+ORK_TS_HANDLER(index_into)
+{
+    return index_into(ts, arg, param);
+}
+
+/* (x, axis, index, values, alpha) */
+ORK_TS_HANDLER(index_add)
+{
+    ork_ts_value *values = ork_ts_binary(ts, ORK_OP_MUL, arg[3], arg[4], false);
+    ork_ts_value *all[] = {arg[0], arg[1], arg[2], values};
+    return values ? index_into(ts, all, ORK_SCATTER_ADD) : NULL;
+}
+
+/* ---- products in space ---- */
 
 /* The three elements of an axis, beginning with element `first`. */
 static ork_value *turned(ork_ts *ts, ork_value *x, int axis, int first)

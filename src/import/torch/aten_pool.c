@@ -43,19 +43,38 @@ ORK_TS_HANDLER(max_pool)
     return add_pool(ts, ORK_OP_MAX_POOL2D, arg[0], param, &attrs);
 }
 
-static ork_ts_value *with_indices(ork_ts *ts, ork_ts_value *y)
+static ork_ts_value *with_places(ork_ts *ts, ork_ts_value *y, ork_value *places)
 {
-    if (!y)
-        return NULL;
     ork_ts_value **items = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, 2);
+    ork_shape shape = y ? ork_ts_shape(y) : (ork_shape){0};
     items[0] = y;
-    items[1] = ork_ts_text(ts, ORK_TS_UNAVAILABLE, "the positions of maxima");
-    return ork_ts_list(ts, ORK_TS_TUPLE, items, 2);
+    items[1] = ork_ts_tensor(ts, ork_build_reshape(ts->build, y ? places : NULL, &shape));
+    return items[1] ? ork_ts_list(ts, ORK_TS_TUPLE, items, 2) : NULL;
 }
 
+/* Where in their plane the maxima are. Nothing is left of it in the graph when nobody uses it. */
 ORK_TS_HANDLER(max_pool_with_indices)
 {
-    return with_indices(ts, ork_ts_op_max_pool(ts, arg, param));
+    ork_attrs attrs = {0};
+    ork_ts_value *y = ork_ts_op_max_pool(ts, arg, param);
+    ork_value *x =
+        y ? ork_build_to_picture(ts->build, ork_ts_graph_value(ts, arg[0]), param) : NULL;
+    if (!x || !window_attrs(ts, param, arg[1], arg[2], arg[3], &attrs) ||
+        !ork_ts_arg_fixed(ts, arg[4], param, attrs.max_pool2d.dilation.v + 2 - param))
+        return NULL;
+    ork_shape out = ork_ts_shape(y);
+    ork_windows w;
+    for (int i = 0; i < 2; i++) {
+        w.in[i] = x->type.shape.dim[2 + i];
+        w.out[i] = param == 1 && i == 0 ? 1 : out.dim[out.rank - 2 + i];
+        w.kernel[i] = attrs.max_pool2d.kernel.v[i];
+        w.stride[i] = attrs.max_pool2d.stride.v[i];
+        w.dilation[i] = attrs.max_pool2d.dilation.v[i];
+        w.pad[i] = attrs.max_pool2d.pad.v[i];
+    }
+    w.kernel[0] = param == 1 ? 1 : w.kernel[0];
+    ork_value *windows = ork_build_window_places(ts->build, &w);
+    return with_places(ts, y, windows ? ork_build_window_maxima(ts->build, x, windows) : NULL);
 }
 
 ORK_TS_HANDLER(avg_pool)
@@ -114,6 +133,16 @@ ORK_TS_HANDLER(adaptive_avg_pool)
                          ork_build_from_picture(ts->build, y, param, ork_ts_shape(arg[0]).rank));
 }
 
+static int64_t window_begin(int64_t in, int64_t out, int64_t at)
+{
+    return at * in / out;
+}
+
+static int64_t window_end(int64_t in, int64_t out, int64_t at)
+{
+    return ((at + 1) * in + out - 1) / out;
+}
+
 /* Along one axis: the greatest of each of `size` windows. */
 static ork_value *uneven_maxima(ork_ts *ts, ork_value *x, int axis, int64_t size)
 {
@@ -125,14 +154,42 @@ static ork_value *uneven_maxima(ork_ts *ts, ork_value *x, int axis, int64_t size
     ork_value **parts = ORK_NEW_ARRAY(ts->arena, ork_value *, (size_t)size);
     ork_ints axes = {1, {axis}};
     for (int64_t i = 0; i < size; i++) {
-        int64_t end = ((i + 1) * in + size - 1) / size;
-        ork_value *window = ork_build_slice(ts->build, x, axis, i * in / size, end, 1);
+        int64_t begin = window_begin(in, size, i), end = window_end(in, size, i);
+        ork_value *window = ork_build_slice(ts->build, x, axis, begin, end, 1);
         parts[i] =
             window ? ork_build_reduce(ts->build, ORK_OP_REDUCE_MAX, window, &axes, true) : NULL;
         if (!parts[i])
             return NULL;
     }
     return ork_build_concat(ts->build, parts, (int)size, axis);
+}
+
+static int64_t largest_window(int64_t in, int64_t out)
+{
+    int64_t largest = 0;
+    for (int64_t i = 0; i < out; i++) {
+        int64_t size = window_end(in, out, i) - window_begin(in, out, i);
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
+/* [taps, windows], as ork_build_window_places, for windows of different sizes. */
+static ork_value *uneven_places(ork_ts *ts, const int64_t in[2], const int64_t out[2])
+{
+    int64_t height = largest_window(in[0], out[0]), width = largest_window(in[1], out[1]);
+    ork_shape shape = ork_shape_of(2, (int64_t[]){height * width, out[0] * out[1]});
+    void *data;
+    ork_value *places = ork_build_constant(ts->build, ORK_I64, &shape, &data);
+    for (int64_t i = 0; places && i < ork_shape_count(&shape); i++) {
+        int64_t tap = i / shape.dim[1], window = i % shape.dim[1];
+        int64_t y = window_begin(in[0], out[0], window / out[1]) + tap / width;
+        int64_t x = window_begin(in[1], out[1], window % out[1]) + tap % width;
+        bool inside = y < window_end(in[0], out[0], window / out[1]) &&
+                      x < window_end(in[1], out[1], window % out[1]);
+        ((int64_t *)data)[i] = inside ? y * in[1] + x : -1;
+    }
+    return places;
 }
 
 ORK_TS_HANDLER(adaptive_max_pool)
@@ -151,7 +208,9 @@ ORK_TS_HANDLER(adaptive_max_pool)
             y = uneven_maxima(ts, y, 2 + i, size[i]);
     }
     y = ork_build_from_picture(ts->build, y, param, ork_ts_shape(arg[0]).rank);
-    return with_indices(ts, ork_ts_tensor(ts, y));
+    ork_value *windows = y ? uneven_places(ts, x->type.shape.dim + 2, size) : NULL;
+    return with_places(ts, ork_ts_tensor(ts, y),
+                       windows ? ork_build_window_maxima(ts->build, x, windows) : NULL);
 }
 
 /* ---- resizing ---- */
@@ -233,6 +292,58 @@ ORK_TS_HANDLER(nearest_by_factors)
 {
     resize r = {.mode = NEAREST, .coordinates = ASYMMETRIC, .spatial = param, .size = arg[1]};
     return take_factors(ts, arg[2], &r) ? add_resize(ts, arg[0], &r) : NULL;
+}
+
+/* One axis, each element the one whose centre is nearest. */
+static ork_value *nearest_centres(ork_ts *ts, ork_value *x, int axis, int64_t size, double scale)
+{
+    int64_t in = x->type.shape.dim[axis];
+    double step = scale > 0 ? 1 / scale : (double)in / (double)size;
+    ork_shape shape = ork_shape_of(1, &size);
+    void *data;
+    ork_value *index = ork_build_constant(ts->build, ORK_I64, &shape, &data);
+    for (int64_t i = 0; index && i < size; i++)
+        ((int64_t *)data)[i] = (int64_t)fmin(floor(((double)i + 0.5) * step), (double)(in - 1));
+    return ork_build_gather(ts->build, x, axis, index);
+}
+
+/* By whole factors it is the same as plain nearest, which chips have. */
+static ork_ts_value *add_nearest_exact(ork_ts *ts, ork_ts_value *input, const resize *r)
+{
+    ork_value *x = ork_build_to_picture(ts->build, ork_ts_graph_value(ts, input), r->spatial);
+    int64_t size[2] = {r->spatial == 1 ? 1 : -1, -1};
+    if (!x || (r->size->kind != ORK_TS_NONE &&
+               !ork_ts_arg_fixed(ts, r->size, r->spatial, size + 2 - r->spatial)))
+        return NULL;
+    bool whole = true;
+    for (int i = 0; i < 2; i++) {
+        double step;
+        if (!resize_axis(ts, x->type.shape.dim[2 + i], r->scale[i], &size[i], &step))
+            return NULL;
+        whole = whole && step == 0 && size[i] % x->type.shape.dim[2 + i] == 0;
+    }
+    if (whole)
+        return add_resize(ts, input, r);
+    for (int i = 0; x && i < 2; i++)
+        x = nearest_centres(ts, x, 2 + i, size[i], r->scale[i]);
+    return ork_ts_tensor(
+        ts, ork_build_from_picture(ts->build, x, r->spatial, ork_ts_shape(input).rank));
+}
+
+/* (x, size, scale...) */
+ORK_TS_HANDLER(nearest_exact)
+{
+    resize r = {.mode = NEAREST, .coordinates = ASYMMETRIC, .spatial = param, .size = arg[1]};
+    for (int i = 0; i < param; i++)
+        r.scale[2 - param + i] = factor(arg[2 + i]);
+    return add_nearest_exact(ts, arg[0], &r);
+}
+
+/* (x, size or None, factors or None) */
+ORK_TS_HANDLER(nearest_exact_by_factors)
+{
+    resize r = {.mode = NEAREST, .coordinates = ASYMMETRIC, .spatial = param, .size = arg[1]};
+    return take_factors(ts, arg[2], &r) ? add_nearest_exact(ts, arg[0], &r) : NULL;
 }
 
 /* (x, size, align_corners, scale...) */

@@ -33,6 +33,9 @@ ORK_TS_HANDLER(rank)
 
 ORK_TS_HANDLER(length)
 {
+    ork_shape shape = ork_ts_shape(arg[0]);
+    if (arg[0]->kind == ORK_TS_TENSOR && shape.rank > 0)
+        return ork_ts_int(ts, shape.dim[0]);
     if (!ork_ts_is_sequence(arg[0]))
         return ork_build_unsupported(ts->build, "the length of %s",
                                      ork_ts_kind_names[arg[0]->kind]);
@@ -110,6 +113,24 @@ ORK_TS_HANDLER(flatten)
         else
             shape.dim[shape.rank++] = old.dim[i];
     }
+    return reshape_or_copy(ts, arg[0], &shape);
+}
+
+ORK_TS_HANDLER(ravel)
+{
+    ork_shape old = ork_ts_shape(arg[0]);
+    return reshape_or_copy(ts, arg[0], &(ork_shape){.rank = 1, .dim = {ork_shape_count(&old)}});
+}
+
+/* param is the fewest axes: a vector becomes a row, a matrix a stack of columns. */
+ORK_TS_HANDLER(at_least)
+{
+    ork_shape old = ork_ts_shape(arg[0]), shape = {.rank = param};
+    if (old.rank >= param)
+        return arg[0];
+    int before = old.rank < 2 && param > 1; /* axes of 1 in front */
+    for (int i = 0; i < param; i++)
+        shape.dim[i] = i >= before && i - before < old.rank ? old.dim[i - before] : 1;
     return reshape_or_copy(ts, arg[0], &shape);
 }
 
@@ -201,6 +222,34 @@ ORK_TS_HANDLER(transpose)
     for (int i = 0; i < rank; i++)
         perm[i] = i == a ? b : i == b ? a : i;
     return ork_ts_transpose(ts, arg[0], perm);
+}
+
+/* The last two axes. */
+ORK_TS_HANDLER(matrix_transpose)
+{
+    ork_ts_value *all[] = {arg[0], ork_ts_int(ts, -1), ork_ts_int(ts, -2)};
+    return ork_ts_op_transpose(ts, all, 0);
+}
+
+/* (x, axis, size, step): windows along an axis, their elements as the last axis. */
+ORK_TS_HANDLER(unfold)
+{
+    int axis, perm[ORK_MAX_RANK], rank = ork_ts_shape(arg[0]).rank;
+    int64_t size = ork_ts_as_int(arg[2]), step = ork_ts_as_int(arg[3]);
+    ork_value *x = ork_ts_graph_value(ts, arg[0]);
+    if (!x || !ork_ts_arg_axis(ts, arg[1], rank, &axis) || rank < 1 || rank >= ORK_MAX_RANK ||
+        size < 1 || step < 1 || size > x->type.shape.dim[axis])
+        return x ? ork_build_bad_shape(ts->build, "windows of %lld", (long long)size) : NULL;
+    int64_t count = (x->type.shape.dim[axis] - size) / step + 1;
+    ork_shape shape = ork_shape_of(2, (int64_t[]){count, size});
+    void *data;
+    ork_value *index = ork_build_constant(ts->build, ORK_I64, &shape, &data);
+    for (int64_t i = 0; index && i < count * size; i++)
+        ((int64_t *)data)[i] = i / size * step + i % size;
+    for (int i = 0; i <= rank; i++)
+        perm[i] = i == rank ? axis + 1 : i <= axis ? i : i + 1;
+    x = index ? ork_build_gather(ts->build, x, axis, index) : NULL;
+    return ork_ts_tensor(ts, ork_build_transpose(ts->build, x, perm));
 }
 
 /* All axes in reverse order. */
@@ -416,6 +465,14 @@ ORK_TS_HANDLER(tensor_split)
     return cut(ts, arg[0], axis, ends, (size_t)parts);
 }
 
+/* (x, parts); param is the axis, which is the first of a vector. */
+ORK_TS_HANDLER(tensor_split_along)
+{
+    int axis = param == 1 && ork_ts_shape(arg[0]).rank == 1 ? 0 : param;
+    ork_ts_value *all[] = {arg[0], arg[1], ork_ts_int(ts, axis)};
+    return ork_ts_op_tensor_split(ts, all, 0);
+}
+
 ORK_TS_HANDLER(unbind)
 {
     int axis;
@@ -458,6 +515,40 @@ ORK_TS_HANDLER(expand_as)
 {
     ork_shape shape = ork_ts_shape(arg[1]);
     return ork_ts_expand(ts, arg[0], &shape);
+}
+
+/* The shape that all broadcast to. */
+static bool broadcast_shape(ork_ts *ts, const ork_ts_value *list, ork_shape *out)
+{
+    *out = (ork_shape){0};
+    for (size_t i = 0; i < list->list.count; i++) {
+        ork_shape next = ork_ts_shape(list->list.items[i]), all = next;
+        if (out->rank > all.rank)
+            all = *out;
+        for (int d = 1; d <= all.rank; d++) {
+            int64_t a = d <= out->rank ? out->dim[out->rank - d] : 1;
+            int64_t b = d <= next.rank ? next.dim[next.rank - d] : 1;
+            if (a != b && a != 1 && b != 1)
+                return ork_build_bad_shape(ts->build, "shapes that do not broadcast") != NULL;
+            all.dim[all.rank - d] = a == 1 ? b : a;
+        }
+        *out = all;
+    }
+    return true;
+}
+
+/* (tensors) */
+ORK_TS_HANDLER(broadcast_tensors)
+{
+    ork_shape shape;
+    size_t count = arg[0]->list.count;
+    if (!broadcast_shape(ts, arg[0], &shape))
+        return NULL;
+    ork_ts_value **items = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, count + 1);
+    for (size_t i = 0; i < count; i++)
+        if (!(items[i] = ork_ts_expand(ts, arg[0]->list.items[i], &shape)))
+            return NULL;
+    return ork_ts_list(ts, ORK_TS_LIST, items, count);
 }
 
 /* ---- nothing, or a copy ---- */

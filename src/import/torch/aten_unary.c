@@ -19,6 +19,10 @@ ORK_TS_HANDLER(unary)
     if (arg[0]->kind == ORK_TS_INT &&
         (param == ORK_OP_FLOOR || param == ORK_OP_CEIL || param == ORK_OP_ROUND))
         return arg[0];
+    if (arg[0]->kind == ORK_TS_FLOAT && (param == ORK_OP_FLOOR || param == ORK_OP_CEIL) &&
+        fabs(arg[0]->number) < 9e15) /* math.ceil */
+        return ork_ts_int(
+            ts, (int64_t)(param == ORK_OP_CEIL ? ceil(arg[0]->number) : floor(arg[0]->number)));
     ork_value *x = ork_ts_graph_value(ts, arg[0]);
     return x ? ork_ts_tensor(ts, ork_build_add1(ts->build, (ork_op)param, NULL, x)) : NULL;
 }
@@ -57,6 +61,17 @@ ORK_TS_HANDLER(clip)
     if (low == 0 && high == FLT_MAX)
         return ork_ts_op_unary(ts, arg, ORK_OP_RELU);
     return add_clip(ts, arg[0], low, high);
+}
+
+/* (x, low, high): each a tensor, or None */
+ORK_TS_HANDLER(clip_by_tensors)
+{
+    ork_ts_value *x = arg[0];
+    if (arg[1]->kind != ORK_TS_NONE)
+        x = ork_ts_binary(ts, ORK_OP_MAXIMUM, x, arg[1], false);
+    if (x && arg[2]->kind != ORK_TS_NONE)
+        x = ork_ts_binary(ts, ORK_OP_MINIMUM, x, arg[2], false);
+    return x;
 }
 
 ORK_TS_HANDLER(clip_low)
@@ -133,20 +148,6 @@ ORK_TS_HANDLER(log_sigmoid)
     return x ? scaled(ts, with_attrs(ts, x, ORK_OP_SOFTPLUS, &attrs), -1) : NULL;
 }
 
-/* x / (1 + |x|) */
-ORK_TS_HANDLER(softsign)
-{
-    ork_ts_value *size = ork_ts_op_unary(ts, arg, ORK_OP_ABS);
-    size = size ? ork_ts_binary(ts, ORK_OP_ADD, size, ork_ts_int(ts, 1), false) : NULL;
-    return size ? ork_ts_binary(ts, ORK_OP_DIV, arg[0], size, true) : NULL;
-}
-
-ORK_TS_HANDLER(tanhshrink)
-{
-    ork_ts_value *y = ork_ts_op_unary_float(ts, arg, ORK_OP_TANH);
-    return y ? ork_ts_binary(ts, ORK_OP_SUB, arg[0], y, false) : NULL;
-}
-
 /* What sticks out of [-lambda, lambda]. */
 ORK_TS_HANDLER(softshrink)
 {
@@ -207,29 +208,6 @@ ORK_TS_HANDLER(prelu)
     return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_PRELU, x, slope));
 }
 
-/* log2, log10: param is the base. */
-ORK_TS_HANDLER(log_of_base)
-{
-    return scaled(ts, ork_ts_op_unary_float(ts, arg, ORK_OP_LOG), 1.0 / log(param));
-}
-
-ORK_TS_HANDLER(log1p)
-{
-    ork_ts_value *x = ork_ts_binary(ts, ORK_OP_ADD, arg[0], ork_ts_int(ts, 1), true);
-    return x ? ork_ts_op_unary_float(ts, &x, ORK_OP_LOG) : NULL;
-}
-
-ORK_TS_HANDLER(expm1)
-{
-    ork_ts_value *y = ork_ts_op_unary_float(ts, arg, ORK_OP_EXP);
-    return y ? ork_ts_binary(ts, ORK_OP_SUB, y, ork_ts_int(ts, 1), true) : NULL;
-}
-
-ORK_TS_HANDLER(square)
-{
-    return ork_ts_binary(ts, ORK_OP_MUL, arg[0], arg[0], false);
-}
-
 /* Layers that do nothing once training is over, nor ever when p is 0. (x, p, training) */
 ORK_TS_HANDLER(dropout)
 {
@@ -263,4 +241,38 @@ ORK_TS_HANDLER(glu)
     gate = gate ? ork_build_add1(ts->build, ORK_OP_SIGMOID, NULL, gate) : NULL;
     x = ork_build_slice(ts->build, x, axis, 0, size / 2, 1);
     return ork_ts_tensor(ts, ork_build_add2(ts->build, ORK_OP_MUL, x, gate));
+}
+
+/* (x, epsilon): log(x / (1 - x)), x kept away from 0 and 1 */
+ORK_TS_HANDLER(logit)
+{
+    double epsilon = number_or(arg[1], 0);
+    ork_ts_value *x = epsilon > 0 ? add_clip(ts, arg[0], epsilon, 1 - epsilon) : arg[0];
+    ork_ts_value *rest = x ? ork_ts_binary(ts, ORK_OP_SUB, ork_ts_int(ts, 1), x, true) : NULL;
+    x = rest ? ork_ts_binary(ts, ORK_OP_DIV, x, rest, true) : NULL;
+    return x ? ork_ts_op_unary_float(ts, &x, ORK_OP_LOG) : NULL;
+}
+
+/* (x, for NaN, for infinity, for minus infinity) */
+ORK_TS_HANDLER(nan_to_num)
+{
+    ork_ts_value *is_nan = ork_ts_binary(ts, ORK_OP_NOT_EQUAL, arg[0], arg[0], false);
+    ork_ts_value *high = ork_ts_float(ts, number_or(arg[2], (double)FLT_MAX), false);
+    ork_ts_value *low = ork_ts_float(ts, number_or(arg[3], -(double)FLT_MAX), false);
+    ork_ts_value *infinity = ork_ts_float(ts, (double)INFINITY, false);
+    ork_ts_value *above = ork_ts_binary(ts, ORK_OP_EQUAL, arg[0], infinity, false);
+    infinity = ork_ts_float(ts, -(double)INFINITY, false);
+    ork_ts_value *below = ork_ts_binary(ts, ORK_OP_EQUAL, arg[0], infinity, false);
+    ork_ts_value *y = choose(ts, above, high, arg[0]);
+    y = y ? choose(ts, below, low, y) : NULL;
+    return y ? choose(ts, is_nan, ork_ts_float(ts, number_or(arg[1], 0), false), y) : NULL;
+}
+
+/* (x, decimals) */
+ORK_TS_HANDLER(round_decimals)
+{
+    double factor = pow(10, ork_ts_as_double(arg[1]));
+    ork_ts_value *x = scaled(ts, arg[0], factor);
+    x = x ? ork_ts_op_unary_float(ts, &x, ORK_OP_ROUND) : NULL;
+    return x ? ork_ts_binary(ts, ORK_OP_DIV, x, ork_ts_float(ts, factor, false), true) : NULL;
 }

@@ -8,6 +8,7 @@
      v tensors    list of tensors
      d dtype      number of torch.dtype
      s mode       text            D device               a any value
+     L list       list of anything
 
    "?" behind the letter allows None; "=..." gives what is taken when the code leaves it out. What
    stands behind "*" is given by name only. */
@@ -17,9 +18,11 @@
 #include <string.h>
 
 static const ork_ts_op rows[] = {
-#define ORK_TS_OP(name, schema, function, param) {name, schema, ork_ts_op_##function, param},
+#define ORK_TS_OP(name, schema, function, param) {name, schema, ork_ts_op_##function, param, NULL},
+#define ORK_TS_FORMULA(name, schema, formula)    {name, schema, ork_ts_op_formula, 0, formula},
 #include "torch_ops.def"
 #undef ORK_TS_OP
+#undef ORK_TS_FORMULA
 };
 
 const ork_ts_op *ork_ts_find_op(const char *name)
@@ -139,6 +142,12 @@ static ork_ts_value *accept_device(ork_ts *ts, ork_ts_value *value)
     return value->kind == ORK_TS_DEVICE ? value : NULL;
 }
 
+static ork_ts_value *accept_list(ork_ts *ts, ork_ts_value *value)
+{
+    (void)ts;
+    return ork_ts_is_sequence(value) ? value : NULL;
+}
+
 static ork_ts_value *accept_any(ork_ts *ts, ork_ts_value *value)
 {
     (void)ts;
@@ -153,7 +162,7 @@ static ork_ts_value *accept(ork_ts *ts, const parameter *p, ork_ts_value *value)
     } kinds[] = {
         {'t', accept_tensor}, {'n', accept_number},   {'i', accept_integer}, {'f', accept_number},
         {'b', accept_bool},   {'l', accept_integers}, {'v', accept_tensors}, {'d', accept_integer},
-        {'s', accept_text},   {'D', accept_device},   {'a', accept_any},
+        {'s', accept_text},   {'D', accept_device},   {'a', accept_any},     {'L', accept_list},
     };
     if (value->kind == ORK_TS_NONE && p->allows_none)
         return value;
@@ -178,6 +187,16 @@ static ork_ts_value *find_keyword(const call *c, const parameter *p)
             !memcmp(c->keywords[i], p->name, p->name_length))
             return c->items[i];
     return NULL;
+}
+
+size_t ork_ts_parameter_count(const ork_ts_op *row)
+{
+    const char *schema = row->schema;
+    parameter p;
+    size_t count = 0;
+    while (next_parameter(&schema, &p))
+        count += p.kind != '*';
+    return count;
 }
 
 static bool bind_row(ork_ts *ts, const ork_ts_op *row, const call *c, ork_ts_value **arg)

@@ -59,7 +59,8 @@ static ork_ts_value *run_op(ork_ts *ts, const ork_ts_op *first, bool in_place, o
 {
     ork_ts_value *arg[ORK_TS_MAX_ARGS];
     const ork_ts_op *row = ork_ts_bind(ts, first, items, keywords, count, arg);
-    ork_ts_value *result = row ? row->handler(ts, arg, row->param) : NULL;
+    ts->op = row ? row : first;
+    ork_ts_value *result = row ? ork_ts_run_row(ts, row, arg) : NULL;
     if (!result && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
         return ork_build_unsupported(ts->build, "it cannot be computed");
     if (!result || !in_place || result->kind == ORK_TS_UNKNOWN)
@@ -88,19 +89,20 @@ ork_ts_value *ork_ts_call_op(ork_ts *ts, const char *name, ork_ts_value **items,
 static const struct {
     const char *name, *instead;
 } substitutes[] = {
-    {"torch.grid_sampler", "no replacement"},
-    {"torch.einsum", "torch.matmul with permute"},
-    {"torch.adaptive_max_pool2d", "max_pool2d with a fixed window"},
-    {"torch.lstm", "recurrent layers cannot run on these chips"},
-    {"torch.gru", "recurrent layers cannot run on these chips"},
-    {"torch.argmax", "run it after the network"},
-    {"torch.topk", "run it after the network"},
-    {"torch.sort", "run it after the network"},
-    {"torch.nonzero", "run it after the network"},
     {"ops.torchvision.nms", "run it after the network"},
-    {"torch.max_pool3d", "2-D layers"},
-    {"torch._native_multi_head_attention", "trace outside of torch.no_grad()"},
-    {"torch._transformer_encoder_layer_fwd", "trace outside of torch.no_grad()"},
+    {"torch.unique", "run it after the network"},
+    {"torch._unique2", "run it after the network"},
+    {"torch.bincount", "run it after the network"},
+    {"torch.histc", "run it after the network"},
+    {"torch.rand", "a tensor given as input"},
+    {"torch.rand_like", "a tensor given as input"},
+    {"torch.randn", "a tensor given as input"},
+    {"torch.randn_like", "a tensor given as input"},
+    {"torch.bernoulli", "call model.eval() first"},
+    {"torch.stft", "run it before the network"},
+    {"torch.istft", "run it after the network"},
+    {"torch.complex", "real and imaginary parts as channels"},
+    {"torch.view_as_complex", "real and imaginary parts as channels"},
 };
 
 static const char *substitute(ork_ts *ts, const char *name)

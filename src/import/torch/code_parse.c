@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parser of method texts. torch.jit.trace writes assignments, unpackings and returns of nested
-   calls; everything else is either told apart as control flow, so that the reader can say "this
-   was scripted", or is an error with file and line. */
+   calls; in functions that were scripted there are branches and loops too. Other control flow is
+   told apart, so that the reader can say "this was scripted"; the rest is an error with file and
+   line. */
 #include "script.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ typedef struct parser {
     const char *file;
     const char *at, *end;
     uint32_t line;
+    const char *line_begin;
     int brackets; /* newlines inside of brackets do not end a statement */
     int depth;
     token token;
@@ -56,9 +58,10 @@ static bool is_digit(char c)
 static void skip_blanks(parser *p)
 {
     while (p->at < p->end) {
-        if (*p->at == '\n' && p->brackets > 0)
+        if (*p->at == '\n' && p->brackets > 0) {
             p->line++;
-        else if (*p->at == '#')
+            p->line_begin = p->at + 1;
+        } else if (*p->at == '#')
             while (p->at + 1 < p->end && p->at[1] != '\n')
                 p->at++;
         else if (*p->at != ' ' && *p->at != '\t' && *p->at != '\r')
@@ -122,6 +125,7 @@ static void advance(parser *p)
         p->token.kind = TOKEN_NEWLINE;
         p->at++;
         p->line++;
+        p->line_begin = p->at;
     } else if (is_name_start(*p->at)) {
         while (p->at < p->end && (is_name_start(*p->at) || is_digit(*p->at)))
             p->at++;
@@ -474,8 +478,8 @@ static bool add_slot(parser *p, const char *name, int *slot)
 
 static const char *control_flow_word(const parser *p)
 {
-    static const char *const words[] = {"if",    "for",    "while", "with",     "def",  "class",
-                                        "raise", "assert", "try",   "continue", "break"};
+    static const char *const words[] = {"with",   "def", "class",    "raise",
+                                        "assert", "try", "continue", "break"};
     for (size_t i = 0; i < ORK_COUNT(words); i++)
         if (is_word(p, words[i]))
             return words[i];
@@ -496,6 +500,23 @@ static bool take_target(parser *p, ork_ts_statement *statement, const ork_ts_exp
     return true;
 }
 
+/* "a, b" without brackets, as loops hand on their values. */
+static ork_ts_expr *parse_open_tuple(parser *p)
+{
+    ork_ts_expr *expr = parse_expr(p);
+    if (expr == NULL || !is_symbol(p, ','))
+        return expr;
+    ork_ts_expr *tuple = new_expr(p, ORK_TS_TUPLING);
+    ork_vec_push(p->arena, &tuple->items, expr);
+    while (accept(p, ',')) {
+        expr = parse_expr(p);
+        if (expr == NULL)
+            return NULL;
+        ork_vec_push(p->arena, &tuple->items, expr);
+    }
+    return tuple;
+}
+
 static bool parse_assignment(parser *p, ork_ts_statement *statement, ork_ts_expr *first)
 {
     ORK_VEC(ork_ts_expr *) names = {0};
@@ -514,7 +535,7 @@ static bool parse_assignment(parser *p, ork_ts_statement *statement, ork_ts_expr
         return false;
     if (!expect(p, '='))
         return false;
-    statement->expr = parse_expr(p); /* before the names exist: "x = torch.relu(x)" */
+    statement->expr = parse_open_tuple(p); /* before the names exist: "x = torch.relu(x)" */
     if (statement->expr == NULL)
         return false;
     for (size_t i = 0; i < names.count; i++)
@@ -543,31 +564,130 @@ static bool parse_statement(parser *p, ork_ts_statement *statement)
     return true;
 }
 
-static bool parse_body(parser *p, ork_ts_function *function)
+static bool parse_block(parser *p, ptrdiff_t outer, ork_ts_block *block);
+
+/* ":" and an indented block. */
+static bool parse_suite(parser *p, ptrdiff_t column, ork_ts_block **block)
 {
-    while (p->token.kind != TOKEN_END) {
-        ork_ts_statement statement = {.line = p->token.line};
-        if (p->token.kind == TOKEN_NEWLINE) {
-            advance(p);
+    *block = ORK_NEW(p->arena, ork_ts_block);
+    if (!expect(p, ':'))
+        return false;
+    if (p->token.kind != TOKEN_NEWLINE && p->token.kind != TOKEN_END)
+        return fail_at_token(p, "the end of the line");
+    return parse_block(p, column, *block);
+}
+
+static bool parse_if(parser *p, ptrdiff_t column, ork_ts_statement *statement)
+{
+    statement->kind = ORK_TS_IF;
+    advance(p);
+    statement->expr = parse_expr(p);
+    if (!statement->expr || !parse_suite(p, column, &statement->body))
+        return false;
+    if (!is_word(p, "else") || p->token.begin - p->line_begin != column)
+        return true;
+    advance(p);
+    return parse_suite(p, column, &statement->otherwise);
+}
+
+static bool parse_while(parser *p, ptrdiff_t column, ork_ts_statement *statement)
+{
+    statement->kind = ORK_TS_WHILE;
+    advance(p);
+    statement->expr = parse_expr(p);
+    return statement->expr && parse_suite(p, column, &statement->body);
+}
+
+/* for NAME in range(...) */
+static bool parse_for(parser *p, ptrdiff_t column, ork_ts_statement *statement)
+{
+    int slot;
+    statement->kind = ORK_TS_FOR;
+    advance(p);
+    if (p->token.kind != TOKEN_NAME)
+        return fail_at_token(p, "a name");
+    if (!add_slot(p, token_text(p), &slot))
+        return false;
+    ork_vec_push(p->arena, &statement->targets, slot);
+    advance(p);
+    if (!is_word(p, "in"))
+        return fail_at_token(p, "'in'");
+    advance(p);
+    statement->expr = parse_expr(p);
+    if (!statement->expr)
+        return false;
+    if (statement->expr->kind != ORK_TS_CALLING || statement->expr->object->kind != ORK_TS_GLOBAL ||
+        strcmp(statement->expr->object->text, "range") != 0)
+        return fail_at_token(p, "the end of range(...)");
+    return parse_suite(p, column, &statement->body);
+}
+
+/* True when the statement has blocks; *good tells whether they could be read. */
+static bool parse_compound(parser *p, ptrdiff_t column, ork_ts_statement *statement, bool *good)
+{
+    static const struct {
+        const char *word;
+        bool (*parse)(parser *, ptrdiff_t, ork_ts_statement *);
+    } compounds[] = {{"if", parse_if}, {"while", parse_while}, {"for", parse_for}};
+    for (size_t i = 0; i < ORK_COUNT(compounds); i++) {
+        if (!is_word(p, compounds[i].word))
             continue;
-        }
-        statement.text = control_flow_word(p);
-        if (statement.text != NULL) {
-            statement.kind = ORK_TS_CONTROL_FLOW;
-            ork_vec_push(p->arena, &function->statements, statement);
-            return true;
-        }
-        if (is_word(p, "pass")) {
-            advance(p);
-        } else {
-            if (!parse_statement(p, &statement))
-                return false;
-            ork_vec_push(p->arena, &function->statements, statement);
-        }
-        if (p->token.kind != TOKEN_NEWLINE && p->token.kind != TOKEN_END)
-            return fail_at_token(p, "the end of the line");
+        statement->text = compounds[i].word;
+        *good = p->depth < MAX_DEPTH || fail_at_token(p, "less nesting");
+        p->depth++;
+        *good = *good && compounds[i].parse(p, column, statement);
+        p->depth--;
+        return true;
     }
+    return false;
+}
+
+/* Of other control flow nothing behind it is read. */
+static bool skip_rest(parser *p, ork_ts_statement *statement)
+{
+    statement->kind = ORK_TS_CONTROL_FLOW;
+    p->at = p->end;
+    advance(p);
     return true;
+}
+
+static bool parse_line(parser *p, ptrdiff_t column, ork_ts_block *block)
+{
+    ork_ts_statement statement = {.line = p->token.line};
+    bool good = true;
+    if (is_word(p, "pass")) {
+        advance(p);
+    } else if (parse_compound(p, column, &statement, &good)) {
+        if (good)
+            ork_vec_push(p->arena, &block->statements, statement);
+        return good;
+    } else {
+        const char *word = statement.text = control_flow_word(p);
+        if (!(word ? skip_rest(p, &statement) : parse_statement(p, &statement)))
+            return false;
+        ork_vec_push(p->arena, &block->statements, statement);
+    }
+    if (p->token.kind != TOKEN_NEWLINE && p->token.kind != TOKEN_END)
+        return fail_at_token(p, "the end of the line");
+    return true;
+}
+
+/* Statements that stand further right than `outer`, all in one column. */
+static bool parse_block(parser *p, ptrdiff_t outer, ork_ts_block *block)
+{
+    ptrdiff_t own = -1;
+    for (;;) {
+        while (p->token.kind == TOKEN_NEWLINE)
+            advance(p);
+        ptrdiff_t column = p->token.begin - p->line_begin;
+        if (p->token.kind == TOKEN_END || column <= outer)
+            return own >= 0 || p->token.kind == TOKEN_END || fail_at_token(p, "an indented line");
+        own = own < 0 ? column : own;
+        if (column != own)
+            return fail_at_token(p, "a line in the column of the one before");
+        if (!parse_line(p, column, block))
+            return false;
+    }
 }
 
 static bool parse_parameter(parser *p, ork_ts_function *function)
@@ -620,9 +740,10 @@ bool ork_ts_parse_function(ork_diag *diag, ork_arena *arena, ork_ts_function *fu
                 .at = function->begin,
                 .end = function->end,
                 .line = function->line,
+                .line_begin = function->begin,
                 .locals = ork_map_new(arena)};
     advance(&p);
-    if (!parse_head(&p, function) || !parse_body(&p, function))
+    if (!parse_head(&p, function) || !parse_block(&p, -1, &function->body))
         return false;
     function->slot_count = p.slot_count;
     function->is_parsed = true;
@@ -647,6 +768,7 @@ ork_ts_expr *ork_ts_class_constant(ork_diag *diag, ork_arena *arena, const ork_t
                         .at = at,
                         .end = end,
                         .line = line,
+                        .line_begin = at,
                         .locals = ork_map_new(arena)};
             advance(&p);
             advance(&p);

@@ -289,6 +289,8 @@ static ork_ts_value *call_builtin(ork_ts *ts, const ork_ts_expr *call, bool *is_
         return call_getattr(ts, call);
     if (!strcmp(name, "annotate") || !strcmp(name, "unchecked_cast"))
         return call_annotate(ts, call);
+    if (!strcmp(name, "uninitialized"))
+        return ork_ts_new(ts, ORK_TS_NONE);
     *is_builtin = false;
     return NULL;
 }
@@ -429,6 +431,89 @@ static bool unpack(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value *
     return true;
 }
 
+/* The truth of a branch or loop, which must be known. */
+static ork_ts_value *condition(ork_ts *ts, const ork_ts_statement *statement)
+{
+    const ork_ts_expr *expr = statement->expr;
+    bool is_bool = expr->kind == ORK_TS_CALLING && expr->object->kind == ORK_TS_GLOBAL &&
+                   !strcmp(expr->object->text, "bool") && expr->items.count == 1;
+    ork_ts_value *value = evaluate(ts, is_bool ? expr->items.items[0] : expr);
+    if (!value)
+        return NULL;
+    if (value->kind == ORK_TS_UNKNOWN) {
+        ork_ts_fail_unknown(ts);
+        return NULL;
+    }
+    ork_ts_value *number = ork_ts_to_number(ts, value);
+    if (!number && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
+        return scripted(ts, ork_arena_printf(ts->arena,
+                                             "its code has '%s' on %s that is known only when the "
+                                             "network runs",
+                                             statement->text, ork_ts_kind_names[value->kind]));
+    return number ? to_bool(ts, number) : NULL;
+}
+
+static bool run_block(ork_ts *ts, const ork_ts_block *block, ork_ts_value **result);
+
+static bool run_if(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value **result)
+{
+    ork_ts_value *truth = condition(ts, statement);
+    return truth && run_block(ts, truth->boolean ? statement->body : statement->otherwise, result);
+}
+
+static bool run_while(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value **result)
+{
+    while (!*result) {
+        ts->frame->line = statement->line;
+        ork_ts_value *truth = condition(ts, statement); /* each look counts as a step */
+        if (!truth || !truth->boolean)
+            return truth != NULL;
+        if (!run_block(ts, statement->body, result))
+            return false;
+    }
+    return true;
+}
+
+/* begin, end and step of range(...) */
+static bool range_of(ork_ts *ts, const ork_ts_expr *call, int64_t range[3])
+{
+    size_t count = call->items.count;
+    if (count < 1 || count > 3)
+        return bad_code(ts, "wrong arguments of", "range") != NULL;
+    for (size_t i = 0; i < count; i++) {
+        ork_ts_value *value = evaluate(ts, call->items.items[i]);
+        if (value && value->kind == ORK_TS_UNKNOWN)
+            return ork_ts_fail_unknown(ts);
+        ork_ts_value *number = value ? ork_ts_to_number(ts, value) : NULL;
+        if (value && !number && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
+            return scripted(ts, "its code has a loop whose length is known only when the network "
+                                "runs") != NULL;
+        if (!number)
+            return false;
+        range[count == 1 ? 1 : i] = ork_ts_as_int(number);
+    }
+    return range[2] != 0 || bad_code(ts, "wrong arguments of", "range") != NULL;
+}
+
+static bool run_for(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value **result)
+{
+    int64_t range[] = {0, 0, 1};
+    if (!range_of(ts, statement->expr, range))
+        return false;
+    for (int64_t i = range[0]; !*result && (range[2] > 0 ? i < range[1] : i > range[1]);) {
+        if (ts->steps_left == 0)
+            return ork_build_unsupported(ts->build, "the code is too long") != NULL;
+        ts->steps_left--;
+        ts->frame->slots[statement->targets.items[0]] = ork_ts_int(ts, i);
+        if (!run_block(ts, statement->body, result))
+            return false;
+        if (range[2] > 0 ? i > INT64_MAX - range[2] : i < INT64_MIN - range[2])
+            break;
+        i += range[2];
+    }
+    return true;
+}
+
 /* *result is set by a return. */
 static bool execute(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value **result)
 {
@@ -436,6 +521,12 @@ static bool execute(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value 
     if (statement->kind == ORK_TS_CONTROL_FLOW)
         return scripted(ts, ork_arena_printf(ts->arena, "its code has '%s'", statement->text)) !=
                NULL;
+    if (statement->kind == ORK_TS_IF)
+        return run_if(ts, statement, result);
+    if (statement->kind == ORK_TS_WHILE)
+        return run_while(ts, statement, result);
+    if (statement->kind == ORK_TS_FOR)
+        return run_for(ts, statement, result);
     ork_ts_value *value =
         statement->expr ? evaluate(ts, statement->expr) : ork_ts_new(ts, ORK_TS_NONE);
     if (!value)
@@ -447,6 +538,14 @@ static bool execute(ork_ts *ts, const ork_ts_statement *statement, ork_ts_value 
     else if (statement->kind == ORK_TS_RETURN)
         *result = value;
     return true;
+}
+
+static bool run_block(ork_ts *ts, const ork_ts_block *block, ork_ts_value **result)
+{
+    bool good = true;
+    for (size_t i = 0; good && !*result && block && i < block->statements.count; i++)
+        good = execute(ts, &block->statements.items[i], result);
+    return good;
 }
 
 static bool fill_parameters(ork_ts *ts, ork_ts_frame *frame, ork_ts_value *const *args,
@@ -492,9 +591,7 @@ ork_ts_value *ork_ts_call(ork_ts *ts, const ork_ts_module *module, ork_ts_functi
     frame.slots = ORK_NEW_ARRAY(ts->arena, ork_ts_value *, (size_t)function->slot_count + 1);
     ts->frame = &frame;
     ork_ts_value *result = NULL;
-    bool good = fill_parameters(ts, &frame, args, count);
-    for (size_t i = 0; good && !result && i < function->statements.count; i++)
-        good = execute(ts, &function->statements.items[i], &result);
+    bool good = fill_parameters(ts, &frame, args, count) && run_block(ts, &function->body, &result);
     ts->frame = frame.caller;
     if (!good)
         return NULL;

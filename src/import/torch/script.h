@@ -51,8 +51,13 @@ typedef enum ork_ts_statement_kind {
     ORK_TS_UNPACK, /* several targets, or one with a trailing comma */
     ORK_TS_RETURN,
     ORK_TS_EVALUATE,
-    ORK_TS_CONTROL_FLOW, /* `text` is the keyword; nothing behind it is parsed */
+    ORK_TS_IF,           /* expr, body, otherwise */
+    ORK_TS_WHILE,        /* expr, body */
+    ORK_TS_FOR,          /* targets[0] in range(items of expr), body */
+    ORK_TS_CONTROL_FLOW, /* other: `text` is the keyword; nothing behind it is parsed */
 } ork_ts_statement_kind;
+
+typedef struct ork_ts_block ork_ts_block;
 
 typedef struct ork_ts_statement {
     ork_ts_statement_kind kind;
@@ -60,7 +65,12 @@ typedef struct ork_ts_statement {
     ORK_VEC(int) targets; /* slots */
     ork_ts_expr *expr;    /* NULL: None */
     const char *text;
+    ork_ts_block *body, *otherwise; /* NULL: nothing */
 } ork_ts_statement;
+
+struct ork_ts_block {
+    ORK_VEC(ork_ts_statement) statements;
+};
 
 typedef struct ork_ts_parameter {
     const char *name;
@@ -79,7 +89,7 @@ typedef struct ork_ts_function {
     uint32_t line;
     bool is_parsed;
     ORK_VEC(ork_ts_parameter) parameters; /* take the first slots */
-    ORK_VEC(ork_ts_statement) statements;
+    ork_ts_block body;
     int slot_count;
 } ork_ts_function;
 

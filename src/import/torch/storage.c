@@ -17,6 +17,8 @@ bool ork_ts_storage_dtype(const char *name, ork_dtype *stored, ork_dtype *wanted
         {"LongStorage", ORK_I64, ORK_I64},      {"IntStorage", ORK_I32, ORK_I32},
         {"ShortStorage", ORK_I16, ORK_I16},     {"CharStorage", ORK_I8, ORK_I8},
         {"ByteStorage", ORK_U8, ORK_U8},        {"BoolStorage", ORK_BOOL, ORK_BOOL},
+        {"QInt8Storage", ORK_I8, ORK_I8},       {"QUInt8Storage", ORK_U8, ORK_U8},
+        {"QInt32Storage", ORK_I32, ORK_I32},
     };
     for (size_t i = 0; i < ORK_COUNT(classes); i++) {
         if (strcmp(classes[i].name, name) != 0)

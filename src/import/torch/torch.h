@@ -59,6 +59,7 @@ typedef struct ork_ts_tensor_info {
     int64_t offset;            /* in elements */
     ork_shape shape;
     int64_t stride[ORK_MAX_RANK];
+    const ork_pickle_value *quantizer; /* of a quantized tensor: scheme, scale, ...; else NULL */
 } ork_ts_tensor_info;
 /* False when the value is no plain tensor. */
 bool ork_ts_tensor_info_get(const ork_pickle_value *value, ork_ts_tensor_info *info);
@@ -189,7 +190,8 @@ typedef struct ork_ts_op {
     const char *name;   /* "torch.conv2d" */
     const char *schema; /* see bind.c */
     ork_ts_handler handler;
-    int param; /* tells apart the operators that share a handler */
+    int param;           /* tells apart the operators that share a handler */
+    const char *formula; /* of ork_ts_op_formula, which needs no other */
 } ork_ts_op;
 
 /* Arguments come in the order of the row's schema. */
@@ -198,8 +200,11 @@ typedef struct ork_ts_op {
                                        __attribute__((unused)) ork_ts_value **arg,                 \
                                        __attribute__((unused)) int param)
 #define ORK_TS_OP(name, schema, function, param) ORK_TS_HANDLER(function);
+#define ORK_TS_FORMULA(name, schema, formula)
 #include "torch_ops.def"
 #undef ORK_TS_OP
+#undef ORK_TS_FORMULA
+ORK_TS_HANDLER(formula); /* formula.c; the text is that of ts->op */
 
 /* First row of this name, the others follow it; NULL when unknown. */
 const ork_ts_op *ork_ts_find_op(const char *name);
@@ -207,6 +212,9 @@ const ork_ts_op *ork_ts_find_op(const char *name);
    its schema. NULL with an error when none fits. */
 const ork_ts_op *ork_ts_bind(ork_ts *ts, const ork_ts_op *first, ork_ts_value *const *items,
                              const char *const *keywords, size_t count, ork_ts_value **arg);
+
+/* How many arguments its schema has. */
+size_t ork_ts_parameter_count(const ork_ts_op *row);
 
 /* Reading bound arguments, whose kinds were checked by ork_ts_bind. */
 
@@ -223,6 +231,18 @@ bool ork_ts_arg_axes(ork_ts *ts, const ork_ts_value *axes, int rank, ork_ints *o
 bool ork_ts_arg_dtype(ork_ts *ts, const ork_ts_value *dtype, ork_dtype standard, ork_dtype *out);
 /* The tensor as f32. */
 ork_value *ork_ts_arg_float(ork_ts *ts, ork_ts_value *tensor);
+
+/* ---- aten_quantized.c ------------------------------------------------------------------ */
+
+/* Calls the row's handler. Handlers that do not know quantized tensors get real numbers for them,
+   and their result is quantized as the first was. */
+ork_ts_value *ork_ts_run_row(ork_ts *ts, const ork_ts_op *row, ork_ts_value **arg);
+/* The packed weights in the state of a pickled layer, and of an object of torch's own; NULL, with
+   an error or without, when it is something else. */
+ork_ts_value *ork_ts_packed_conv(ork_ts *ts, const ork_pickle_value *state, const char *name,
+                                 const char *folder, int depth);
+ork_ts_value *ork_ts_packed_object(ork_ts *ts, const ork_pickle_value *state, const char *name,
+                                   const char *folder, int depth);
 
 /* ---- the import at work ---------------------------------------------------------------- */
 

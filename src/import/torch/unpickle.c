@@ -26,7 +26,8 @@ bool ork_ts_tensor_info_get(const ork_pickle_value *value, ork_ts_tensor_info *i
 {
     if (ork_pickle_is_call(value, "torch._utils", "_rebuild_parameter"))
         value = ork_pickle_arg(value, 0);
-    if (!ork_pickle_is_call(value, "torch._utils", "_rebuild_tensor_v2"))
+    bool is_quantized = ork_pickle_is_call(value, "torch._utils", "_rebuild_qtensor");
+    if (!is_quantized && !ork_pickle_is_call(value, "torch._utils", "_rebuild_tensor_v2"))
         return false;
     const ork_pickle_value *storage = ork_pickle_arg(value, 0);
     if (!ork_pickle_is(storage, ORK_PICKLE_PERSISTENT))
@@ -36,8 +37,58 @@ bool ork_ts_tensor_info_get(const ork_pickle_value *value, ork_ts_tensor_info *i
     if (!ork_pickle_is(class, ORK_PICKLE_GLOBAL) || !info->key)
         return false;
     info->storage_class = class->global.name;
+    info->quantizer = is_quantized ? ork_pickle_arg(value, 4) : NULL;
+    if (is_quantized && !info->quantizer)
+        return false;
     return ork_pickle_int(ork_pickle_arg(value, 1), &info->offset) && info->offset >= 0 &&
            take_shape(ork_pickle_arg(value, 2), ork_pickle_arg(value, 3), info);
+}
+
+/* ---- quantized tensors ----------------------------------------------------------------- */
+
+static ork_value *number_in(ork_ts *ts, const ork_pickle_value *pickled, const char *name,
+                            const char *folder, int depth)
+{
+    ork_ts_value *value = pickled ? ork_ts_from_pickle(ts, pickled, name, folder, depth) : NULL;
+    return value ? ork_ts_graph_value(ts, value) : NULL;
+}
+
+/* (torch.per_tensor_affine, scale, zero point), or (torch.per_channel_affine, scales, zero points,
+   axis) */
+static bool take_quantizer(ork_ts *ts, const ork_pickle_value *quantizer, const ork_type *type,
+                           const char *name, const char *folder, int depth, ork_quant *quant)
+{
+    int64_t axis = 0;
+    const ork_pickle_value *scheme = ork_pickle_item(quantizer, 0);
+    bool per_channel = ork_pickle_is_global(scheme, "torch", "per_channel_affine");
+    if (!per_channel && !ork_pickle_is_global(scheme, "torch", "per_tensor_affine"))
+        return ork_build_unsupported(ts->build, "the quantization scheme of '%s'", name) != NULL;
+    ork_value *scale = number_in(ts, ork_pickle_item(quantizer, 1),
+                                 ork_arena_printf(ts->arena, "%s.scale", name), folder, depth);
+    ork_value *zero = number_in(ts, ork_pickle_item(quantizer, 2),
+                                ork_arena_printf(ts->arena, "%s.zero_point", name), folder, depth);
+    if (!scale || !zero || (per_channel && !ork_pickle_int(ork_pickle_item(quantizer, 3), &axis)))
+        return ork_diag_error_id(ts->diag) != ORK_ERR_NONE
+                   ? false
+                   : ork_build_unsupported(ts->build, "the quantization of '%s'", name) != NULL;
+    if (axis < 0 || axis >= ORK_MAX_RANK)
+        axis = -1;
+    return ork_build_quant(ts->build, type, scale, zero, (int)axis, quant);
+}
+
+static ork_ts_value *quantized_from_info(ork_ts *ts, const ork_ts_tensor_info *info,
+                                         const ork_ts_storage *storage, const char *name,
+                                         const char *folder, int depth)
+{
+    ork_quant quant;
+    ork_ts_value *tensor = ork_ts_stored_tensor(ts, storage, info, name);
+    if (!tensor || tensor->kind != ORK_TS_TENSOR)
+        return tensor;
+    ork_value *whole = tensor->tensor.value;
+    if (!take_quantizer(ts, info->quantizer, &whole->type, name, folder, depth, &quant))
+        return NULL;
+    ork_value *quantized = ork_build_as_quantized(ts->build, whole, &quant);
+    return quantized ? ork_ts_tensor(ts, quantized) : NULL;
 }
 
 /* ---- other values ---------------------------------------------------------------------- */
@@ -56,21 +107,33 @@ static ork_ts_value *sequence(ork_ts *ts, ork_ts_kind kind, const ork_pickle_val
     return ork_ts_list(ts, kind, items, count);
 }
 
-static ork_ts_value *module_from(ork_ts *ts, const ork_pickle_value *pickled, const char *name)
+/* Classes of torch itself hold packed weights; quantized layers are tuples of their settings. */
+static ork_ts_value *module_from(ork_ts *ts, const ork_pickle_value *pickled, const char *name,
+                                 const char *folder, int depth)
 {
-    const ork_pickle_value *class = pickled->object->callable;
+    const ork_pickle_value *class = pickled->object->callable, *state = pickled->object->state;
+    ork_ts_value *packed = NULL;
     if (!ork_pickle_is(class, ORK_PICKLE_GLOBAL) || strncmp(class->global.module, "__torch__", 9))
         return NULL;
-    if (!ork_pickle_is(pickled->object->state, ORK_PICKLE_DICT))
-        return ork_ts_text(ts, ORK_TS_UNAVAILABLE,
-                           ork_arena_printf(ts->arena, "the quantized module '%s' (%s)", name,
-                                            class->global.name));
+    if (!strcmp(class->global.module, "__torch__.torch.classes.quantized"))
+        return ork_ts_packed_object(ts, state, name, folder, depth);
+    if (!ork_pickle_is(state, ORK_PICKLE_DICT)) {
+        packed = ork_ts_packed_conv(ts, state, name, folder, depth);
+        if (!packed)
+            return ork_diag_error_id(ts->diag) != ORK_ERR_NONE
+                       ? NULL
+                       : ork_ts_text(ts, ORK_TS_UNAVAILABLE,
+                                     ork_arena_printf(ts->arena, "the quantized module '%s' (%s)",
+                                                      name, class->global.name));
+    }
     ork_ts_value *value = ork_ts_new(ts, ORK_TS_MODULE);
     value->module = ORK_NEW(ts->arena, ork_ts_module);
     value->module->path = name;
     value->module->object = pickled;
     value->module->type = ork_ts_find_class(ts, class->global.module, class->global.name);
     value->module->attributes = ork_map_new(ts->arena);
+    if (packed)
+        ork_map_set(value->module->attributes, "_packed_params", packed);
     return value;
 }
 
@@ -107,13 +170,14 @@ static ork_ts_value *structure_from(ork_ts *ts, const ork_pickle_value *pickled,
     ork_ts_value *value = NULL;
     ork_ts_storage storage = {ts->archive, folder, !strcmp(folder, "constants")};
     if (ork_ts_tensor_info_get(pickled, &info))
-        return ork_ts_stored_tensor(ts, &storage, &info, name);
+        return info.quantizer ? quantized_from_info(ts, &info, &storage, name, folder, depth - 1)
+                              : ork_ts_stored_tensor(ts, &storage, &info, name);
     if (depth > 0 && ork_pickle_is(pickled, ORK_PICKLE_LIST))
         return sequence(ts, ORK_TS_LIST, pickled, name, folder, depth - 1);
     if (depth > 0 && ork_pickle_is(pickled, ORK_PICKLE_TUPLE))
         return sequence(ts, ORK_TS_TUPLE, pickled, name, folder, depth - 1);
     if (ork_pickle_is(pickled, ORK_PICKLE_OBJECT))
-        value = module_from(ts, pickled, name);
+        value = module_from(ts, pickled, name, folder, depth - 1);
     if (!value && ork_diag_error_id(ts->diag) == ORK_ERR_NONE)
         value = ork_ts_text(ts, ORK_TS_UNAVAILABLE,
                             ork_arena_printf(ts->arena,
@@ -129,7 +193,7 @@ ork_ts_value *ork_ts_from_pickle(ork_ts *ts, const ork_pickle_value *pickled, co
     if (ts->steps_left == 0)
         return ork_build_unsupported(ts->build, "the file holds too many objects");
     ts->steps_left--;
-    pickled = ork_ts_unwrapped(pickled);
+    pickled = depth > 0 ? ork_ts_unwrapped(pickled) : NULL;
     if (!pickled)
         return ork_ts_text(ts, ORK_TS_UNAVAILABLE, name);
     ork_ts_value *value = simple_from(ts, pickled);

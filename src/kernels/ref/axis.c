@@ -46,20 +46,6 @@ void ork_softmax_int_run(const ork_softmax_int *s, const void *in, void *out, in
     }
 }
 
-void ork_argmax_run(const ork_axis *axis, const float *in, int64_t *out, int64_t begin, int64_t end)
-{
-    for (int64_t i = begin; i < end; i++) {
-        const float *row = in + i / axis->inner * axis->length * axis->inner + i % axis->inner;
-        int64_t best = 0;
-        for (int64_t k = 1; k < axis->length && !isnan(row[best * axis->inner]); k++) {
-            float value = row[k * axis->inner];
-            if (value > row[best * axis->inner] || isnan(value))
-                best = k;
-        }
-        out[i] = best;
-    }
-}
-
 void ork_batch_norm_run(const ork_batch_norm *norm, const float *in, float *out, int64_t begin,
                         int64_t end)
 {

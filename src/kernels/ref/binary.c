@@ -14,6 +14,12 @@ static double python_remainder(double a, double b)
     return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
+/* A real number cut to an integer; 0 when it is too large for one. */
+static int64_t bits_of(double value)
+{
+    return fabs(value) < 9.2e18 ? (int64_t)value : 0;
+}
+
 FUNCTION(f_add, a + b)
 FUNCTION(f_sub, a - b)
 FUNCTION(f_mul, (a)*b)
@@ -26,6 +32,9 @@ FUNCTION(f_floor_div, floor(a / b))
 FUNCTION(f_remainder, python_remainder(a, b))
 FUNCTION(f_fmod, fmod(a, b))
 FUNCTION(f_atan2, atan2(a, b))
+FUNCTION(f_bit_and, (double)(bits_of(a) & bits_of(b)))
+FUNCTION(f_bit_or, (double)(bits_of(a) | bits_of(b)))
+FUNCTION(f_bit_xor, (double)(bits_of(a) ^ bits_of(b)))
 FUNCTION(f_equal, a == b)
 FUNCTION(f_not_equal, a != b)
 FUNCTION(f_greater, a > b)

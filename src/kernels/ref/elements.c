@@ -43,6 +43,14 @@ int64_t ork_binary_whole(ork_binary_op op, int64_t a, int64_t b, bool *known)
         return a > b ? a : b;
     case ORK_BINARY_MINIMUM:
         return a < b ? a : b;
+    case ORK_BINARY_FMOD:
+        return b == 0 || b == -1 ? 0 : a % b;
+    case ORK_BINARY_BIT_AND:
+        return (int64_t)(x & y);
+    case ORK_BINARY_BIT_OR:
+        return (int64_t)(x | y);
+    case ORK_BINARY_BIT_XOR:
+        return (int64_t)(x ^ y);
     case ORK_BINARY_EQUAL:
         return a == b;
     case ORK_BINARY_NOT_EQUAL:
@@ -66,8 +74,7 @@ static bool is_whole(ork_dtype dtype)
     return !ork_dtype_table[dtype].is_float;
 }
 
-/* Wraps around, as C and the frameworks do; binary64 would lose bits. */
-static void store_whole(ork_dtype dtype, void *out, int64_t at, int64_t value)
+void ork_store_whole(ork_dtype dtype, void *out, int64_t at, int64_t value)
 {
     switch (dtype) {
     case ORK_U8:
@@ -95,7 +102,7 @@ static void apply_one(const ork_elements *e, const void *a, void *out,
 {
     const ork_activation *f = &e->function;
     if (f->op == ORK_UNARY_IDENTITY && is_whole(e->a_dtype))
-        store_whole(e->out_dtype, out, at[0], ork_element_get_int(e->a_dtype, a, at[1]));
+        ork_store_whole(e->out_dtype, out, at[0], ork_element_get_int(e->a_dtype, a, at[1]));
     else
         ork_element_set(e->out_dtype, out, at[0],
                         ork_unary_table[f->op].evaluate(ork_element_get(e->a_dtype, a, at[1]),
@@ -111,7 +118,7 @@ static void apply_two(const ork_elements *e, const void *a, const void *b, void 
         whole = ork_binary_whole(e->op, ork_element_get_int(e->a_dtype, a, at[1]),
                                  ork_element_get_int(e->b_dtype, b, at[2]), &known);
     if (known)
-        store_whole(e->out_dtype, out, at[0], whole);
+        ork_store_whole(e->out_dtype, out, at[0], whole);
     else
         ork_element_set(e->out_dtype, out, at[0],
                         ork_binary_table[e->op].evaluate(ork_element_get(e->a_dtype, a, at[1]),

@@ -36,6 +36,44 @@ void ork_gather_run(const ork_gather *g, const void *in, const void *index, void
     }
 }
 
+static const ork_binary_op combinations[] = {
+    [ORK_SCATTER_ADD] = ORK_BINARY_ADD,
+    [ORK_SCATTER_MUL] = ORK_BINARY_MUL,
+    [ORK_SCATTER_MAX] = ORK_BINARY_MAXIMUM,
+    [ORK_SCATTER_MIN] = ORK_BINARY_MINIMUM,
+};
+
+static void combine(const ork_scatter *s, void *out, int64_t to, const void *updates, int64_t from)
+{
+    ork_binary_op op = combinations[s->mode];
+    if (ork_dtype_table[s->dtype].is_float) {
+        double a = ork_element_get(s->dtype, out, to), b = ork_element_get(s->dtype, updates, from);
+        ork_element_set(s->dtype, out, to, ork_binary_table[op].evaluate(a, b));
+        return;
+    }
+    bool known;
+    int64_t a = ork_element_get_int(s->dtype, out, to);
+    int64_t b = ork_element_get_int(s->dtype, updates, from);
+    ork_store_whole(s->dtype, out, to, ork_binary_whole(op, a, b, &known));
+}
+
+void ork_scatter_run(const ork_scatter *s, const void *in, const void *index, const void *updates,
+                     void *out)
+{
+    size_t element = ork_dtype_table[s->dtype].size;
+    memcpy(out, in, (size_t)s->size * element);
+    for (int64_t i = 0; i < s->count; i++) {
+        int64_t at = ork_element_get_int(s->index, index, i);
+        at += at < 0 ? s->size : 0;
+        if (at < 0 || at >= s->size)
+            continue;
+        if (s->mode == ORK_SCATTER_SET)
+            move(element, out, at, updates, i);
+        else
+            combine(s, out, at, updates, i);
+    }
+}
+
 /* ---- padding ---- */
 
 int64_t ork_padding_source(ork_padding_mode mode, int64_t index, int64_t size)

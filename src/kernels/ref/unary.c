@@ -37,6 +37,13 @@ static double softplus(double x, double sharpness, double threshold)
     return log_one_plus_exp(x * sharpness) / sharpness;
 }
 
+/* lgamma() writes a global variable. */
+static double log_gamma(double x)
+{
+    int sign;
+    return lgamma_r(x, &sign);
+}
+
 static const double sqrt_half = 0.70710678118654752440, sqrt_2_over_pi = 0.79788456080286535588;
 
 FUNCTION(f_identity, x)
@@ -53,6 +60,17 @@ FUNCTION(f_selu, (beta) * (x > 0 ? x : alpha * expm1(x)))
 FUNCTION(f_celu, x > 0 ? x : alpha * expm1(x / alpha))
 FUNCTION(f_gelu, 0.5 * x * (1 + erf(x * sqrt_half)))
 FUNCTION(f_gelu_tanh, 0.5 * x * (1 + tanh(sqrt_2_over_pi * (x + 0.044715 * x * x * x))))
+FUNCTION(f_tan, tan(x))
+FUNCTION(f_asin, asin(x))
+FUNCTION(f_acos, acos(x))
+FUNCTION(f_atan, atan(x))
+FUNCTION(f_sinh, sinh(x))
+FUNCTION(f_cosh, cosh(x))
+FUNCTION(f_asinh, asinh(x))
+FUNCTION(f_acosh, acosh(x))
+FUNCTION(f_atanh, atanh(x))
+FUNCTION(f_trunc, trunc(x))
+FUNCTION(f_lgamma, log_gamma(x))
 FUNCTION(f_exp, exp(x))
 FUNCTION(f_log, log(x))
 FUNCTION(f_sqrt, sqrt(x))
