@@ -284,6 +284,26 @@ typedef struct ork_session_stats {
 } ork_session_stats;
 ORK_API void ork_session_get_stats(const ork_session *session, ork_session_stats *stats);
 
+/* One step of a run. The first is the storing of inputs, the last the conversion of outputs to real
+   numbers: these have no layer. */
+typedef struct ork_step_info {
+    const char *layer;  /* of the network, or "" */
+    const char *kernel; /* what computes it: "u8_dense_vnni" */
+    ork_dtype dtype;    /* of its output */
+    double macs;        /* multiplications with a sum; 0: not counted */
+    double seconds;     /* in the last profiled run; with one thread, of processor time */
+} ork_step_info;
+/* Whether runs from now on measure each step. */
+ORK_API void ork_session_profile(ork_session *session, bool on);
+ORK_API int ork_session_step_count(const ork_session *session);
+/* False when there is no such step. Texts live as long as the session. */
+ORK_API bool ork_session_step(const ork_session *session, int index, ork_step_info *info);
+ORK_API int ork_session_threads(const ork_session *session);
+/* Multiplications with a sum in a second that one processor of this computer can do at most for a
+   type, in the way convolutions do them. Measured anew by each call, in some hundredths of a
+   second. */
+ORK_API double ork_peak_macs(ork_dtype dtype);
+
 /* ---- pictures -------------------------------------------------------------------------- */
 
 /* 8-bit RGB. */

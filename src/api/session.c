@@ -160,3 +160,32 @@ void ork_session_get_stats(const ork_session *s, ork_session_stats *stats)
                                  .weight_bytes = ork_plan_weight_bytes(s->plan),
                                  .last_run_ms = s->last_run * 1e3};
 }
+
+void ork_session_profile(ork_session *s, bool on)
+{
+    ork_runner_profile(s->runner, on);
+}
+
+int ork_session_step_count(const ork_session *s)
+{
+    return (int)ork_runner_time_count(s->runner);
+}
+
+bool ork_session_step(const ork_session *s, int index, ork_step_info *info)
+{
+    if (index < 0 || index >= ork_session_step_count(s))
+        return false;
+    ork_step_time time = ork_runner_time(s->runner, (size_t)index);
+    *info = (ork_step_info){time.layer, time.kernel, time.dtype, time.macs, time.seconds};
+    return true;
+}
+
+int ork_session_threads(const ork_session *s)
+{
+    return ork_pool_threads(s->pool);
+}
+
+double ork_peak_macs(ork_dtype dtype)
+{
+    return ork_peak_rate(dtype);
+}

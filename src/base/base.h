@@ -213,5 +213,7 @@ float ork_bfloat_to_float(uint16_t bits);
 
 /* Seconds of a clock that never jumps. */
 double ork_seconds(void);
+/* Seconds that the calling thread has had a processor: other programs do not count. */
+double ork_thread_seconds(void);
 
 #endif

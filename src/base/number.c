@@ -48,9 +48,19 @@ float ork_bfloat_to_float(uint16_t bits)
     return bits_to_float((uint32_t)bits << 16);
 }
 
-double ork_seconds(void)
+static double seconds_of(clockid_t id)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(id, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+double ork_seconds(void)
+{
+    return seconds_of(CLOCK_MONOTONIC);
+}
+
+double ork_thread_seconds(void)
+{
+    return seconds_of(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -8,8 +8,13 @@
 #endif
 
 const char *const ork_isa_names[ORK_ISA_COUNT] = {
-    [ORK_ISA_C] = "c",       [ORK_ISA_AVX2] = "avx2", [ORK_ISA_AVX512] = "avx512",
-    [ORK_ISA_VNNI] = "vnni", [ORK_ISA_NEON] = "neon", [ORK_ISA_DOTPROD] = "dotprod",
+    [ORK_ISA_C] = "c",
+    [ORK_ISA_AVX2] = "avx2",
+    [ORK_ISA_AVX512] = "avx512",
+    [ORK_ISA_VNNI] = "vnni",
+    [ORK_ISA_VBMI] = "vbmi",
+    [ORK_ISA_NEON] = "neon",
+    [ORK_ISA_DOTPROD] = "dotprod",
 };
 
 #define BIT(isa) (1u << ORK_ISA_##isa)
@@ -20,6 +25,7 @@ static const uint32_t implied[ORK_ISA_COUNT] = {
     [ORK_ISA_AVX2] = BIT(C) | BIT(AVX2),
     [ORK_ISA_AVX512] = BIT(C) | BIT(AVX2) | BIT(AVX512),
     [ORK_ISA_VNNI] = BIT(C) | BIT(AVX2) | BIT(AVX512) | BIT(VNNI),
+    [ORK_ISA_VBMI] = BIT(C) | BIT(AVX2) | BIT(AVX512) | BIT(VNNI) | BIT(VBMI),
     [ORK_ISA_NEON] = BIT(C) | BIT(NEON),
     [ORK_ISA_DOTPROD] = BIT(C) | BIT(NEON) | BIT(DOTPROD),
 };
@@ -37,6 +43,8 @@ static uint32_t detect(void)
         features |= BIT(AVX512);
     if ((features & BIT(AVX512)) && __builtin_cpu_supports("avx512vnni"))
         features |= BIT(VNNI);
+    if ((features & BIT(VNNI)) && __builtin_cpu_supports("avx512vbmi"))
+        features |= BIT(VBMI);
 #elif defined(__aarch64__)
     features |= BIT(NEON);
     #if defined(__linux__)

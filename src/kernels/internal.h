@@ -149,6 +149,7 @@ typedef void ork_run_BINARY(const ork_binary *, const void *, const void *, void
                             int64_t);
 typedef void ork_run_MATMUL(const ork_matmul *, const float *, const float *, float *, int64_t,
                             int64_t);
+typedef int64_t ork_run_PEAK(ork_dtype, int64_t);
 
 #define ORK_CONV_KERNEL(kind, dtype, isa, name, supports, packed_bytes, pack, scratch_bytes, run)  \
     bool supports(const ork_conv *);                                                               \

@@ -27,6 +27,7 @@ typedef enum ork_isa {
     ORK_ISA_AVX2,    /* AVX2 and FMA */
     ORK_ISA_AVX512,  /* AVX-512 F, BW, VL, DQ */
     ORK_ISA_VNNI,    /* AVX-512 VNNI too */
+    ORK_ISA_VBMI,    /* AVX-512 VBMI besides */
     ORK_ISA_NEON,    /* armhf with NEON and VFPv4, or aarch64 */
     ORK_ISA_DOTPROD, /* aarch64 with SDOT and UDOT */
     ORK_ISA_COUNT
@@ -40,6 +41,9 @@ uint32_t ork_cpu_features(void);
 /* For tests: use only these from now on (and only what the processor has); UINT32_MAX undoes it.
    Not while kernels run in other threads. */
 void ork_cpu_limit(uint32_t features);
+/* Multiplications with a sum in a second that one processor can do at most for a type, as the
+   convolutions of the best set do them; measured anew, in some hundredths of a second. */
+double ork_peak_rate(ork_dtype dtype);
 
 /* ---- requantization -------------------------------------------------------------------- */
 

@@ -45,7 +45,8 @@ typedef enum operator_id {
     OP_CONVERT,
     OP_POOLING,
     OP_BINARY,
-    OP_MATMUL
+    OP_MATMUL,
+    OP_PEAK
 } operator_id;
 typedef void (*any_fn)(void);
 static const struct run_kernel {
@@ -59,6 +60,10 @@ static const struct run_kernel {
 #undef ORK_CONV_KERNEL
 #undef ORK_RUN_KERNEL
 };
+
+/* Short tries, of which the best counts: others use the machine too. */
+enum { PEAK_TRIES = 20 };
+static const double PEAK_SECONDS = 0.5e-3;
 
 static any_fn choose(operator_id op)
 {
@@ -104,4 +109,22 @@ void ork_matmul_run(const ork_matmul *matmul, const float *a, const float *b, fl
                     int64_t begin, int64_t end)
 {
     ((ork_run_MATMUL *)choose(OP_MATMUL))(matmul, a, b, out, begin, end);
+}
+
+double ork_peak_rate(ork_dtype dtype)
+{
+    ork_run_PEAK *run = (ork_run_PEAK *)choose(OP_PEAK);
+    double best = 0;
+    int64_t rounds = 1;
+    for (int tries = 0; tries < PEAK_TRIES;) {
+        const double start = ork_seconds(), macs = (double)run(dtype, rounds);
+        const double seconds = ork_seconds() - start;
+        if (seconds < PEAK_SECONDS) {
+            rounds *= 2;
+            continue;
+        }
+        best = macs / seconds > best ? macs / seconds : best;
+        tries++;
+    }
+    return best;
 }

@@ -35,6 +35,18 @@ void function_table(const ork_node *node, uint8_t table[256])
     ork_unary_make_table8(&activation, in->dtype, &in->quant, &out->quant, table);
 }
 
+bool add_way_home(const planner *p, const ork_value *value, uint8_t table[256])
+{
+    const ork_value *home = p->homes[value->id];
+    const ork_activation copy = {.op = ORK_UNARY_IDENTITY};
+    uint8_t way[256];
+    if (!home || same_quant(value, home))
+        return false;
+    ork_unary_make_table8(&copy, value->type.dtype, &value->type.quant, &home->type.quant, way);
+    ork_table8_then(table, way);
+    return true;
+}
+
 const ork_node *fusable_function(planner *p, const ork_node *node)
 {
     const ork_node *user = ork_value_single_user(node->output);

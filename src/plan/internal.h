@@ -48,6 +48,7 @@ typedef struct step {
     int in_count;
     int64_t units;          /* what run's range is over */
     double work;            /* about how many operations; small steps are not split */
+    double macs;            /* of convolutions and matrix products */
     size_t scratch_bytes;   /* for each worker */
     const ork_value *value; /* computed by this step, or NULL */
 } step;
@@ -71,7 +72,9 @@ typedef struct planner {
     slot **converted;        /* by value id: its copy in the other layout */
     const ork_value **homes; /* by value id: the concat it is written into, or NULL */
     int64_t *home_channels;  /* by value id: at which channel */
-    bool *fused;             /* by value id: computed by the step of the node before */
+    bool *fused;             /* by value id: computed by another node's step, or not at all */
+    const ork_node *
+        *focuses; /* by a convolution's value id: the concat it looks through, or NULL */
 } planner;
 
 /* layout.c */
@@ -115,6 +118,15 @@ step *emit_convert(planner *p, const ork_node *node, rows r, slot *out, slot *in
     .out_w = (node)->output->type.shape.dim[3], .in_stride = (in)->pixel_stride,                   \
     .out_stride = (out)->pixel_stride
 
+/* focus.c */
+/* Convolutions of pictures taken apart: p->focuses. */
+void find_focuses(planner *p);
+const ork_value *focus_source(const ork_node *focus); /* the picture itself */
+void focus_shape(const ork_node *focus, ork_conv_shape *shape);
+/* The weights of the convolution of the picture itself; NULL when there is no memory. */
+const void *focus_weights(planner *p, const ork_node *focus, const ork_value *weights,
+                          const void *data);
+
 /* memory.c */
 void touch(slot *s, int at);
 void place_roots(ork_plan *plan);
@@ -156,6 +168,9 @@ bool not_yet(planner *p, const ork_node *node, const char *why);
 /* The table of a quantized 8-bit function. After a convolution of the same scale, relu and clip
    are the convolution's clamp, as on the chips, whether they are fused or not. */
 void function_table(const ork_node *node, uint8_t table[256]);
+/* Whether the value goes into a concat of another quantization; then the way there is added to the
+   table of the step that makes it. */
+bool add_way_home(const planner *p, const ork_value *value, uint8_t table[256]);
 /* The function that can be computed in the step of `node`, or NULL. */
 const ork_node *fusable_function(planner *p, const ork_node *node);
 

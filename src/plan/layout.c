@@ -80,12 +80,22 @@ void choose_layouts(planner *p)
 
 /* ---- concats written in place ---- */
 
+/* Whether the step that makes a value can bring it to the concat's quantization too: it has a table
+   of 256, and nobody else reads the value. */
+static bool can_requantize(const ork_value *value)
+{
+    ork_op_class op_class = ork_op_table[value->producer->op].op_class;
+    return (op_class == ORK_CLASS_CONV || op_class == ORK_CLASS_UNARY) &&
+           element_size(value) == 1 && is_number(value) && is_number(value->producer->inputs[0]) &&
+           value->producer->inputs[0]->type.dtype == value->type.dtype &&
+           ork_value_single_user(value);
+}
+
 static bool can_live_in(const planner *p, const ork_value *value, const ork_value *concat)
 {
     return value->producer && writes_pixels(value->producer->op) && !p->homes[value->id] &&
            p->layouts[value->id] == LAYOUT_PIXELS && value->type.dtype == concat->type.dtype &&
-           ork_quant_equal(&value->type.quant, &concat->type.quant, 0) &&
-           !ork_value_is_output(value);
+           (same_quant(value, concat) || can_requantize(value)) && !ork_value_is_output(value);
 }
 
 static void find_homes(planner *p, const ork_node *concat)

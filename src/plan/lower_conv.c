@@ -122,11 +122,14 @@ static slot *emit_pack(planner *p, const ork_node *node, conv_params *params)
 static bool pack(planner *p, const ork_node *node, conv_params *params)
 {
     ork_value *bias = bias_of(node);
+    const ork_node *focus = p->focuses[node->output->id];
     params->conv.weights = slot_of(p, node->inputs[1])->constant;
+    if (focus)
+        params->conv.weights = focus_weights(p, focus, node->inputs[1], params->conv.weights);
     params->conv.bias = bias ? slot_of(p, bias)->constant : NULL;
     size_t bytes = params->kernel->packed_bytes(&params->conv);
     params->packed = ork_arena_alloc_data(p->plan->arena, bytes ? bytes : 1);
-    if (!params->packed)
+    if (!params->packed || !params->conv.weights)
         return ork_fail(p->diag, ORK_ERR_OUT_OF_MEMORY, "no memory for the weights of '%s'",
                         node->name);
     params->kernel->pack(&params->conv, params->packed);
@@ -164,22 +167,39 @@ static const ork_node *fuse_function(planner *p, const ork_node *node, conv_para
     return function;
 }
 
+/* Each element of the output, or of a transposed one's input, meets all weights but along their
+   first axis. */
+static double multiplications(const ork_node *node)
+{
+    bool transposed = node->op == ORK_OP_CONV_TRANSPOSE2D;
+    const ork_shape *moved = &(transposed ? node->inputs[0] : node->output)->type.shape;
+    const ork_shape *weights = &node->inputs[1]->type.shape;
+    return (double)ork_shape_count(moved) * (double)ork_shape_span(weights, 1, weights->rank);
+}
+
 bool lower_convolution(planner *p, const ork_node *node)
 {
     if (!check_operands(p, node))
         return false;
     conv_params *params = ORK_NEW(p->plan->arena, conv_params);
     ork_conv *conv = &params->conv;
+    for (int i = 0; i < 256; i++)
+        params->table[i] = (uint8_t)i;
     conv->dtype = node->inputs[0]->type.dtype;
     conv->weight_dtype = node->inputs[1]->type.dtype;
     if (conv->dtype != ORK_F32 && !set_requant(p, node, &conv->requant))
         return not_yet(p, node, "input, weights and output are quantized in different ways");
     layout wanted = node->op == ORK_OP_LINEAR ? LAYOUT_PLAIN : LAYOUT_PIXELS;
     const ork_node *function = fuse_function(p, node, params);
-    slot *in = slot_in(p, node->inputs[0], wanted);
+    const ork_node *focus = p->focuses[node->output->id];
+    slot *in = slot_in(p, focus ? focus_source(focus) : node->inputs[0], wanted);
     slot *out = slot_of(p, function ? function->output : node->output);
+    if (add_way_home(p, out->value, params->table))
+        conv->requant.table = params->table;
     assert(out->layout == wanted);
     conv->shape = shape_of(node, in, out);
+    if (focus)
+        focus_shape(focus, &conv->shape);
     conv->kind =
         node->op == ORK_OP_CONV_TRANSPOSE2D ? ORK_CONV_TRANSPOSED : ork_conv_kind_of(&conv->shape);
     params->kernel = ork_conv_select(conv);
@@ -187,12 +207,11 @@ bool lower_convolution(planner *p, const ork_node *node)
     if (known && !pack(p, node, params))
         return false;
     slot *packed = known ? NULL : emit_pack(p, node, params);
-    double work =
-        (double)ork_shape_count(&node->output->type.shape) *
-        (double)ork_shape_span(&node->inputs[1]->type.shape, 1, node->inputs[1]->type.shape.rank);
+    double macs = multiplications(node);
     step *s = emit(p, node, params->kernel->name, known ? run_convolution : run_packed, params,
-                   conv->shape.batch * conv->shape.out_h, work, out, in, packed);
+                   conv->shape.batch * conv->shape.out_h, macs, out, in, packed);
     s->scratch_bytes = params->kernel->scratch_bytes(conv);
+    s->macs = macs;
     return true;
 }
 

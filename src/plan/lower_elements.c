@@ -71,6 +71,7 @@ bool lower_unary(planner *p, const ork_node *node)
         emit_rows(p, node, "table16", run_table16, params, rows_of(out, in), out, in);
     } else {
         function_table(node, params->table8);
+        add_way_home(p, node->output, params->table8);
         emit_rows(p, node, "table8", run_table8, params, rows_of(out, in), out, in);
     }
     return true;
@@ -151,6 +152,32 @@ ork_loop broadcast_loop(const slot *out, slot *const *inputs, int count)
     return loop;
 }
 
+/* A function of bytes and one constant is a function of one byte: its table is what the kernel
+   gives for all of them. */
+static bool lower_with_constant(planner *p, const ork_node *node, const ork_binary *binary)
+{
+    const int constant = node->inputs[0]->kind == ORK_VALUE_CONSTANT ? 0 : 1;
+    const ork_value *number = node->inputs[constant], *value = node->inputs[1 - constant];
+    if (number->kind != ORK_VALUE_CONSTANT || value->kind == ORK_VALUE_CONSTANT ||
+        element_size(value) != 1 || ork_shape_count(&number->type.shape) != 1 ||
+        !ork_shape_equal(&value->type.shape, &node->output->type.shape))
+        return false;
+    slot *out = slot_of(p, node->output), *in = slot_in(p, value, out->layout);
+    unary_params *params = ORK_NEW(p->plan->arena, unary_params);
+    uint8_t bytes[256];
+    for (int i = 0; i < 256; i++)
+        bytes[i] = (uint8_t)i;
+    ork_binary all = *binary;
+    all.loop = (ork_loop){.rank = 1, .dim = {256}, .stride = {{1}}};
+    all.loop.stride[2 - constant][0] = 1; /* of the other operand */
+    const void *operands[2] = {bytes, bytes};
+    operands[constant] = number->data;
+    ork_binary_run(&all, operands[0], operands[1], params->table8, 0, 1);
+    emit_rows(p, node, ork_binary_table[binary->op].name, run_table8, params, rows_of(out, in), out,
+              in);
+    return true;
+}
+
 bool lower_binary(planner *p, const ork_node *node)
 {
     ork_binary_op kernel = (ork_binary_op)ork_op_table[node->op].function;
@@ -161,9 +188,11 @@ bool lower_binary(planner *p, const ork_node *node)
         return lower_any_types(p, node);
     const ork_node *function = dtype == ORK_F32 ? fusable_function(p, node) : NULL;
     slot *out = slot_of(p, function ? function->output : node->output);
-    slot *inputs[] = {slot_of(p, x), slot_of(p, y)};
     ork_binary binary = ork_binary_make(p->plan->options.family, kernel, dtype, &x->type.quant,
                                         &y->type.quant, &out->value->type.quant);
+    if (lower_with_constant(p, node, &binary))
+        return true;
+    slot *inputs[] = {slot_of(p, x), slot_of(p, y)};
     if (function) {
         p->fused[function->output->id] = true;
         ork_node_function(function, &binary.activation);
@@ -414,7 +443,8 @@ bool lower_matmul(planner *p, const ork_node *node)
         m.b_batch_stride[i] = tb[i];
         batch *= y->dim[i];
     }
-    emit(p, node, "matmul", run_matmul, plan_params(p, &m, sizeof(m)), batch * m.m,
-         (double)ork_shape_count(y) * (double)m.k, out, a, b);
+    double macs = (double)ork_shape_count(y) * (double)m.k;
+    emit(p, node, "matmul", run_matmul, plan_params(p, &m, sizeof(m)), batch * m.m, macs, out, a, b)
+        ->macs = macs;
     return true;
 }

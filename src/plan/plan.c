@@ -159,6 +159,7 @@ static void allocate_tables(planner *p)
     p->homes = ORK_NEW_ARRAY(arena, const ork_value *, count);
     p->home_channels = ORK_NEW_ARRAY(arena, int64_t, count);
     p->fused = ORK_NEW_ARRAY(arena, bool, count);
+    p->focuses = ORK_NEW_ARRAY(arena, const ork_node *, count);
     p->plan->inputs = ORK_NEW_ARRAY(arena, slot *, p->plan->graph->inputs.count);
     p->plan->outputs = ORK_NEW_ARRAY(arena, slot *, p->plan->graph->outputs.count);
 }
@@ -174,6 +175,7 @@ ork_plan *ork_plan_new(ork_diag *diag, const ork_graph *graph, const ork_plan_op
     allocate_tables(&p);
     choose_layouts(&p);
     choose_homes(&p);
+    find_focuses(&p);
     if (!plan_nodes(&p)) {
         ork_plan_free(plan);
         return NULL;

@@ -79,12 +79,17 @@ typedef struct ork_observation {
 typedef void (*ork_observe_fn)(void *user, const ork_observation *seen);
 void ork_runner_observe(ork_runner *runner, ork_observe_fn observe, void *user);
 
-/* Seconds spent in each step of the last run are kept when profiling is on. */
+/* Seconds spent in each step of the last run are kept when profiling is on: with one thread those
+   that it had a processor, so that a busy machine does not distort them. The first row is the
+   storing of inputs, the last the conversion of outputs to real numbers; their layer is "". */
 void ork_runner_profile(ork_runner *runner, bool on);
 typedef struct ork_step_time {
     const char *layer, *kernel;
+    ork_dtype dtype; /* of what it computes */
+    double macs; /* multiplications with a sum, as the network's maths has them; 0: not counted */
     double seconds;
 } ork_step_time;
-size_t ork_runner_times(const ork_runner *runner, ork_step_time *times, size_t most);
+size_t ork_runner_time_count(const ork_runner *runner);
+ork_step_time ork_runner_time(const ork_runner *runner, size_t index);
 
 #endif

@@ -19,8 +19,8 @@ ork_runner *ork_runner_new(ork_diag *diag, const ork_plan *plan, ork_pool *pool)
     r->arena = ork_data_alloc(plan->arena_bytes);
     r->scratch = ork_data_alloc(plan->scratch_bytes * threads);
     r->floats = calloc(outputs ? outputs : 1, sizeof(*r->floats));
-    r->step_seconds = calloc(plan->steps.count ? plan->steps.count : 1, sizeof(double));
-    bool good = r->arena && r->scratch && r->floats && r->step_seconds;
+    r->seconds = calloc(ork_runner_time_count(r), sizeof(double));
+    bool good = r->arena && r->scratch && r->floats && r->seconds;
     for (size_t i = 0; good && i < outputs; i++) {
         const ork_type *type = &plan->graph->outputs.items[i]->type;
         if (type->dtype == ORK_F32)
@@ -45,7 +45,7 @@ void ork_runner_free(ork_runner *r)
     for (size_t i = 0; r->floats && i < r->plan->graph->outputs.count; i++)
         ork_data_free(r->floats[i]);
     free(r->floats);
-    free(r->step_seconds);
+    free(r->seconds);
     ork_data_free(r->arena);
     ork_data_free(r->scratch);
     ork_data_free(r->observed);
@@ -152,18 +152,26 @@ static void convert_outputs(ork_runner *r)
     }
 }
 
+double runner_clock(const ork_runner *r)
+{
+    if (!r->profile)
+        return 0;
+    return ork_pool_threads(r->pool) == 1 ? ork_thread_seconds() : ork_seconds();
+}
+
 void ork_runner_run(ork_runner *r)
 {
     for (size_t i = 0; i < r->plan->steps.count; i++) {
         const step *s = &r->plan->steps.items[i];
-        double start = r->profile ? ork_seconds() : 0;
+        double start = runner_clock(r);
         run_step(r, s);
-        if (r->profile)
-            r->step_seconds[i] = ork_seconds() - start;
+        r->seconds[1 + i] = runner_clock(r) - start;
         if (r->observe && s->value)
             runner_observe_value(r, s->out.slot);
     }
+    double start = runner_clock(r);
     convert_outputs(r);
+    r->seconds[1 + r->plan->steps.count] = runner_clock(r) - start;
 }
 
 const void *ork_runner_output_raw(const ork_runner *r, size_t index)
@@ -181,11 +189,22 @@ void ork_runner_profile(ork_runner *r, bool on)
     r->profile = on;
 }
 
-size_t ork_runner_times(const ork_runner *r, ork_step_time *times, size_t most)
+size_t ork_runner_time_count(const ork_runner *r)
 {
-    size_t count = r->plan->steps.count;
-    for (size_t i = 0; i < count && i < most; i++)
-        times[i] = (ork_step_time){r->plan->steps.items[i].layer, r->plan->steps.items[i].kernel,
-                                   r->step_seconds[i]};
-    return count;
+    return r->plan->steps.count + 2;
+}
+
+ork_step_time ork_runner_time(const ork_runner *r, size_t index)
+{
+    const size_t count = r->plan->steps.count;
+    ork_step_time time = {.layer = "", .kernel = index ? "outputs" : "inputs", .dtype = ORK_F32};
+    if (index > 0 && index <= count) {
+        const step *s = &r->plan->steps.items[index - 1];
+        time = (ork_step_time){.layer = s->layer,
+                               .kernel = s->kernel,
+                               .dtype = s->out.slot->value->type.dtype,
+                               .macs = s->macs};
+    }
+    time.seconds = r->seconds[index];
+    return time;
 }

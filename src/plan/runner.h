@@ -9,8 +9,8 @@ struct ork_runner {
     const ork_plan *plan;
     ork_pool *pool;
     void *arena, *scratch;
-    float **floats; /* per output: its real values; NULL where the output is float itself */
-    double *step_seconds;
+    float **floats;  /* per output: its real values; NULL where the output is float itself */
+    double *seconds; /* inputs, each step, outputs */
     bool profile;
     ork_observe_fn observe;
     void *observe_user;
@@ -18,6 +18,8 @@ struct ork_runner {
     size_t observed_bytes;
 };
 
+/* Seconds, or 0 while nothing is measured. */
+double runner_clock(const ork_runner *r);
 void *runner_pointer(const ork_runner *r, const slot *s, size_t offset);
 void runner_observe_value(ork_runner *r, const slot *s);
 

@@ -25,7 +25,7 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -293,6 +293,24 @@ class TextForm(Base):
         self.assertEqual(document['outputs'], ['act'])
         self.assertEqual(document['multiplications'], 32 * 32 * 8 * 9 + 21 * 21 * 8 * 8 * 144)
         self.fails(2, 'E0305', 'check', self.folder / 'net.txt', '--target', 'rk9999')
+
+    def test_bench(self):
+        net = self.write('net.txt')
+        text = self.good('bench', net, '-n', 3, '-t', 1).stdout
+        self.assertRegex(text, r'(?m)^ +[\d.]+ +[\d.]+% +[\d.]+ +[\d.]+%  f32_depthwise_\w+ +stem<&>$')
+        self.assertRegex(text, r'median of 3 runs [\d.]+ ms \([\d.]+\.\.[\d.]+\), [\d.]+ GMAC/s')
+        document = json.loads(self.good('bench', net, '-n', 3, '-t', 1, '--json').stdout)
+        layers = document['layers']
+        self.assertEqual((layers[0]['kernel'], layers[-1]['kernel']), ('inputs', 'outputs'))
+        self.assertEqual(document['multiplications'], 32 * 32 * 8 * 9 + 21 * 21 * 8 * 8 * 144)
+        self.assertEqual(sum(layer['multiplications'] for layer in layers), document['multiplications'])
+        self.assertTrue(document['least_ms'] <= document['median_ms'] <= document['most_ms'])
+        for layer in layers:
+            self.assertTrue(layer['microseconds'] >= 0 and 0 <= layer['share_of_peak'] < 1.5, layer)
+            self.assertEqual(layer['share_of_peak'] > 0, layer['multiplications'] > 0)
+        ordered = json.loads(self.good('bench', net, '-n', 3, '--sort', '--top', 2, '--json').stdout)['layers']
+        self.assertEqual(len(ordered), 2)
+        self.assertGreaterEqual(ordered[0]['microseconds'], ordered[1]['microseconds'])
 
     def test_graph(self):
         net = self.write('net.txt')

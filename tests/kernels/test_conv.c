@@ -28,7 +28,7 @@ static void random_shape(ork_conv_kind kind, ork_conv_shape *s)
         s->pad_top = s->pad_left = 0;
     }
     s->in_h = random_in(1, 12);
-    s->in_w = random_in(1, 20);
+    s->in_w = random_in(0, 29) ? random_in(1, 20) : random_in(200, 400); /* more than one strip */
     int64_t span_h = s->dilation_h * (s->kernel_h - 1) + 1;
     int64_t span_w = s->dilation_w * (s->kernel_w - 1) + 1;
     if (kind == ORK_CONV_TRANSPOSED) {
@@ -141,6 +141,18 @@ static void fill_lowest(testcase *t)
         ((int16_t *)(void *)t->weights.data)[i] = (int16_t)(random_in(0, 4) ? INT16_MIN : 3);
 }
 
+/* The least and the greatest bytes, and zero points that make the most of them. */
+static void fill_extremes(testcase *t)
+{
+    for (size_t i = 0; i < t->in.size; i++)
+        t->in.data[i] = (uint8_t)(random_in(0, 3) ? 255 : 0);
+    for (size_t i = 0; i < t->weights.size; i++)
+        t->weights.data[i] = (uint8_t)(random_in(0, 3) ? 255 : 0);
+    t->conv.requant.weight_zero = (int32_t)random_in(0, 1) * 255;
+    for (int64_t o = 0; o < t->conv.shape.out_c; o++)
+        ((int32_t *)(void *)t->zeros.data)[o] = (int32_t)random_in(0, 1) * 255;
+}
+
 static testcase testcase_new(ork_conv_kind kind, ork_dtype dtype)
 {
     testcase t = {.conv = {.kind = kind, .dtype = dtype, .weight_dtype = dtype}};
@@ -158,6 +170,8 @@ static testcase testcase_new(ork_conv_kind kind, ork_dtype dtype)
     if (dtype == ORK_I16 && random_in(0, 3) == 0)
         fill_lowest(&t);
     random_requant(&t, dtype);
+    if (dtype == ORK_U8 && random_in(0, 3) == 0)
+        fill_extremes(&t);
     random_bias(&t, dtype);
     t.conv.weights = t.weights.data;
     return t;

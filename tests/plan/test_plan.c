@@ -149,6 +149,71 @@ static void test_integer_plans_agree_exactly(void **state)
     stop(&b);
 }
 
+/* A picture taken apart before a convolution, steps that bring their values to the scale of a
+   concat, a function of a constant: the plan has other steps than the graph has nodes. */
+static const char shortcuts[] =
+    "graph \"t\" quant { input %0 \"x\" u8[2x3x12x20]{0.0078125 128} mean [1 2 3] std [200 150 99] "
+    "reorder [2 1 0]\n"
+    "%1 \"s0\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 0] end [2 3 11 19] step [1 1 2 "
+    "2]\n"
+    "%2 \"s1\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 0] end [2 3 12 19] step [1 1 2 "
+    "2]\n"
+    "%3 \"s2\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 1] end [2 3 11 20] step [1 1 2 "
+    "2]\n"
+    "%4 \"s3\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 1] end [2 3 12 20] step [1 1 2 "
+    "2]\n"
+    "%5 \"focus\" u8[2x12x6x10]{0.0078125 128} = concat(%1, %2, %3, %4) axis 1\n"
+    "const %6 \"w\" u8[5x12x3x3]{0.01 120} random 1 const %7 \"b\" i32[5] random 2\n"
+    "%8 \"c\" u8[2x5x6x10]{0.05 130} = conv2d(%5, %6, %7) stride [1 1] dilation [1 1] pad [1 1 1 "
+    "1] "
+    "groups 1\n"
+    "const %9 \"v\" u8[7x5x1x1]{0.02 100} random 3\n"
+    "%10 \"d\" u8[2x7x6x10]{0.07 90} = conv2d(%8, %9) stride [1 1] dilation [1 1] pad [0 0 0 0] "
+    "groups 1\n"
+    "%11 \"e\" u8[2x7x6x10]{0.03 10} = silu(%10)\n"
+    "%12 \"f\" u8[2x7x6x10]{0.09 80} = conv2d(%8, %9) stride [1 1] dilation [1 1] pad [0 0 0 0] "
+    "groups 1\n"
+    "%13 \"g\" u8[2x5x6x10]{0.02 4} = sigmoid(%8)\n"
+    "%14 \"j\" u8[2x19x6x10]{0.04 12} = concat(%11, %12, %13) axis 1\n"
+    "const %15 \"k\" u8[1]{0.1 3} [77]\n"
+    "%16 \"m\" u8[2x19x6x10]{0.06 9} = mul(%14, %15)\n"
+    "output %16 output %14 }";
+
+static void feed_bytes(run *r, bool as_floats)
+{
+    static uint8_t bytes[2 * 12 * 20 * 3];
+    static float floats[2 * 12 * 20 * 3];
+    for (int i = 0; i < 2 * 12 * 20 * 3; i++) {
+        bytes[i] = (uint8_t)(i * 41 % 251);
+        floats[i] = (float)bytes[i];
+    }
+    ork_feed feed = {.data = as_floats ? (const void *)floats : bytes,
+                     .dtype = as_floats ? ORK_F32 : ORK_U8,
+                     .is_nhwc = true,
+                     .shape = ork_shape_of(4, (int64_t[]){2, 12, 20, 3})};
+    ork_runner_set_input(r->runner, 0, &feed);
+    ork_runner_run(r->runner);
+}
+
+static void test_shortcuts_agree_exactly(void **state)
+{
+    (void)state;
+    run a = start(shortcuts, false, 2), b = start(shortcuts, true, 1);
+    ork_str text = {0};
+    ork_plan_print(a.plan, &text);
+    assert_null(strstr(text.text, "requantize"));
+    /* no slices, concats or silu: convolutions, sigmoid, product, and two outputs made plain */
+    assert_int_equal(ork_plan_step_count(a.plan), 3 + 1 + 1 + 2);
+    ork_str_free(&text);
+    feed_bytes(&a, false);
+    feed_bytes(&b, true);
+    for (size_t o = 0; o < 2; o++)
+        assert_memory_equal(ork_runner_output_raw(a.runner, o), ork_runner_output_raw(b.runner, o),
+                            2 * 19 * 6 * 10);
+    stop(&a);
+    stop(&b);
+}
+
 static void test_preprocessing(void **state)
 {
     (void)state;
@@ -503,6 +568,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fused_and_observable_agree),
         cmocka_unit_test(test_integer_plans_agree_exactly),
+        cmocka_unit_test(test_shortcuts_agree_exactly),
         cmocka_unit_test(test_preprocessing),
         cmocka_unit_test(test_wrong_feeds_are_explained),
         cmocka_unit_test(test_every_operator_runs),

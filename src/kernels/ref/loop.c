@@ -95,6 +95,42 @@ static inline void copy_short(char *to, const char *from, int64_t bytes)
     }
 }
 
+/* Exchanges the parts of two words that the mask and a shift name. */
+static inline void exchange(uint64_t *a, uint64_t *b, int shift, uint64_t mask)
+{
+    const uint64_t both = ((*a >> shift) ^ *b) & mask;
+    *b ^= both;
+    *a ^= both << shift;
+}
+
+/* Byte k of word j becomes byte j of word k: blocks of 4, of 2, of 1 change their places. */
+static inline void transpose_block(uint64_t word[8])
+{
+    for (int i = 0; i < 4; i++)
+        exchange(&word[i], &word[i + 4], 32, 0x00000000ffffffff);
+    for (int i = 0; i < 8; i += i & 1 ? 3 : 1)
+        exchange(&word[i], &word[i + 2], 16, 0x0000ffff0000ffff);
+    for (int i = 0; i < 8; i += 2)
+        exchange(&word[i], &word[i + 1], 8, 0x00ff00ff00ff00ff);
+}
+
+/* Rows of bytes whose elements lie far apart in the input, but next to those of the next row: eight
+   of eight at a time. What is left over in a row's end is not done; returns the first of that. */
+static int64_t transpose_bytes(const char *in, int64_t in_stride, char *out, int64_t out_step,
+                               int64_t count)
+{
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        uint64_t word[8];
+        for (int j = 0; j < 8; j++)
+            memcpy(&word[j], in + (i + j) * in_stride, 8);
+        transpose_block(word);
+        for (int j = 0; j < 8; j++)
+            memcpy(out + j * out_step + i, &word[j], 8);
+    }
+    return i;
+}
+
 /* `rows` rows of `count` elements; in_step and out_step bytes from one to the next. */
 static void copy_rows(const ork_loop *loop, size_t size, const char *in, int64_t in_step, char *out,
                       int64_t out_step, int64_t rows)
@@ -102,6 +138,11 @@ static void copy_rows(const ork_loop *loop, size_t size, const char *in, int64_t
     const int last = loop->rank - 1;
     const int64_t in_stride = loop->stride[1][last], out_stride = loop->stride[0][last];
     const int64_t count = loop->dim[last], bytes = count * (int64_t)size;
+    for (; size == 1 && in_step == 1 && out_stride == 1 && rows >= 8; rows -= 8, in += 8) {
+        const int64_t done = transpose_bytes(in, in_stride, out, out_step, count);
+        for (int j = 0; j < 8; j++, out += out_step)
+            copy_uint8_t(in + j + done * in_stride, in_stride, out + done, 1, count - done);
+    }
     for (; rows > 0; rows--, in += in_step, out += out_step) {
         if (in_stride == 1 && out_stride == 1 && bytes <= 16)
             copy_short(out, in, bytes);

@@ -1,20 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Template: dense convolution of u8 and i8 by an instruction that adds four products of bytes to an
-   int32, exact modulo 2^32. Weights are signed bytes, u8 ones less 128; the input's bytes are moved
-   by dot_offset(dtype) into the signedness that the instruction wants. With x and w as moved, zx
-   and zw the zero points moved likewise, a sum over k terms is sum (x - zx)(w - zw) = sum x w - zw
-   sum x + (k zw - sum w) zx of which the last term is added to the bias, and the sum of x is found
-   once for a window. What reads padding is zx. Packed: weights [group][panel][k/4][PANEL][4], then
-   int32 biases, then zw, of [group][panel][PANEL], then the constants of the requantization. See
-   bytes.h; the set's file also defines DOT_SIGNED         1 where the instruction takes the input
-   as signed bytes dot(sum, x, w)     adds four products to each lane */
+   int32, exact modulo 2^32.
+
+   Weights are signed bytes, u8 ones less 128; the input's bytes are moved by dot_offset(dtype) into
+   the signedness that the instruction wants. With x and w as moved, zx and zw the zero points moved
+   likewise, a sum over k terms is
+     sum (x - zx)(w - zw) = sum x w - zw sum x + (k zw - sum w) zx
+   of which the last term is added to the bias, and the sum of x is found once for a window.
+
+   A window is some segments of neighbouring bytes: one for each line of the kernel, or one for each
+   tap where channels are grouped or taps dilated. Where a picture can be read as it lies (1x1), it
+   is; else its lines are copied to scratch with their padding around them, so that nothing below
+   knows borders. Segments begin at fixed distances from a window's first byte, and windows of a
+   line at fixed distances from each other, so nothing is gathered either.
+
+   Packed: the distances of the segments; then for each group and panel of output channels, int32
+   biases, zw, constants of the requantization, and weights [segment][quad][channel][4], a quad
+   being four neighbouring bytes of a segment. See bytes.h; the set's file also defines
+     DOT_SIGNED              1 where the instruction takes the input as signed bytes
+     DOT_ROWS, DOT_VECTORS   pixels and vectors of channels in a tile, at most 8 and 4
+     dot(sum, x, w)          adds four products to each lane
+     load_part(from, count)  1 to 4 LANES bytes, then zeros
+     sum_lanes(parts)        lane i is the sum of the lanes of parts[i] */
 #include "bytes.h"
 
+enum {
+    DOT_PANEL = DOT_VECTORS * LANES,
+    VECTOR_BYTES = 4 * LANES,
+    MOST_SEGMENTS = 1024,
+    DIRECT_BYTES = 1 << 16, /* of windows read in place, before the next panel reads them again */
+    LINES_BYTES = 1 << 17,  /* of lines in scratch, likewise; the first-level caches end before */
+    MOST_DIRECT_PIXELS = 240,
+    OVERREAD = 4, /* a segment's last quad may reach beyond it */
+};
+
+/* One panel's part of the packed bytes. */
+typedef struct dot8_panel {
+    int32_t bias[DOT_PANEL], zero[DOT_PANEL];
+    requant_lanes requant[DOT_VECTORS];
+} dot8_panel;
+
 typedef struct dot8_layout {
-    int64_t quads, group_in, group_out, panels, strip; /* panels of one group; strip in pixels */
-    bool direct;                                       /* windows are read in place */
-    bool has_zero;                                     /* zw is not 0 throughout */
-    size_t bias_at, zero_at, requant_at, bytes;        /* bytes 0: too large */
+    int64_t group_in, group_out, panels; /* of one group */
+    int64_t segments, length, quads;     /* length: bytes of a segment, and quads of four */
+    bool direct;                         /* windows are read in place */
+    bool has_zero;                       /* zw is not 0 throughout */
+    bool zeros_differ;                   /* between channels */
+    /* Lines in scratch: bytes of a pixel and of a line, output rows that are done together. */
+    int64_t pixel_bytes, line_pixels, line_bytes, rows;
+    int64_t pixels;                       /* of a strip */
+    size_t panels_at, panel_bytes, bytes; /* bytes 0: too large */
 } dot8_layout;
 
 static int32_t dot_offset(ork_dtype dtype)
@@ -24,24 +59,45 @@ static int32_t dot_offset(ork_dtype dtype)
     return dtype == ORK_I8 ? 128 : 0;
 }
 
+/* Lines between the first of a row's window and the one behind the last of the next rows'. */
+static int64_t dot8_lines(const ork_conv_shape *s, int64_t rows)
+{
+    return (rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
+}
+
+static void dot8_set_lines(const ork_conv_shape *s, dot8_layout *l)
+{
+    l->line_pixels = (s->out_w - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
+    l->line_bytes = round_up(l->line_pixels * l->pixel_bytes + OVERREAD, 64);
+    const int64_t lines = ork_max64(LINES_BYTES / l->line_bytes, 1);
+    l->rows = (lines - dot8_lines(s, 1)) / s->stride_h + 1;
+    l->rows = ork_max64(1, ork_min64(l->rows, s->out_h));
+    l->pixels = l->rows * round_up(s->out_w, LANES);
+}
+
 static dot8_layout dot8_layout_of(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
     dot8_layout l = {.group_in = s->in_c / s->groups, .group_out = s->out_c / s->groups};
-    l.quads = (s->kernel_h * s->kernel_w * l.group_in + 3) / 4;
-    l.panels = (l.group_out + PANEL - 1) / PANEL;
-    l.strip = ork_max64(1, ork_min64(16, 16384 / ork_max64(1, l.quads * ROWS))) * ROWS;
+    const bool by_line = s->groups == 1 && s->dilation_w == 1;
     l.direct = is_pointwise(s) && l.group_in % 4 == 0 && dot_offset(conv->dtype) == 0;
+    l.segments = by_line ? s->kernel_h : s->kernel_h * s->kernel_w;
+    l.length = l.group_in * (by_line ? s->kernel_w : 1);
+    l.quads = (l.length + 3) / 4;
+    l.panels = (l.group_out + DOT_PANEL - 1) / DOT_PANEL;
     l.has_zero = conv->weight_dtype == ORK_U8 || conv->requant.weight_zeros ||
                  conv->requant.weight_zero != 0;
-    const size_t constants = ork_size_product(PANEL * 4, l.panels, s->groups, 1);
-    const size_t requant =
-        ork_size_product(PANEL_VECTORS * sizeof(requant_lanes), l.panels, s->groups, 1);
-    const size_t weights = ork_size_product(PANEL * 4, l.quads, l.panels, s->groups);
-    l.bias_at = weights;
-    l.zero_at = l.bias_at + constants;
-    l.requant_at = l.zero_at + constants;
-    l.bytes = weights && requant ? l.requant_at + requant : 0;
+    l.zeros_differ = conv->requant.weight_zeros != NULL;
+    l.pixel_bytes = l.direct ? s->in_stride : s->in_c;
+    if (l.direct)
+        l.pixels = ork_max64(LANES, ork_min64(DIRECT_BYTES / l.length, MOST_DIRECT_PIXELS));
+    else
+        dot8_set_lines(s, &l);
+    l.panels_at = ork_align64((size_t)l.segments * sizeof(int64_t));
+    const size_t weights = ork_size_product(DOT_PANEL * 4, l.segments, l.quads, 1);
+    l.panel_bytes = ork_align64(sizeof(dot8_panel)) + weights;
+    const size_t all = weights ? ork_size_product(l.panel_bytes, l.panels, s->groups, 1) : 0;
+    l.bytes = all ? l.panels_at + all : 0;
     return l;
 }
 
@@ -51,7 +107,8 @@ bool ISA(ork_dot8_dense_supports)(const ork_conv *conv)
     const int32_t zero = conv->requant.in_zero + dot_offset(conv->dtype);
     const int32_t least = DOT_SIGNED ? INT8_MIN : 0;
     return requant_supported(&conv->requant) && zero >= least && zero <= least + UINT8_MAX &&
-           (s->out_c / s->groups * 4 >= LANES || s->groups == 1);
+           (s->out_c / s->groups * 4 >= LANES || s->groups == 1) &&
+           s->kernel_h * s->kernel_w <= MOST_SEGMENTS;
 }
 
 size_t ISA(ork_dot8_dense_packed_bytes)(const ork_conv *conv)
@@ -59,182 +116,301 @@ size_t ISA(ork_dot8_dense_packed_bytes)(const ork_conv *conv)
     return dot8_layout_of(conv).bytes;
 }
 
-/* The weights of one output channel, from its lane of the panel on; its zw and new bias. */
-static void dot8_pack_channel(const ork_conv *conv, const dot8_layout *l, int64_t channel,
-                              int8_t *to, int32_t *bias, int32_t *zero)
+/* ---- packing ---- */
+
+/* zw */
+static int32_t dot8_weight_zero(const ork_conv *conv, int64_t channel)
 {
-    const ork_conv_shape *s = &conv->shape;
-    const int64_t k = s->kernel_h * s->kernel_w * l->group_in;
+    return ork_requant_weight_zero(&conv->requant, channel) -
+           (conv->weight_dtype == ORK_U8 ? 128 : 0);
+}
+
+/* The weights of one output channel, from its lane of the panel on; its zw and new bias. `width`
+   channels lie side by side. */
+static void dot8_pack_channel(const ork_conv *conv, const dot8_layout *l, int64_t channel,
+                              int64_t width, int8_t *to, int32_t *bias, int32_t *zero)
+{
+    const int64_t k = l->segments * l->length;
     const int32_t moved = conv->weight_dtype == ORK_U8 ? 128 : 0;
     const int32_t in_zero = conv->requant.in_zero + dot_offset(conv->dtype);
     uint32_t sum = 0;
     for (int64_t i = 0; i < k; i++) {
         const int32_t weight = raw_weight(conv, channel, i) - moved;
-        to[i / 4 * PANEL * 4 + i % 4] = (int8_t)weight;
+        const int64_t quad = i / l->length * l->quads + i % l->length / 4;
+        to[quad * width * 4 + i % l->length % 4] = (int8_t)weight;
         sum += (uint32_t)weight;
     }
-    *zero = ork_requant_weight_zero(&conv->requant, channel) - moved;
+    *zero = dot8_weight_zero(conv, channel);
     const uint32_t rest = (uint32_t)k * (uint32_t)*zero - sum;
     const int32_t given = conv->bias ? ((const int32_t *)conv->bias)[channel] : 0;
     *bias = (int32_t)((uint32_t)given + rest * (uint32_t)in_zero);
+}
+
+static int64_t dot8_width(int64_t channels)
+{
+    return round_up(ork_min64(channels, DOT_PANEL), LANES);
+}
+
+static void dot8_pack_panel(const ork_conv *conv, const dot8_layout *l, int64_t group,
+                            int64_t first, void *packed)
+{
+    const int64_t channels = ork_min64(l->group_out - first, DOT_PANEL);
+    const int64_t base = group * l->group_out + first;
+    dot8_panel *panel = packed;
+    int8_t *weights = (int8_t *)packed + ork_align64(sizeof(dot8_panel));
+    for (int64_t o = 0; o < channels; o++)
+        dot8_pack_channel(conv, l, base + o, dot8_width(channels), weights + o * 4, &panel->bias[o],
+                          &panel->zero[o]);
+    for (int v = 0; v < DOT_VECTORS; v++)
+        requant_lanes_set(&panel->requant[v], &conv->requant, base + v * LANES, base + channels);
 }
 
 void ISA(ork_dot8_dense_pack)(const ork_conv *conv, void *packed)
 {
     const ork_conv_shape *s = &conv->shape;
     const dot8_layout l = dot8_layout_of(conv);
-    int8_t *to = packed;
-    int32_t *bias = (int32_t *)(void *)((char *)packed + l.bias_at);
-    int32_t *zero = (int32_t *)(void *)((char *)packed + l.zero_at);
-    requant_lanes *requant = (requant_lanes *)(void *)((char *)packed + l.requant_at);
-    memset(packed, 0, l.requant_at);
-    for (int64_t panel = 0; panel < s->groups * l.panels; panel++) {
-        const int64_t first = panel % l.panels * PANEL, base = panel / l.panels * l.group_out;
-        for (int64_t o = 0; o < ork_min64(PANEL, l.group_out - first); o++)
-            dot8_pack_channel(conv, &l, base + first + o, to + o * 4, bias + o, zero + o);
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            requant_lanes_set(requant++, &conv->requant, base + first + v * LANES,
-                              base + l.group_out);
-        to += l.quads * PANEL * 4;
-        bias += PANEL;
-        zero += PANEL;
+    int64_t *distances = packed;
+    char *panels = (char *)packed + l.panels_at;
+    memset(packed, 0, l.bytes);
+    for (int64_t i = 0; i < l.segments; i++) {
+        const int64_t columns = l.segments / s->kernel_h;
+        distances[i] = i / columns * s->dilation_h * l.line_bytes +
+                       i % columns * s->dilation_w * l.pixel_bytes;
+    }
+    for (int64_t i = 0; i < s->groups * l.panels; i++)
+        dot8_pack_panel(conv, &l, i / l.panels, i % l.panels * DOT_PANEL,
+                        panels + (size_t)i * l.panel_bytes);
+}
+
+/* ---- one tile ---- */
+
+/* What the tiles of a strip share. */
+typedef struct dot8_strip {
+    const ork_conv *conv;
+    const dot8_layout *layout;
+    const int64_t *distances;
+    int64_t step; /* bytes from window to window */
+    const dot8_panel *panel;
+    const int8_t *weights;
+    int64_t channels; /* of the panel */
+} dot8_strip;
+
+/* `rows` windows from x on by `vectors` vectors of channels; both are known where it is inlined.
+   `sums` are those of the windows, times zw where that is the same for all channels; NULL: zw is 0.
+   */
+ALWAYS_INLINE void dot8_tile(const dot8_strip *t, int rows, int vectors, const uint8_t *x,
+                             const int32_t *sums, uint8_t *out)
+{
+    ivec sum[DOT_ROWS][DOT_VECTORS];
+    const int8_t *b = t->weights;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        uvec total = sums ? uvec_of((uint32_t)sums[r]) : uvec_of(0);
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const uvec bias = (uvec)ivec_load(t->panel->bias + v * LANES);
+            sum[r][v] = (ivec)(bias - total);
+            if (t->layout->zeros_differ)
+                sum[r][v] = (ivec)(bias - (uvec)ivec_load(t->panel->zero + v * LANES) * total);
+        }
+    }
+    for (int64_t segment = 0; segment < t->layout->segments; segment++) {
+        const uint8_t *row[DOT_ROWS];
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++)
+            row[r] = x + t->distances[segment] + r * t->step;
+        for (int64_t i = 0; i < t->layout->quads; i++, b += vectors * VECTOR_BYTES) {
+            ivec w[DOT_VECTORS];
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                w[v] = ivec_load((const int32_t *)(const void *)(b + v * VECTOR_BYTES));
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                const ivec quad = ivec_of(load_word(row[r] + i * 4));
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++)
+                    sum[r][v] = dot(sum[r][v], quad, w[v]);
+            }
+        }
+    }
+    const int64_t out_step = t->conv->shape.out_stride;
+    const int together = MOST_ROW_VECTORS / vectors;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r += together) {
+        ivec part[MOST_ROW_VECTORS];
+        const int count = rows - r < together ? rows - r : together;
+#pragma GCC unroll 4
+        for (int i = 0; i < count * vectors; i++)
+            part[i] = sum[r + i / vectors][i % vectors];
+        store_rows(&t->conv->requant, t->panel->requant, part, vectors, count, out + r * out_step,
+                   out_step, t->channels);
     }
 }
 
-/* Sums of the windows of a strip, then the windows. */
-size_t ISA(ork_dot8_dense_scratch_bytes)(const ork_conv *conv)
+typedef void dot8_tile_fn(const dot8_strip *t, const uint8_t *x, const int32_t *sums, uint8_t *out);
+
+/* A function for each size of a tile, so that what is left over at the end of a line costs no more
+   than it has pixels. */
+#define DEFINE_TILE(vectors, rows)                                                                 \
+    static void dot8_tile_##vectors##x##rows(const dot8_strip *t, const uint8_t *x,                \
+                                             const int32_t *sums, uint8_t *out)                    \
+    {                                                                                              \
+        dot8_tile(t, rows, vectors, x, sums, out);                                                 \
+    }
+DOT_EACH_TILE(DEFINE_TILE)
+
+static dot8_tile_fn *const dot8_tiles[DOT_VECTORS + 1][DOT_ROWS + 1] = {
+#define TILE_ENTRY(vectors, rows) [vectors][rows] = dot8_tile_##vectors##x##rows,
+    DOT_EACH_TILE(TILE_ENTRY)
+#undef TILE_ENTRY
+};
+
+/* `pixels` windows from x on. */
+static void dot8_line(const dot8_strip *t, int64_t pixels, const uint8_t *x, const int32_t *sums,
+                      uint8_t *out)
 {
-    dot8_layout l = dot8_layout_of(conv);
-    size_t sums = ork_align64(ork_size_product(sizeof(int32_t), l.strip, 1, 1));
-    size_t windows = ork_size_product(4, l.strip, l.quads, 1);
-    return windows ? sums + (l.direct ? 0 : windows) : 0;
+    dot8_tile_fn *const *tiles = dot8_tiles[dot8_width(t->channels) / LANES];
+    for (int64_t p = 0; p < pixels; p += DOT_ROWS)
+        tiles[ork_min64(DOT_ROWS, pixels - p)](t, x + p * t->step, sums ? sums + p : NULL,
+                                               out + p * t->conv->shape.out_stride);
 }
 
-/* Input bytes moved by dot_offset; a gather_copy. */
-ALWAYS_INLINE void copy_dot8(const ork_conv *conv, void *to_data, const void *from, int64_t count)
-{
-    uint8_t *to = to_data;
-    memcpy(to, from, (size_t)count);
-    for (int64_t i = 0; dot_offset(conv->dtype) && i < count; i++)
-        to[i] ^= 0x80;
-}
+/* ---- sums of windows ---- */
 
-/* Sum of bytes as the instruction takes them. */
-static int32_t dot8_sum(const uint8_t *x, int64_t count)
+/* `segments` are a constant where they are one. */
+ALWAYS_INLINE ivec dot8_window_parts(const uint8_t *x, const int64_t *distances, int64_t segments,
+                                     int64_t length)
 {
     const ivec ones = ivec_of(0x01010101);
-    uint8_t rest[LANES * 4] = {0};
-    const int64_t whole = count / (LANES * 4) * (LANES * 4);
-    ivec sum = ivec_of(0);
-    for (int64_t i = 0; i < whole; i += LANES * 4)
-        sum = dot(sum, ivec_load_bytes(x + i), ones);
-    memcpy(rest, x + whole, (size_t)(count - whole));
-    sum = dot(sum, ivec_load_bytes(rest), ones);
-    uint32_t total = 0;
-    for (int lane = 0; lane < LANES; lane++)
-        total += (uint32_t)sum[lane];
-    return (int32_t)total;
+    const int64_t whole = (length - 1) / VECTOR_BYTES * VECTOR_BYTES;
+    ivec parts = ivec_of(0);
+    for (int64_t segment = 0; segment < segments; segment++) {
+        const uint8_t *from = x + (segments == 1 ? 0 : distances[segment]);
+        for (int64_t i = 0; i < whole; i += VECTOR_BYTES)
+            parts = dot(parts, ivec_load_bytes(from + i), ones);
+        parts = dot(parts, load_part(from + whole, length - whole), ones);
+    }
+    return parts;
 }
 
-/* `sums` NULL: zw is 0. */
-static void tile_dot8(int64_t quads, const uint8_t *restrict a, int64_t step, int64_t rows,
-                      const int8_t *restrict b, const int32_t *bias, const int32_t *zero,
-                      const int32_t *sums, int32_t *restrict tile)
+/* Of the bytes as the instruction takes them, ready for dot8_tile; to[] has room up to a multiple
+   of LANES. */
+ALWAYS_INLINE void dot8_sum_windows(const dot8_strip *t, int64_t segments, int64_t pixels,
+                                    const uint8_t *x, int32_t *to)
 {
-    ivec sum[ROWS][PANEL_VECTORS];
-    const uint8_t *row[ROWS];
-    for (int r = 0; r < ROWS; r++)
-        row[r] = a + ork_min64(r, rows - 1) * step;
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++) {
-        const uvec total = sums ? uvec_of((uint32_t)sums[ork_min64(r, rows - 1)]) : uvec_of(0);
-#pragma GCC unroll 16
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            sum[r][v] = (ivec)((uvec)ivec_load(bias + v * LANES) -
-                               (uvec)ivec_load(zero + v * LANES) * total);
-    }
-    for (int64_t i = 0; i < quads; i++, b += PANEL * 4) {
-        ivec w[PANEL_VECTORS];
-#pragma GCC unroll 16
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            w[v] = ivec_load((const int32_t *)(const void *)(b + v * LANES * 4));
-#pragma GCC unroll 16
-        for (int r = 0; r < ROWS; r++) {
-            ivec x = ivec_of(load_word(row[r] + i * 4));
-#pragma GCC unroll 16
-            for (int v = 0; v < PANEL_VECTORS; v++)
-                sum[r][v] = dot(sum[r][v], x, w[v]);
-        }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++) {
-#pragma GCC unroll 16
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            ivec_store(tile + r * PANEL + v * LANES, sum[r][v]);
+    const uint32_t factor = t->layout->zeros_differ ? 1 : (uint32_t)dot8_weight_zero(t->conv, 0);
+    const int64_t length = t->layout->length, step = t->step, *distances = t->distances;
+    for (int64_t p = 0; p < pixels; p += LANES) {
+        ivec parts[LANES];
+        for (int i = 0; i < LANES; i++, x += p + i < pixels ? step : 0)
+            parts[i] = dot8_window_parts(x, distances, segments, length);
+        ivec_store(to + p, (ivec)((uvec)sum_lanes(parts) * factor));
     }
 }
 
-/* All output channels of one group for `pixels` windows, `step` bytes apart. */
-static void strip_dot8(const ork_conv *conv, const dot8_layout *l, const void *packed,
-                       int64_t group, const uint8_t *a, int64_t step, const int32_t *sums,
-                       int64_t pixels, uint8_t *out)
+static void dot8_window_sums(const dot8_strip *t, int64_t pixels, const uint8_t *x, int32_t *to)
 {
-    const char *base = packed;
-    for (int64_t panel = 0; panel < l->panels; panel++) {
-        const int64_t at = group * l->panels + panel;
-        const int8_t *b = (const int8_t *)packed + at * l->quads * PANEL * 4;
-        const int32_t *bias = (const int32_t *)(const void *)(base + l->bias_at) + at * PANEL;
-        const int32_t *zero = (const int32_t *)(const void *)(base + l->zero_at) + at * PANEL;
-        const requant_lanes *requant =
-            (const requant_lanes *)(const void *)(base + l->requant_at) + at * PANEL_VECTORS;
-        const int64_t channels = ork_min64(PANEL, l->group_out - panel * PANEL);
-        for (int64_t p = 0; p < pixels; p += ROWS) {
-            int32_t tile[ROWS * PANEL] __attribute__((aligned(64)));
-            const int64_t rows = ork_min64(ROWS, pixels - p);
-            tile_dot8(l->quads, a + p * step, step, rows, b, bias, zero, sums ? sums + p : NULL,
-                      tile);
-            store_tile_bytes(conv, requant, tile, rows,
-                             out + p * conv->shape.out_stride + panel * PANEL, channels);
-        }
-    }
+    if (t->layout->segments == 1)
+        dot8_sum_windows(t, 1, pixels, x, to);
+    else
+        dot8_sum_windows(t, t->layout->segments, pixels, x, to);
 }
 
-/* Lays out the windows of `pixels` output pixels from `at` on. */
-static void dot8_windows(const ork_conv *conv, const dot8_layout *l, const uint8_t *in, int64_t at,
-                         int64_t pixels, uint8_t *to)
+/* ---- lines in scratch ---- */
+
+/* Line y of the picture with its padding; all of it where there is no such line. */
+static void dot8_fill_line(const ork_conv *conv, const dot8_layout *l, const uint8_t *image,
+                           int64_t y, uint8_t *to)
 {
     const ork_conv_shape *s = &conv->shape;
-    const int64_t k = s->kernel_h * s->kernel_w * l->group_in, step = l->quads * 4;
+    const bool moved = dot_offset(conv->dtype) != 0;
     const int padding = (conv->requant.in_zero + dot_offset(conv->dtype)) & 0xff;
-    window w = window_of(s, at);
-    for (int64_t p = 0; p < pixels; p++, window_next(s, &w), to += step) {
-        gather(conv, in, 1, &w, l->group_in, to, 1, padding, copy_dot8);
-        for (int64_t i = k; i < step; i++)
-            to[i] = 0;
+    const bool inside = y >= 0 && y < s->in_h;
+    const int64_t left = inside ? ork_min64(s->pad_left, l->line_pixels) : l->line_pixels;
+    const int64_t real = ork_max64(0, ork_min64(l->line_pixels - left, s->in_w));
+    const uint8_t *from = image + y * s->in_w * s->in_stride;
+    memset(to, padding, (size_t)(left * s->in_c));
+    to += left * s->in_c;
+    copy_pixels(moved, to, s->in_c, from, s->in_stride, real, s->in_c);
+    memset(to + real * s->in_c, padding, (size_t)((l->line_pixels - left - real) * s->in_c));
+}
+
+/* ---- the whole ---- */
+
+/* Sums of windows, then lines. */
+size_t ISA(ork_dot8_dense_scratch_bytes)(const ork_conv *conv)
+{
+    const dot8_layout l = dot8_layout_of(conv);
+    const size_t sums = ork_size_product(sizeof(int32_t), round_up(l.pixels, LANES), 1, 1);
+    const size_t lines = ork_size_product(1, l.line_bytes, dot8_lines(&conv->shape, l.rows), 1);
+    if (!sums || (!l.direct && !lines))
+        return 0;
+    return ork_align64(sums) + (l.direct ? 0 : lines);
+}
+
+/* All output channels of a group for `rows` lines of `pixels` windows, line_step bytes apart. */
+static void dot8_group(const ork_conv *conv, const dot8_layout *l, const void *packed,
+                       int64_t group, int64_t rows, int64_t pixels, const uint8_t *x,
+                       int64_t line_step, int32_t *sums, uint8_t *out)
+{
+    const ork_conv_shape *s = &conv->shape;
+    const int64_t padded = round_up(pixels, LANES);
+    dot8_strip t = {
+        .conv = conv, .layout = l, .distances = packed, .step = s->stride_w * l->pixel_bytes};
+    for (int64_t row = 0; l->has_zero && row < rows; row++)
+        dot8_window_sums(&t, pixels, x + row * line_step, sums + row * padded);
+    for (int64_t panel = 0; panel < l->panels; panel++) {
+        const char *at = (const char *)packed + l->panels_at +
+                         (size_t)(group * l->panels + panel) * l->panel_bytes;
+        t.panel = (const dot8_panel *)(const void *)at;
+        t.weights = (const int8_t *)at + ork_align64(sizeof(dot8_panel));
+        t.channels = ork_min64(l->group_out - panel * DOT_PANEL, DOT_PANEL);
+        for (int64_t row = 0; row < rows; row++)
+            dot8_line(&t, pixels, x + row * line_step, l->has_zero ? sums + row * padded : NULL,
+                      out + row * s->out_w * s->out_stride + panel * DOT_PANEL);
     }
 }
 
-void ISA(ork_dot8_dense_run)(const ork_conv *conv, const void *packed, const void *in_data,
-                             void *out_data, int64_t begin, int64_t end, void *scratch)
+/* Windows are read in place: all rows are one line. */
+static void dot8_run_direct(const ork_conv *conv, const dot8_layout *l, const void *packed,
+                            const uint8_t *in, uint8_t *out, int64_t begin, int64_t end,
+                            int32_t *sums)
 {
     const ork_conv_shape *s = &conv->shape;
-    const dot8_layout l = dot8_layout_of(conv);
-    const int64_t last = end * s->out_w, step = l.direct ? s->in_stride : l.quads * 4;
-    const uint8_t *in = in_data;
-    int32_t *sums = l.has_zero ? scratch : NULL;
-    uint8_t *windows = (uint8_t *)scratch + ork_align64((size_t)l.strip * sizeof(*sums));
-    for (int64_t at = begin * s->out_w; at < last; at += l.strip) {
-        const int64_t pixels = ork_min64(l.strip, last - at);
-        for (int64_t group = 0; group < s->groups; group++) {
-            const uint8_t *a = windows;
-            if (l.direct)
-                a = in + at * s->in_stride + group * l.group_in;
-            else
-                dot8_windows(conv, &l, in + group * l.group_in, at, pixels, windows);
-            for (int64_t p = 0; sums && p < pixels; p++)
-                sums[p] = dot8_sum(a + p * step, l.quads * 4);
-            strip_dot8(conv, &l, packed, group, a, step, sums, pixels,
-                       (uint8_t *)out_data + at * s->out_stride + group * l.group_out);
-        }
+    for (int64_t at = begin * s->out_w; at < end * s->out_w; at += l->pixels) {
+        const int64_t pixels = ork_min64(l->pixels, end * s->out_w - at);
+        for (int64_t group = 0; group < s->groups; group++)
+            dot8_group(conv, l, packed, group, 1, pixels,
+                       in + at * s->in_stride + group * l->group_in, 0, sums,
+                       out + at * s->out_stride + group * l->group_out);
     }
+}
+
+static void dot8_run_lines(const ork_conv *conv, const dot8_layout *l, const void *packed,
+                           const uint8_t *in, uint8_t *out, int64_t begin, int64_t end,
+                           int32_t *sums, uint8_t *lines)
+{
+    const ork_conv_shape *s = &conv->shape;
+    for (int64_t row = begin, rows; row < end; row += rows) {
+        const int64_t image = row / s->out_h, y = row % s->out_h;
+        rows = ork_min64(ork_min64(l->rows, end - row), s->out_h - y);
+        for (int64_t i = 0; i < dot8_lines(s, rows); i++)
+            dot8_fill_line(conv, l, in + image * s->in_h * s->in_w * s->in_stride,
+                           y * s->stride_h - s->pad_top + i, lines + i * l->line_bytes);
+        for (int64_t group = 0; group < s->groups; group++)
+            dot8_group(conv, l, packed, group, rows, s->out_w, lines + group * l->group_in,
+                       s->stride_h * l->line_bytes, sums,
+                       out + row * s->out_w * s->out_stride + group * l->group_out);
+    }
+}
+
+void ISA(ork_dot8_dense_run)(const ork_conv *conv, const void *packed, const void *in, void *out,
+                             int64_t begin, int64_t end, void *scratch)
+{
+    const dot8_layout l = dot8_layout_of(conv);
+    const size_t sums = ork_align64((size_t)round_up(l.pixels, LANES) * sizeof(int32_t));
+    if (l.direct)
+        dot8_run_direct(conv, &l, packed, in, out, begin, end, scratch);
+    else
+        dot8_run_lines(conv, &l, packed, in, out, begin, end, scratch, (uint8_t *)scratch + sums);
 }

@@ -15,24 +15,70 @@ void ISA(ork_table8)(const ork_table_map *map, const uint8_t *table, const uint8
         look_up(table, in + row * map->in_stride, out + row * map->out_stride, length);
 }
 
-static void sum_row_u8(const ork_binary *binary, const requant_lanes *constants, const uint8_t *a,
-                       const uint8_t *b, uint8_t *out, int64_t count)
+static void sum_part_u8(const ork_binary *binary, const ork_requant *r,
+                        const requant_lanes *constants, const uint8_t *a, const uint8_t *b,
+                        uint8_t *out, int64_t count)
 {
     enum { PART = 16 * LANES };
-    ork_requant r = binary->requant;
-    r.clamp_min = binary->clamp_min;
-    r.clamp_max = binary->clamp_max;
-    r.table = NULL;
     for (int64_t i = 0; i < count; i += PART) {
         int32_t sums[PART] = {0};
         uint8_t bytes[PART];
         const int64_t part = ork_min64(PART, count - i);
         for (int64_t k = 0; k < part; k++)
-            sums[k] = binary->a_weight * (a[i + k] - r.in_zero) +
-                      binary->b_weight * (b[i + k] - r.in_zero) + binary->bias;
-        requantize_bytes(&r, constants, 2, sums, bytes, round_up(part, 2 * LANES));
+            sums[k] = binary->a_weight * (a[i + k] - r->in_zero) +
+                      binary->b_weight * (b[i + k] - r->in_zero) + binary->bias;
+        requantize_bytes(r, constants, 2, sums, bytes, round_up(part, 2 * LANES));
         memcpy(out + i, bytes, (size_t)part);
     }
+}
+
+#if defined(HAS_QUICK_REQUANTIZE)
+/* As many bytes as a vector has, `count` of which are stored. The sum of int16 products is exact:
+   weights have 8 bits and a sign. */
+ALWAYS_INLINE bool sum_vector_u8(const ork_binary *binary, const ork_requant *r,
+                                 const requant_lanes *constants, ivec a, ivec b, uint8_t *out,
+                                 int64_t count)
+{
+    const uint32_t zero = (uint32_t)(binary->a_weight + binary->b_weight) * (uint32_t)r->in_zero;
+    const ivec bias = ivec_of((int32_t)((uint32_t)binary->bias - zero));
+    const ivec weights =
+        ivec_of((int32_t)((uint32_t)binary->b_weight << 16 | (binary->a_weight & 0xffff)));
+    ivec sums[4], bytes;
+    pair_bytes(a, b, sums);
+    for (int v = 0; v < 4; v++)
+        sums[v] = madd(bias, sums[v], weights);
+    const bool good = requantize_rows(r, constants, sums, 1, 4, false, &bytes);
+    if (good)
+        store_bytes(bytes, 4, 1, out, 0, count);
+    return good;
+}
+
+static void sum_row_u8(const ork_binary *binary, const ork_requant *r,
+                       const requant_lanes *constants, const uint8_t *a, const uint8_t *b,
+                       uint8_t *out, int64_t count)
+{
+    enum { BYTES = 4 * LANES };
+    for (int64_t i = 0; i < count; i += BYTES) {
+        const int64_t part = ork_min64(BYTES, count - i);
+        if (!sum_vector_u8(binary, r, constants, load_part(a + i, part), load_part(b + i, part),
+                           out + i, part))
+            sum_part_u8(binary, r, constants, a + i, b + i, out + i, part);
+    }
+}
+#else
+    #define sum_row_u8 sum_part_u8
+#endif
+
+/* Offsets of a row; those of the row before are moved on where the dimension goes on. */
+static inline void next_row(const ork_loop *loop, int64_t row, bool first,
+                            int64_t at[ORK_LOOP_OPERANDS])
+{
+    const int along = loop->rank - 2;
+    if (first || along < 0 || row % loop->dim[along] == 0)
+        ork_loop_offsets(loop, row, at);
+    else
+        for (int k = 0; k < 3; k++)
+            at[k] += loop->stride[k][along];
 }
 
 static void row_f32(ork_binary_op op, const float *a, const float *b, float *out, int64_t count)
@@ -70,16 +116,19 @@ void ISA(ork_binary)(const ork_binary *binary, const void *a, const void *b, voi
         return;
     }
     const int64_t count = binary->loop.dim[binary->loop.rank - 1];
+    ork_requant r = binary->requant;
+    r.clamp_min = binary->clamp_min;
+    r.clamp_max = binary->clamp_max;
+    r.table = NULL;
     requant_lanes constants[2];
     for (int lane = 0; binary->dtype == ORK_U8 && lane < 2 * LANES; lane++)
-        requant_set(&constants[lane / LANES], lane % LANES, &binary->requant,
-                    binary->requant.multiplier);
+        requant_set(&constants[lane / LANES], lane % LANES, &r, r.multiplier);
+    int64_t at[ORK_LOOP_OPERANDS];
     for (int64_t row = begin; row < end; row++) {
-        int64_t at[ORK_LOOP_OPERANDS];
-        ork_loop_offsets(&binary->loop, row, at);
+        next_row(&binary->loop, row, row == begin, at);
         if (binary->dtype == ORK_U8) {
-            sum_row_u8(binary, constants, (const uint8_t *)a + at[1], (const uint8_t *)b + at[2],
-                       (uint8_t *)out + at[0], count);
+            sum_row_u8(binary, &r, constants, (const uint8_t *)a + at[1],
+                       (const uint8_t *)b + at[2], (uint8_t *)out + at[0], count);
             continue;
         }
         float *to = (float *)out + at[0];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AVX2 and FMA: 16 registers of 8 floats. */
+#include <float.h>
 #include <immintrin.h>
 
 #define LANES         8
@@ -122,6 +123,84 @@ ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
     return (ivec)_mm256_blendv_epi8(lower, upper, x);
 }
 
+/* The first `count` bytes, 0 behind them. */
+ALWAYS_INLINE ivec load_part(const uint8_t *from, int64_t count)
+{
+    ivec part = ivec_of(0);
+    if (count == 4 * LANES)
+        return ivec_load_bytes(from);
+    memcpy(&part, from, (size_t)count);
+    return part;
+}
+
+/* See requant.h; what is below 2 QUICK_MARGIN in the result is doubtful. */
+ALWAYS_INLINE __m256 requantize_quick(ork_rule rule, const requant_lanes *k, ivec accumulators,
+                                      __m256i *to)
+{
+    const __m256i acc = (__m256i)accumulators, large = _mm256_set1_epi32(1 << 24);
+    const __m256 factor = (__m256)vec_load(k->factor), real = _mm256_cvtepi32_ps(acc);
+    if (rule == ORK_RULE_DFP) {
+        const __m256i small = _mm256_and_si256(
+            _mm256_cmpgt_epi32(large, acc),
+            _mm256_cmpgt_epi32(_mm256_add_epi32(large, acc), _mm256_setzero_si256()));
+        *to = _mm256_cvtps_epi32(_mm256_mul_ps(real, factor));
+        return _mm256_and_ps(_mm256_castsi256_ps(small), factor);
+    }
+    const __m256 t = _mm256_fmadd_ps(real, factor, (__m256)vec_load(k->start));
+    const __m256 floored = _mm256_floor_ps(t);
+    *to = _mm256_cvtps_epi32(floored);
+    return _mm256_sub_ps(t, floored);
+}
+
+/* As in lanes16.h. */
+#define HAS_QUICK_REQUANTIZE
+ALWAYS_INLINE bool requantize_rows(const ork_requant *r, const requant_lanes *k, const ivec *sums,
+                                   int vectors, int rows, bool in_order, ivec *to)
+{
+    __m256i v[4] = {0}, bytes;
+    __m256 rest = _mm256_set1_ps(1);
+#pragma GCC unroll 4
+    for (int i = 0; i < vectors * rows; i++)
+        rest = _mm256_min_ps(rest, requantize_quick(r->rule, &k[i % vectors], sums[i], &v[i]));
+    const __m256i low = _mm256_packs_epi32(v[0], v[1]), high = _mm256_packs_epi32(v[2], v[3]);
+    if (quick_is_signed(r))
+        bytes = _mm256_packs_epi16(low, high);
+    else
+        bytes = _mm256_packus_epi16(low, high);
+    if (in_order)
+        bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    *to = (ivec)bytes;
+    if (r->table)
+        *to = look_up_vector(r->table, *to);
+    const float least = r->rule == ORK_RULE_DFP ? FLT_MIN : 2 * QUICK_MARGIN;
+    return _mm256_movemask_ps(_mm256_cmp_ps(rest, _mm256_set1_ps(least), _CMP_LT_OQ)) == 0;
+}
+
+ALWAYS_INLINE void pair_bytes(ivec a, ivec b, ivec pairs[4])
+{
+    const __m256i none = _mm256_setzero_si256();
+    const __m256i low = _mm256_unpacklo_epi8((__m256i)a, (__m256i)b);
+    const __m256i high = _mm256_unpackhi_epi8((__m256i)a, (__m256i)b);
+    pairs[0] = (ivec)_mm256_unpacklo_epi8(low, none);
+    pairs[1] = (ivec)_mm256_unpackhi_epi8(low, none);
+    pairs[2] = (ivec)_mm256_unpacklo_epi8(high, none);
+    pairs[3] = (ivec)_mm256_unpackhi_epi8(high, none);
+}
+
+/* The bytes of `rows` pixels, LANES `vectors` each; `channels` of a pixel are stored. */
+ALWAYS_INLINE void store_bytes(ivec bytes, int vectors, int rows, uint8_t *to, int64_t step,
+                               int64_t channels)
+{
+    uint8_t buffer[4 * LANES];
+    ivec_store_bytes(buffer, bytes);
+    for (int row = 0; row < rows; row++) {
+        if (channels == vectors * LANES)
+            memcpy(to + row * step, buffer + row * vectors * LANES, (size_t)(vectors * LANES));
+        else
+            memcpy(to + row * step, buffer + row * vectors * LANES, (size_t)channels);
+    }
+}
+
 /* LANES int32 to LANES int64. */
 ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 {
@@ -142,4 +221,5 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/depthwise_i8.h"
 #include "../simd/elements.h"
 #include "../simd/matmul.h"
+#include "../simd/peak.h"
 #include "../simd/pooling.h"

@@ -21,4 +21,5 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/depthwise_i8.h"
 #include "../simd/elements.h"
 #include "../simd/matmul.h"
+#include "../simd/peak.h"
 #include "../simd/pooling.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AVX-512 F, BW, VL and DQ: 32 registers of 16 floats. Shared by the sets that build on them; each
    defines ISA(name) first and madd(sum, x, w) after lanes.h (see there). */
+#include <float.h>
 #include <immintrin.h>
 
 #define LANES         16
@@ -90,6 +91,18 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[1] = madd(sum[1], (ivec)_mm512_unpackhi_epi16(a, b), weights[1]);
 }
 
+/* Bytes through a table of 256. */
+#if defined(__AVX512VBMI__)
+ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
+{
+    const __m512i x = (__m512i)bytes;
+    const __m512i low =
+        _mm512_permutex2var_epi8(_mm512_loadu_si512(table), x, _mm512_loadu_si512(table + 64));
+    const __m512i high = _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), x,
+                                                  _mm512_loadu_si512(table + 192));
+    return (ivec)_mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
+}
+#else
 /* 64 entries from `table` on by the low 6 bits. */
 ALWAYS_INLINE __m512i look_up_four(const uint8_t *table, __m512i low, __mmask64 bit4,
                                    __mmask64 bit5)
@@ -115,4 +128,118 @@ ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
     __m512i upper = _mm512_mask_blend_epi8(bit6, look_up_four(table + 128, low, bit4, bit5),
                                            look_up_four(table + 192, low, bit4, bit5));
     return (ivec)_mm512_mask_blend_epi8(_mm512_movepi8_mask(x), lower, upper);
+}
+#endif
+
+/* The first `count` of 64 bytes, 1 or more. */
+ALWAYS_INLINE __mmask64 first_bytes(int64_t count)
+{
+    return UINT64_MAX >> (64 - count);
+}
+
+/* The first `count` bytes, 0 behind them. */
+ALWAYS_INLINE ivec load_part(const uint8_t *from, int64_t count)
+{
+    return (ivec)_mm512_maskz_loadu_epi8(first_bytes(count), from);
+}
+
+/* Lane i of the result is the sum of all lanes of parts[i]. */
+ALWAYS_INLINE ivec sum_lanes(const ivec parts[LANES])
+{
+    __m512i pairs[8], fours[4];
+    for (int i = 0; i < 8; i++) {
+        const __m512i a = (__m512i)parts[2 * i], b = (__m512i)parts[2 * i + 1];
+        pairs[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    }
+    for (int i = 0; i < 4; i++) {
+        const __m512i a = pairs[2 * i], b = pairs[2 * i + 1];
+        fours[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+    }
+    const __m512i low = _mm512_add_epi32(_mm512_shuffle_i32x4(fours[0], fours[1], 0x88),
+                                         _mm512_shuffle_i32x4(fours[0], fours[1], 0xdd));
+    const __m512i high = _mm512_add_epi32(_mm512_shuffle_i32x4(fours[2], fours[3], 0x88),
+                                          _mm512_shuffle_i32x4(fours[2], fours[3], 0xdd));
+    return (ivec)_mm512_add_epi32(_mm512_shuffle_i32x4(low, high, 0x88),
+                                  _mm512_shuffle_i32x4(low, high, 0xdd));
+}
+
+/* See requant.h; what is below 2 QUICK_MARGIN in the result is doubtful. */
+ALWAYS_INLINE __m512 requantize_quick(ork_rule rule, const requant_lanes *k, ivec accumulators,
+                                      __m512i *to)
+{
+    const __m512i acc = (__m512i)accumulators;
+    const __m512 factor = (__m512)vec_load(k->factor), real = _mm512_cvtepi32_ps(acc);
+    if (rule == ORK_RULE_DFP) {
+        *to = _mm512_cvtps_epi32(_mm512_mul_ps(real, factor));
+        return _mm512_maskz_mov_ps(
+            _mm512_cmple_epu32_mask(_mm512_abs_epi32(acc), _mm512_set1_epi32(1 << 24)), factor);
+    }
+    const __m512 t = _mm512_fmadd_ps(real, factor, (__m512)vec_load(k->start));
+    *to = _mm512_cvt_roundps_epi32(t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    return _mm512_sub_ps(t, _mm512_cvtepi32_ps(*to));
+}
+
+/* Up to four vectors of sums, those of `rows` pixels, to as many bytes; false when some lane needs
+   more care. Packing works inside each 128 bits: four bytes of each vector come out side by side.
+   That is mended, unless the sums come as interleave(...) leaves them: then it is the order wanted.
+ */
+#define HAS_QUICK_REQUANTIZE
+ALWAYS_INLINE bool requantize_rows(const ork_requant *r, const requant_lanes *k, const ivec *sums,
+                                   int vectors, int rows, bool in_order, ivec *to)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i v[4] = {0}, bytes;
+    __m512 rest = _mm512_set1_ps(1);
+#pragma GCC unroll 4
+    for (int i = 0; i < vectors * rows; i++)
+        rest = _mm512_min_ps(rest, requantize_quick(r->rule, &k[i % vectors], sums[i], &v[i]));
+    const __m512i low = _mm512_packs_epi32(v[0], v[1]), high = _mm512_packs_epi32(v[2], v[3]);
+    if (quick_is_signed(r))
+        bytes = _mm512_packs_epi16(low, high);
+    else
+        bytes = _mm512_packus_epi16(low, high);
+    if (in_order)
+        bytes = _mm512_permutexvar_epi32(order, bytes);
+    *to = (ivec)bytes;
+    if (r->table)
+        *to = look_up_vector(r->table, *to);
+    const float least = r->rule == ORK_RULE_DFP ? FLT_MIN : 2 * QUICK_MARGIN;
+    return _mm512_cmp_ps_mask(rest, _mm512_set1_ps(least), _CMP_LT_OQ) == 0;
+}
+
+/* The bytes of a and b as int16, side by side, in the order of interleave(...). */
+ALWAYS_INLINE void pair_bytes(ivec a, ivec b, ivec pairs[4])
+{
+    const __m512i none = _mm512_setzero_si512();
+    const __m512i low = _mm512_unpacklo_epi8((__m512i)a, (__m512i)b);
+    const __m512i high = _mm512_unpackhi_epi8((__m512i)a, (__m512i)b);
+    pairs[0] = (ivec)_mm512_unpacklo_epi8(low, none);
+    pairs[1] = (ivec)_mm512_unpackhi_epi8(low, none);
+    pairs[2] = (ivec)_mm512_unpacklo_epi8(high, none);
+    pairs[3] = (ivec)_mm512_unpackhi_epi8(high, none);
+}
+
+static inline int interleaved_byte(int vector, int lane)
+{
+    return lane / 4 * 16 + vector * 4 + lane % 4;
+}
+
+/* The bytes of `rows` pixels, 16 `vectors` each; `channels` of a pixel are stored. */
+ALWAYS_INLINE void store_bytes(ivec bytes, int vectors, int rows, uint8_t *to, int64_t step,
+                               int64_t channels)
+{
+    const __m512i x = (__m512i)bytes;
+    const __mmask64 mask = first_bytes(channels);
+    _mm512_mask_storeu_epi8(to, mask, x);
+    if (rows == 4) {
+        _mm512_mask_storeu_epi8(to + step, mask, _mm512_alignr_epi64(x, x, 2));
+        _mm512_mask_storeu_epi8(to + 2 * step, mask, _mm512_alignr_epi64(x, x, 4));
+        _mm512_mask_storeu_epi8(to + 3 * step, mask, _mm512_alignr_epi64(x, x, 6));
+    } else if (rows == 2 && vectors == 2) {
+        _mm512_mask_storeu_epi8(to + step, mask, _mm512_alignr_epi64(x, x, 4));
+    } else if (rows > 1) { /* two or three of one vector */
+        _mm512_mask_storeu_epi8(to + step, mask, _mm512_alignr_epi64(x, x, 2));
+        if (rows == 3)
+            _mm512_mask_storeu_epi8(to + 2 * step, mask, _mm512_alignr_epi64(x, x, 4));
+    }
 }

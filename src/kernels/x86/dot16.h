@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AVX-512 VNNI: products of bytes four at a time, and of int16 added at once. None of the forms
+   used here saturates. Each file that includes this defines ISA(name) first. */
+#define DOT_SIGNED  0
+#define DOT_ROWS    6
+#define DOT_VECTORS 4
+#define DOT_EACH_TILE(tile)                                                                        \
+    tile(1, 1) tile(1, 2) tile(1, 3) tile(1, 4) tile(1, 5) tile(1, 6) tile(2, 1) tile(2, 2)        \
+        tile(2, 3) tile(2, 4) tile(2, 5) tile(2, 6) tile(3, 1) tile(3, 2) tile(3, 3) tile(3, 4)    \
+            tile(3, 5) tile(3, 6) tile(4, 1) tile(4, 2) tile(4, 3) tile(4, 4) tile(4, 5)           \
+                tile(4, 6)
+#define HAS_DOT
+#include "lanes16.h"
+
+ALWAYS_INLINE ivec dot(ivec sum, ivec x, ivec w)
+{
+    return (ivec)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
+}
+
+/* Unpacking works inside each 128 bits of a register: 0 to 3 of these go to the first vector, 4 to
+   7 to the second and so on. */
+ALWAYS_INLINE void interleave(const uint8_t *const *taps, const int16_t *which, int64_t at,
+                              ivec quads[4])
+{
+    const __m512i a = _mm512_loadu_si512(taps[which[0]] + at);
+    const __m512i b = _mm512_loadu_si512(taps[which[1]] + at);
+    const __m512i c = _mm512_loadu_si512(taps[which[2]] + at);
+    const __m512i d = _mm512_loadu_si512(taps[which[3]] + at);
+    const __m512i ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
+    const __m512i cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
+    quads[0] = (ivec)_mm512_unpacklo_epi16(ab_low, cd_low);
+    quads[1] = (ivec)_mm512_unpackhi_epi16(ab_low, cd_low);
+    quads[2] = (ivec)_mm512_unpacklo_epi16(ab_high, cd_high);
+    quads[3] = (ivec)_mm512_unpackhi_epi16(ab_high, cd_high);
+}
+
+#include "../simd/dense_dot8.h"
+#include "../simd/depthwise_dot8.h"
+#include "../simd/peak.h"
