@@ -213,7 +213,7 @@ static void test_ranges(void **state)
     ork_range r = ork_range_choose(ORK_RANGE_EXTREMES, ORK_U8, &whole, NULL);
     assert_true(r.min == -1 && r.max == 50);
     for (int a = ORK_RANGE_PERCENTILE; a < ORK_RANGE_COUNT; a++) {
-        r = ork_range_choose(a, ORK_U8, &whole, NULL);
+        r = ork_range_choose((ork_range_algorithm)a, ORK_U8, &whole, NULL);
         assert_true(r.max < 30 && r.max >= 0.9f);
         assert_true(r.min <= 0 && r.min >= -1);
     }
