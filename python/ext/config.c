@@ -35,7 +35,7 @@ static const config_row config_rows[] = {
     {"need_horizontal_merge", text_of_bool, "True or False", "0"},
     {"quantized_dtype", text_of_name, "text as in 'asymmetric_quantized-u8'",
      "asymmetric_quantized-u8"},
-    {"quantized_algorithm", text_of_name, "'normal', 'mmse' or 'kl_divergence'", "normal"},
+    {"quantized_algorithm", text_of_name, "'normal', 'mmse', 'kl_divergence' or 'percentile'", "normal"},
     {"mmse_epoch", text_of_int, "a whole number", "3"},
     {"optimization_level", text_of_int, "a whole number from 0 to 3", "3"},
     {"target_platform", text_of_names, "text or a list of texts, as in ['rk1808']", ""},

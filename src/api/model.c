@@ -251,10 +251,16 @@ static bool quantize_exactly(ork_model *model, ork_graph *graph, ork_dataset *da
 /* "normal", the default of scripts, leaves the choice to measurement. */
 static ork_range_algorithm range_algorithm(const ork_model *model)
 {
-    const char *name = model->values[CONFIG_quantized_algorithm];
-    return strcmp(name, "mmse") == 0            ? ORK_RANGE_SQUARES
-           : strcmp(name, "kl_divergence") == 0 ? ORK_RANGE_DIVERGENCE
-                                                : ORK_RANGE_COUNT;
+    static const struct {
+        const char *name;
+        ork_range_algorithm algorithm;
+    } fixed[] = {{"mmse", ORK_RANGE_SQUARES},
+                 {"kl_divergence", ORK_RANGE_DIVERGENCE},
+                 {"percentile", ORK_RANGE_PERCENTILE}};
+    for (size_t i = 0; i < ORK_COUNT(fixed); i++)
+        if (strcmp(fixed[i].name, model->values[CONFIG_quantized_algorithm]) == 0)
+            return fixed[i].algorithm;
+    return ORK_RANGE_COUNT;
 }
 
 static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool)

@@ -446,8 +446,7 @@ static bool prefer(search *s, form tried, const rounding *r, form *best, double 
 
 static bool choose_form(search *s, const rounding *r, form *best, double *least)
 {
-    static const ork_range_algorithm all[] = {ORK_RANGE_EXTREMES, ORK_RANGE_SQUARES,
-                                              ORK_RANGE_PERCENTILE};
+    static const ork_range_algorithm all[] = {ORK_RANGE_EXTREMES, ORK_RANGE_SQUARES};
     const ork_quantization *o = s->options;
     const bool fixed = o->algorithm != ORK_RANGE_COUNT;
     for (size_t i = 0; i < (fixed ? 1 : ORK_COUNT(all)) && *least > small_error; i++) {

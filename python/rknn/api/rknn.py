@@ -73,9 +73,9 @@ class RKNN:
         mean_values, std_values: a list of numbers for each input, [[123.675, 116.28, 103.53]], or
         the numbers alone for a single input. reorder_channel: '2 1 0' swaps red and blue, before
         mean and std. target_platform: a name or a list of names; None means ['rk1808'].
-        quantized_algorithm: 'normal' chooses ranges and whatever else helps by measurement; 'mmse' and
-        'kl_divergence' fix how ranges are chosen. vendor_exact: quantize as the vendor's toolkit
-        does, bit for bit. splits: launches that may be added by computing convolutions in groups of
+        quantized_algorithm: 'normal' chooses ranges and whatever else helps by measurement; 'mmse',
+        'kl_divergence' and 'percentile' fix how ranges are chosen. vendor_exact: quantize as the
+        vendor's toolkit does, bit for bit. splits: launches that may be added by computing convolutions in groups of
         channels, 0 for none. Both are ours.
         channel_mean_value: the early form 'M0 M1 M2 S', instead of mean_values and std_values.
         Returns None; -1 when a key or value is refused: then loading and building fail too.
