@@ -53,7 +53,8 @@ static bool next_parameter(const char **schema, parameter *out)
         out->allows_none = true;
         at++;
     }
-    out->name = ++at;
+    at += at < end; /* the space; "*" has none, and no name */
+    out->name = at;
     const char *equal = memchr(at, '=', (size_t)(end - at));
     out->name_length = (size_t)((equal ? equal : end) - at);
     if (equal) {
