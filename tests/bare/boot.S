@@ -46,6 +46,7 @@ start64:
     xorl %edx, %edx
     movl $0xe7, %eax                    /* x87, SSE, AVX, the three parts of AVX-512 */
     xsetbv
+    fninit                              /* x87, which some functions of libm use: no exceptions */
     movl $0xc0000081, %ecx              /* STAR: SYSCALL stays in ring 0 */
     xorl %eax, %eax
     movl $8, %edx
