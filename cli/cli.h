@@ -234,6 +234,9 @@ bool ork_cli_is_picture_name(const char *path);
 bool ork_cli_is_video_name(const char *path);
 /* Adds the pictures of a folder by name; false when it cannot be read. */
 bool ork_cli_list_pictures(const char *folder, ork_cli_list *pictures);
+/* Adds the lines of a file of labels; nothing when path is NULL. An exit code, 0 when it went well.
+ */
+int ork_cli_read_labels(ork_cli *cli, const char *path, ork_cli_list *labels);
 
 /* Before long work: 0, or the exit code when no such file can be written, or no files into that
    folder, which need not be there yet. Nothing is made. path may be NULL. */

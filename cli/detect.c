@@ -67,20 +67,6 @@ typedef struct detect_job {
 
 /* ---- labels ---- */
 
-static int read_labels(detect_job *job)
-{
-    const char *path = job->options->labels;
-    FILE *file = path ? fopen(path, "r") : NULL;
-    if (path && !file)
-        return ork_cli_fail(job->cli, "E0101", path, strerror(errno), NULL,
-                            "the labels cannot be read");
-    if (file) {
-        ork_cli_list_add_lines(&job->labels, file);
-        fclose(file);
-    }
-    return 0;
-}
-
 static const char *label_of(const detect_job *job, int class_id)
 {
     if (class_id >= 0 && class_id < job->labels.count)
@@ -444,7 +430,7 @@ int ork_cli_detect(ork_cli *cli)
     const values *v = cli->values;
     detect_job job = {.cli = cli, .options = v};
     cli->json = v->json && strcmp(v->json, "-") == 0;
-    int code = read_labels(&job);
+    int code = ork_cli_read_labels(job.cli, job.options->labels, &job.labels);
     if (!code)
         code = gather_sources(&job);
     if (!code)

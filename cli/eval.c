@@ -117,20 +117,6 @@ const char *eval_percent(double value, const double *first)
 
 /* ---- models ---- */
 
-static int read_labels(eval_job *job)
-{
-    const char *path = job->options->labels;
-    FILE *file = path ? fopen(path, "r") : NULL;
-    if (path && !file)
-        return ork_cli_fail(job->cli, "E0101", path, strerror(errno), NULL,
-                            "the labels cannot be read");
-    if (file) {
-        ork_cli_list_add_lines(&job->labels, file);
-        fclose(file);
-    }
-    return 0;
-}
-
 static int open_subject(eval_job *job, eval_subject *subject)
 {
     int code;
@@ -191,7 +177,7 @@ int ork_cli_eval(ork_cli *cli)
     job.subjects = ork_cli_alloc(sizeof(*job.subjects) * (size_t)job.count);
     int code = check_options(&job);
     if (!code)
-        code = read_labels(&job);
+        code = ork_cli_read_labels(job.cli, job.options->labels, &job.labels);
     name_subjects(&job);
     for (int i = 0; i < job.count && !code; i++)
         code = open_subject(&job, &job.subjects[i]);

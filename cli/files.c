@@ -184,3 +184,15 @@ bool ork_cli_child_finish(ork_cli_child *child, bool stop)
         ;
     return good && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
+
+int ork_cli_read_labels(ork_cli *cli, const char *path, ork_cli_list *labels)
+{
+    FILE *file = path ? fopen(path, "r") : NULL;
+    if (path && !file)
+        return ork_cli_fail(cli, "E0101", path, strerror(errno), NULL, "the labels cannot be read");
+    if (file) {
+        ork_cli_list_add_lines(labels, file);
+        fclose(file);
+    }
+    return 0;
+}

@@ -45,6 +45,15 @@ static inline void zip_add(zip_archive *a, const char *name, const void *data, s
     a->count++;
 }
 
+/* The beginning again, to go on in another way. */
+static inline zip_archive zip_again(const zip_archive *begun)
+{
+    zip_archive a = {.count = begun->count};
+    ork_str_append(&a.bytes, begun->bytes.text, begun->bytes.length);
+    ork_str_append(&a.central, begun->central.text, begun->central.length);
+    return a;
+}
+
 static inline void zip_finish(zip_archive *a)
 {
     size_t offset = a->bytes.length;

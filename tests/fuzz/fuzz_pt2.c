@@ -66,10 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         import(data, size, pixels);
         return 0;
     }
-    const zip_archive *begun = with_weights();
-    zip_archive a = {.count = begun->count};
-    ork_str_append(&a.bytes, begun->bytes.text, begun->bytes.length);
-    ork_str_append(&a.central, begun->central.text, begun->central.length);
+    zip_archive a = zip_again(with_weights());
     zip_add(&a, "net/models/model.json", data, size);
     zip_finish(&a);
     import(a.bytes.text, a.bytes.length, pixels);

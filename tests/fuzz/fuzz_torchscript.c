@@ -71,10 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         import(data, size, inputs);
         return 0;
     }
-    const zip_archive *module = module_archive();
-    zip_archive a = {.count = module->count};
-    ork_str_append(&a.bytes, module->bytes.text, module->bytes.length);
-    ork_str_append(&a.central, module->central.text, module->central.length);
+    zip_archive a = zip_again(module_archive());
     zip_add(&a, "net/code/__torch__.py", data, size);
     zip_finish(&a);
     import(a.bytes.text, a.bytes.length, inputs);

@@ -12,44 +12,32 @@
 
 #include <cmocka.h>
 
-/* A chain (conv, follower), a convolution that goes through a pool and a concat, and one whose
-   output is added, so that its channels must stay where they are. */
-static const char network[] =
-    "graph \"n\" canon { input %0 \"x\" f32[1x3x8x8]\n"
-    "const %1 \"w1\" f32[6x3x3x3] random 1 const %2 \"b1\" f32[6] random 2\n"
-    "%3 \"conv\" f32[1x6x8x8] = conv2d(%0, %1, %2) stride [1 1] dilation [1 1] pad [1 1 1 1] "
-    "groups 1\n"
-    "%4 \"act\" f32[1x6x8x8] = silu(%3)\n"
-    "const %5 \"w2\" f32[6x1x3x3] random 3\n"
-    "%6 \"follower\" f32[1x6x8x8] = conv2d(%4, %5, _) stride [1 1] dilation [1 1] pad [1 1 1 1] "
-    "groups 6\n"
-    "%7 \"follower_act\" f32[1x6x8x8] = silu(%6)\n"
-    "const %8 \"w3\" f32[4x6x1x1] random 4\n"
-    "%9 \"single\" f32[1x4x8x8] = conv2d(%7, %8, _) stride [1 1] dilation [1 1] groups 1\n"
-    "%10 \"pool\" f32[1x4x8x8] = max_pool2d(%9) kernel [3 3] stride [1 1] dilation [1 1] pad [1 1 "
-    "1 1]\n"
+/* A chain (conv, follower) and a convolution that goes through a pool and a concat. */
+#define BEGINNING                                                                                  \
+    "graph \"n\" canon { input %0 \"x\" f32[1x3x8x8]\n"                                            \
+    "const %1 \"w1\" f32[6x3x3x3] random 1 const %2 \"b1\" f32[6] random 2\n"                      \
+    "%3 \"conv\" f32[1x6x8x8] = conv2d(%0, %1, %2) stride [1 1] dilation [1 1] pad [1 1 1 1] "     \
+    "groups 1\n"                                                                                   \
+    "%4 \"act\" f32[1x6x8x8] = silu(%3)\n"                                                         \
+    "const %5 \"w2\" f32[6x1x3x3] random 3\n"                                                      \
+    "%6 \"follower\" f32[1x6x8x8] = conv2d(%4, %5, _) stride [1 1] dilation [1 1] pad [1 1 1 1] "  \
+    "groups 6\n"                                                                                   \
+    "%7 \"follower_act\" f32[1x6x8x8] = silu(%6)\n"                                                \
+    "const %8 \"w3\" f32[4x6x1x1] random 4\n"                                                      \
+    "%9 \"single\" f32[1x4x8x8] = conv2d(%7, %8, _) stride [1 1] dilation [1 1] groups 1\n"        \
+    "%10 \"pool\" f32[1x4x8x8] = max_pool2d(%9) kernel [3 3] stride [1 1] dilation [1 1] pad [1 "  \
+    "1 1 1]\n"                                                                                     \
     "%11 \"joined\" f32[1x8x8x8] = concat(%9, %10) axis 1\n"
+
+/* Then a sum, for which channels must stay where they are. */
+static const char network[] = BEGINNING
     "const %12 \"w4\" f32[8x8x1x1] random 5\n"
     "%13 \"added\" f32[1x8x8x8] = conv2d(%11, %12, _) stride [1 1] dilation [1 1] groups 1\n"
     "%14 \"sum\" f32[1x8x8x8] = add(%13, %11)\n"
     "output %14 }";
 
-/* The same without the sum, behind which no order would do. */
-static const char chain[] =
-    "graph \"n\" canon { input %0 \"x\" f32[1x3x8x8]\n"
-    "const %1 \"w1\" f32[6x3x3x3] random 1 const %2 \"b1\" f32[6] random 2\n"
-    "%3 \"conv\" f32[1x6x8x8] = conv2d(%0, %1, %2) stride [1 1] dilation [1 1] pad [1 1 1 1] "
-    "groups 1\n"
-    "%4 \"act\" f32[1x6x8x8] = silu(%3)\n"
-    "const %5 \"w2\" f32[6x1x3x3] random 3\n"
-    "%6 \"follower\" f32[1x6x8x8] = conv2d(%4, %5, _) stride [1 1] dilation [1 1] pad [1 1 1 1] "
-    "groups 6\n"
-    "%7 \"follower_act\" f32[1x6x8x8] = silu(%6)\n"
-    "const %8 \"w3\" f32[4x6x1x1] random 4\n"
-    "%9 \"single\" f32[1x4x8x8] = conv2d(%7, %8, _) stride [1 1] dilation [1 1] groups 1\n"
-    "%10 \"pool\" f32[1x4x8x8] = max_pool2d(%9) kernel [3 3] stride [1 1] dilation [1 1] pad [1 1 "
-    "1 1]\n"
-    "%11 \"joined\" f32[1x8x8x8] = concat(%9, %10) axis 1\n"
+/* Or a convolution, which takes them in any order. */
+static const char chain[] = BEGINNING
     "const %12 \"w4\" f32[5x8x1x1] random 5\n"
     "%13 \"last\" f32[1x5x8x8] = conv2d(%11, %12, _) stride [1 1] dilation [1 1] groups 1\n"
     "output %13 }";
