@@ -2,7 +2,6 @@
 /* How good networks are, measured on labelled pictures: several side by side. */
 #include "eval.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
