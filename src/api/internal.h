@@ -30,6 +30,8 @@ struct ork_model {
     ork_graph *built;       /* what runs and is exported */
     ork_arena *check_arena; /* of the last report of ork_model_check, or NULL */
     ork_arena *diff_arena;  /* of the last report of ork_model_diff, or NULL */
+    ork_arena *precision_arena;
+    ork_precision_report *precision; /* of the last build, or NULL */
 };
 
 struct ork_session {
@@ -50,6 +52,9 @@ int config_int(const ork_model *model, config_id id);
 ork_dtype config_dtype(const ork_model *model);
 /* Channel order, mean and std into the graph's inputs; false with E0303 or E0304. */
 bool config_preprocess(ork_model *model, ork_graph *graph);
+
+/* Turns the canonical graph into one of integers, by the samples of the list. */
+bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path);
 
 /* The public picture seen as an image, sharing its pixels. */
 ork_image picture_image(const ork_picture *picture);

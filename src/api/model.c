@@ -53,6 +53,7 @@ void ork_model_free(ork_model *model)
     unload(model);
     ork_arena_free(model->check_arena);
     ork_arena_free(model->diff_arena);
+    ork_arena_free(model->precision_arena);
     ork_arena_free(model->arena);
     ork_diag_free(model->diag);
     free(model);
@@ -236,63 +237,6 @@ bool ork_model_load(ork_model *model, const char *path, const ork_load_options *
 
 /* ---- building ---- */
 
-static bool quantize_exactly(ork_model *model, ork_graph *graph, ork_dataset *dataset,
-                             ork_pool *pool)
-{
-    ork_arena *arena = ork_arena_new();
-    ork_range *ranges = ORK_NEW_ARRAY(arena, ork_range, graph->values.count);
-    bool good = ork_calibrate(model->diag, graph, dataset, config_int(model, CONFIG_batch_size),
-                              config_int(model, CONFIG_epochs), pool, ranges) &&
-                ork_quantize(model->diag, graph, config_dtype(model), ranges);
-    ork_arena_free(arena);
-    return good;
-}
-
-/* "normal", the default of scripts, leaves the choice to measurement. */
-static ork_range_algorithm range_algorithm(const ork_model *model)
-{
-    static const struct {
-        const char *name;
-        ork_range_algorithm algorithm;
-    } fixed[] = {{"mmse", ORK_RANGE_SQUARES},
-                 {"kl_divergence", ORK_RANGE_DIVERGENCE},
-                 {"percentile", ORK_RANGE_PERCENTILE}};
-    for (size_t i = 0; i < ORK_COUNT(fixed); i++)
-        if (strcmp(fixed[i].name, model->values[CONFIG_quantized_algorithm]) == 0)
-            return fixed[i].algorithm;
-    return ORK_RANGE_COUNT;
-}
-
-static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool)
-{
-    ork_quantization options = {
-        .dtype = config_dtype(model),
-        .algorithm = range_algorithm(model),
-        .splits = config_int(model, CONFIG_splits),
-        .rounding = true,
-        .bias_correction = true,
-        .samples = ork_dataset_used(dataset, config_int(model, CONFIG_batch_size),
-                                    config_int(model, CONFIG_epochs)),
-    };
-    return ork_soc_family(model->diag, model->values[CONFIG_target_platform], &options.family) &&
-           ork_quantize_best(model->diag, graph, dataset, &options, pool);
-}
-
-/* 16 bits lose too little for anything to be gained. */
-static bool quantize(ork_model *model, ork_graph *graph, const char *dataset_path)
-{
-    ork_dataset *dataset = ork_dataset_open(model->diag, dataset_path, graph->inputs.count);
-    if (!dataset)
-        return false;
-    ork_pool *pool = ork_pool_new(model->threads);
-    bool exactly = config_int(model, CONFIG_vendor_exact) || config_dtype(model) == ORK_I16;
-    bool good = exactly ? quantize_exactly(model, graph, dataset, pool)
-                        : quantize_well(model, graph, dataset, pool);
-    ork_pool_free(pool);
-    ork_dataset_free(dataset);
-    return good;
-}
-
 static bool check_build(ork_model *model, const ork_build_options *options)
 {
     if (model->built && !model->loaded) {
@@ -372,7 +316,7 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
     ork_graph *graph = ork_graph_clone(model->loaded, false);
     graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
     bool good = config_preprocess(model, graph) && canonicalize(model, graph) &&
-                (!options.do_quantization || quantize(model, graph, options.dataset));
+                (!options.do_quantization || quantize_graph(model, graph, options.dataset));
     if (!good) {
         ork_graph_free(graph);
         return false;

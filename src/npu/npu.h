@@ -64,4 +64,10 @@ int64_t ork_node_macs(const ork_node *node);
 ork_check *ork_check_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
                          bool is_quantized);
 
+/* ---- what a network costs on a chip: cost.c ------------------------------------------------ */
+
+/* An estimate of the cycles of one run: multiplications at the rate of their type, and bytes that
+   are read and written. For comparing forms of one network, not for predicting times. */
+double ork_npu_cycles(ork_family family, const ork_graph *graph);
+
 #endif

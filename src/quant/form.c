@@ -41,6 +41,45 @@ bool ork_form_round(ork_search *s, ork_form_weights *r, bool split)
     return true;
 }
 
+/* What the value was called in the search's graph. */
+static const char *name_of(const ork_value *value, const ork_map *origins)
+{
+    const ork_origin *origin = ork_map_get(origins, value->name);
+    return origin ? origin->of : value->name;
+}
+
+/* What each node computes with. Answers are put together in the widest type among them. */
+static ork_dtype *dtypes_of(const ork_search *s, ork_arena *arena, const ork_graph *graph,
+                            const ork_form *f, const ork_map *origins)
+{
+    ork_dtype *dtypes = ORK_NEW_ARRAY(arena, ork_dtype, graph->values.count);
+    for (const ork_node *node = graph->first; node; node = node->next) {
+        const bool assembles = ork_node_assembles_answers(node);
+        bool wide = f->wide && ork_map_get(f->wide, name_of(node->output, origins));
+        for (int i = 0; assembles && i < node->input_count; i++)
+            wide = wide || dtypes[node->inputs[i]->id] == ORK_I16;
+        dtypes[node->output->id] =
+            wide || (assembles && f->joined_wide) ? ORK_I16 : s->options->dtype;
+    }
+    return dtypes;
+}
+
+/* The integers chosen for the layer's weights, in memory of the graph. */
+static bool take_weights(const ork_search *s, ork_graph *graph, const ork_node *node,
+                         const ork_form_weights *r, const void **weights)
+{
+    const void *integers = ork_map_get(r->weights, node->output->name);
+    if (!integers)
+        return true;
+    const ork_type *type = &node->inputs[1]->type;
+    const size_t bytes =
+        (size_t)ork_shape_count(&type->shape) * ork_dtype_table[s->options->dtype].size;
+    void *copy = ork_graph_alloc(graph, s->diag, bytes);
+    if (copy)
+        weights[node->inputs[1]->id] = memcpy(copy, integers, bytes);
+    return copy != NULL;
+}
+
 /* Quantizes the graph, a float copy of the search's with the same or other outputs. */
 bool ork_form_give(ork_search *s, ork_graph *graph, const ork_form *f, const ork_form_weights *r)
 {
@@ -50,39 +89,39 @@ bool ork_form_give(ork_search *s, ork_graph *graph, const ork_form *f, const ork
     const size_t count = graph->values.count;
     const void **weights = ORK_NEW_ARRAY(arena, const void *, count);
     float **shifts = ORK_NEW_ARRAY(arena, float *, count);
+    ork_dtype *dtypes = dtypes_of(s, arena, graph, f, origins);
     for (const ork_node *node = graph->first; good && node; node = node->next) {
-        const void *integers = f->rounded ? ork_map_get(r->weights, node->output->name) : NULL;
-        shifts[node->output->id] = f->shifted ? ork_map_get(r->shifts, node->output->name) : NULL;
-        if (!integers)
-            continue;
-        const ork_type *type = &node->inputs[1]->type;
-        const size_t bytes =
-            (size_t)ork_shape_count(&type->shape) * ork_dtype_table[s->options->dtype].size;
-        void *copy = ork_graph_alloc(graph, s->diag, bytes);
-        good = copy != NULL;
-        if (good)
-            weights[node->inputs[1]->id] = memcpy(copy, integers, bytes);
+        if (dtypes[node->output->id] != s->options->dtype)
+            continue; /* the nearest of 16 bits are near enough */
+        if (f->rounded)
+            good = take_weights(s, graph, node, r, weights);
+        if (f->shifted)
+            shifts[node->output->id] = ork_map_get(r->shifts, node->output->name);
     }
     good = good && ork_biases_shift(s->diag, graph, shifts, count);
     if (good) {
         const void **all = ORK_NEW_ARRAY(arena, const void *, graph->values.count); /* some new */
         memcpy(all, weights, count * sizeof(*all));
-        const ork_range *ranges = ork_search_ranges(s, arena, graph, origins, f->algorithm);
-        good = ork_quantize_by(s->diag, graph,
-                               &(ork_recipe){.dtype = s->options->dtype,
-                                             .ranges = ranges,
-                                             .weights = all,
-                                             .centre_floors = true});
+        good = ork_quantize_by(
+            s->diag, graph,
+            &(ork_recipe){.dtype = s->options->dtype,
+                          .ranges = ork_search_ranges(s, arena, graph, origins, f->algorithm),
+                          .wide_ranges =
+                              ork_search_ranges(s, arena, graph, origins, ORK_RANGE_EXTREMES),
+                          .dtypes = dtypes,
+                          .weights = all,
+                          .centre_floors = true});
     }
     ork_arena_free(arena);
     return good;
 }
 
-static bool judge_form(ork_search *s, const ork_form *f, const ork_form_weights *r, double *error)
+bool ork_form_judge(ork_search *s, const ork_form *f, const ork_form_weights *r, size_t samples,
+                    double *error)
 {
     ork_graph *graph = ork_graph_clone(ork_probe_graph(s->probe), false);
-    bool good =
-        ork_form_give(s, graph, f, r) && ork_probe_judge(s->probe, graph, ORK_PROBE_SAMPLES, error);
+    const bool good =
+        ork_form_give(s, graph, f, r) && ork_probe_judge(s->probe, graph, samples, error);
     ork_graph_free(graph);
     return good;
 }
@@ -92,7 +131,7 @@ static bool prefer(ork_search *s, ork_form tried, const ork_form_weights *r, ork
                    double *least)
 {
     double error;
-    if (!judge_form(s, &tried, r, &error))
+    if (!ork_form_judge(s, &tried, r, ORK_PROBE_SAMPLES, &error))
         return false;
     if (error < *least) {
         *least = error;

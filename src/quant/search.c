@@ -72,6 +72,8 @@ static bool find(ork_search *s, ork_graph *target)
     good = good && ork_form_choose(s, &r, &best, &least);
     if (good)
         tell(s, &best, least);
+    if (good && s->options->precision)
+        good = ork_mixed_choose(s, &r, &best);
     good = good && ork_form_give(s, target, &best, &r);
     ork_graph_free(r.owner);
     return good;

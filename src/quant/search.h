@@ -37,6 +37,8 @@ typedef struct ork_search {
 
 /* Outputs, and what is only put together to outputs. */
 bool ork_value_is_answer(const ork_value *value);
+/* The node only puts answers together. */
+bool ork_node_assembles_answers(const ork_node *node);
 /* Ranges by value id of a float copy of the search's graph in which units may be split. */
 ork_range *ork_search_ranges(ork_search *search, ork_arena *arena, const ork_graph *graph,
                              const ork_map *origins, ork_range_algorithm algorithm);
@@ -53,7 +55,10 @@ bool ork_groups_apply(ork_search *search, ork_graph *graph, ork_map *origins);
 /* A form of the network: what is chosen. */
 typedef struct ork_form {
     bool split, rounded, shifted;
+    bool joined_wide; /* answers are put together in 16 bits */
     ork_range_algorithm algorithm;
+    const ork_map *wide; /* names of values of the search's graph that are computed in 16 bits; or
+                            NULL */
 } ork_form;
 
 /* Integers of weights and shifts of biases by name, so that they serve every copy of the graph. */
@@ -68,8 +73,17 @@ bool ork_form_round(ork_search *search, ork_form_weights *weights, bool split);
 /* Tries forms, and keeps the one with the least error. */
 bool ork_form_choose(ork_search *search, const ork_form_weights *weights, ork_form *best,
                      double *least);
+/* The error of a form on samples of the probe. */
+bool ork_form_judge(ork_search *search, const ork_form *form, const ork_form_weights *weights,
+                    size_t samples, double *error);
 /* Quantizes the graph, a float copy of the search's with the same or other outputs. */
 bool ork_form_give(ork_search *search, ork_graph *graph, const ork_form *form,
                    const ork_form_weights *weights);
+
+/* ---- mixed.c: which layers are computed in 16 bits ---- */
+
+/* Adds 16 bits to the form until its loss is what options->precision asks for, and fills in what
+   was done. */
+bool ork_mixed_choose(ork_search *search, const ork_form_weights *weights, ork_form *form);
 
 #endif

@@ -9,18 +9,26 @@ static const ork_activation *function_behind(const ork_value *value, ork_activat
                                                                                     : NULL;
 }
 
-/* Outputs, and what is only put together to outputs. Most of a detector's answers say that nothing
-   is there; a range that serves those well cuts off the boxes. */
+static bool assembles(const ork_node *node)
+{
+    return node->op == ORK_OP_CONCAT || node->op == ORK_OP_RESHAPE || node->op == ORK_OP_TRANSPOSE;
+}
+
+/* Most of a detector's answers say that nothing is there; a range that serves those well cuts off
+   the boxes. */
 bool ork_value_is_answer(const ork_value *value)
 {
     for (size_t i = 0; i < value->uses.count; i++) {
         const ork_node *node = value->uses.items[i].node;
-        bool assembles =
-            node->op == ORK_OP_CONCAT || node->op == ORK_OP_RESHAPE || node->op == ORK_OP_TRANSPOSE;
-        if (!assembles || !ork_value_is_answer(node->output))
+        if (!assembles(node) || !ork_value_is_answer(node->output))
             return false;
     }
     return value->uses.count > 0 || ork_value_is_output(value);
+}
+
+bool ork_node_assembles_answers(const ork_node *node)
+{
+    return assembles(node) && ork_value_is_answer(node->output);
 }
 
 static ork_range range_of_base(ork_search *s, const ork_value *value, ork_range_algorithm algorithm)
