@@ -38,7 +38,7 @@ ork_model *ork_model_new(void)
     return model;
 }
 
-static void unload(ork_model *model)
+void model_unload(ork_model *model)
 {
     ork_graph_free(model->built); /* may point into the other's data */
     ork_graph_free(model->loaded);
@@ -50,7 +50,7 @@ void ork_model_free(ork_model *model)
 {
     if (!model)
         return;
-    unload(model);
+    model_unload(model);
     ork_arena_free(model->check_arena);
     ork_arena_free(model->diff_arena);
     ork_arena_free(model->precision_arena);
@@ -193,14 +193,14 @@ static bool load(ork_model *model, const model_format *format, const char *path,
     if (given)
         memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
     ork_diag_clear(model->diag);
-    unload(model);
+    model_unload(model);
     ork_graph *graph =
         format->read ? format->read(model->diag, path) : import(model, format, path, &options);
     bool is_built = format == &formats[RKNN] || (graph && graph->stage == ORK_STAGE_QUANT);
     *(is_built ? &model->built : &model->loaded) = graph;
     /* Preprocessing is checked as early as it can be known. */
     if (!model_graph(model) || (model->loaded && !config_preprocess(model, model->loaded))) {
-        unload(model);
+        model_unload(model);
         return false;
     }
     model->format = format->name;
@@ -294,7 +294,7 @@ static void note_channels(const ork_model *model, const ork_graph *graph)
 }
 
 /* A model for the wrong family of chips fails only on the board. */
-static void note_target(const ork_model *model)
+void model_note_target(const ork_model *model)
 {
     const char *target = model->values[CONFIG_target_platform];
     if (target == ork_config_key_at(CONFIG_target_platform)->default_value)
@@ -312,11 +312,12 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
         return false;
     if (options.dataset && *options.dataset && !options.do_quantization)
         ork_log(model->diag, ORK_LOG_NOTE, "the dataset is not used without quantization");
-    note_target(model);
+    model_note_target(model);
     ork_graph *graph = ork_graph_clone(model->loaded, false);
     graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
     bool good = config_preprocess(model, graph) && canonicalize(model, graph) &&
-                (!options.do_quantization || quantize_graph(model, graph, options.dataset));
+                (!options.do_quantization ||
+                 quantize_graph(model, graph, options.dataset, options.auto_hybrid));
     if (!good) {
         ork_graph_free(graph);
         return false;

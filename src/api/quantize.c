@@ -78,7 +78,8 @@ static bool quantize_mixed(ork_model *model, ork_graph *graph, ork_dataset *data
 {
     enum { MOST_COMPARED = 100 };
     model->precision_arena = ork_arena_new();
-    ork_precision precision = {.most_loss = strtod(model->values[CONFIG_max_drop], NULL),
+    const char *most = model->values[CONFIG_max_drop];
+    ork_precision precision = {.most_loss = *most ? strtod(most, NULL) : 1,
                                .arena = model->precision_arena};
     ork_graph *real = ork_graph_clone(graph, false); /* stays float */
     ork_agreement *agreement = NULL;
@@ -101,7 +102,8 @@ static bool quantize_mixed(ork_model *model, ork_graph *graph, ork_dataset *data
     return good;
 }
 
-static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool)
+static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool,
+                          bool auto_hybrid)
 {
     ork_quantization options = {
         .dtype = config_dtype(model),
@@ -114,13 +116,13 @@ static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *datas
     };
     if (!ork_soc_family(model->diag, model->values[CONFIG_target_platform], &options.family))
         return false;
-    if (*model->values[CONFIG_max_drop])
+    if (*model->values[CONFIG_max_drop] || auto_hybrid)
         return quantize_mixed(model, graph, dataset, pool, &options);
     return ork_quantize_best(model->diag, graph, dataset, &options, pool);
 }
 
 /* 16 bits lose too little for anything to be gained. */
-bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path)
+bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path, bool auto_hybrid)
 {
     ork_dataset *dataset = ork_dataset_open(model->diag, dataset_path, graph->inputs.count);
     if (!dataset)
@@ -131,7 +133,7 @@ bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path
     model->precision = NULL;
     bool exactly = config_int(model, CONFIG_vendor_exact) || config_dtype(model) == ORK_I16;
     bool good = exactly ? quantize_exactly(model, graph, dataset, pool)
-                        : quantize_well(model, graph, dataset, pool);
+                        : quantize_well(model, graph, dataset, pool, auto_hybrid);
     ork_pool_free(pool);
     ork_dataset_free(dataset);
     return good;

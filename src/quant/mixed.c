@@ -340,19 +340,29 @@ static bool measure_all(mixing *m)
     return true;
 }
 
+static void warn(const ork_search *s)
+{
+    const ork_precision *p = s->options->precision;
+    if (p->loss > p->most_loss)
+        ork_log(s->diag, ORK_LOG_WARNING,
+                "%.2f points are lost, where %.2f were asked for: 16 bits bring no more", p->loss,
+                p->most_loss);
+}
+
+/* For the log, which scripts in Python see. */
 static void tell(const ork_search *s)
 {
     const ork_precision *p = s->options->precision;
     for (size_t i = 0; i < p->layers.count; i++) {
         const ork_wide_layer *row = &p->layers.items[i];
         ork_log(s->diag, ORK_LOG_NOTE,
-                "16 bits for '%s': %s; error of the answers %.3g, before %.3g; costs %.1f %%",
-                row->layer, row->why, row->error, row->error_before, 100 * row->cost);
+                "16 bits for '%s': %s; error %.3g, before %.3g; costs %.1f %%", row->layer,
+                row->why, row->error, row->error_before, 100 * row->cost);
     }
-    ork_log(s->diag, p->loss <= p->most_loss ? ORK_LOG_NOTE : ORK_LOG_WARNING,
-            "the loss is %.2f points, %.2f in 8 bits alone, %.2f were asked for; estimated cost "
-            "%.2f times that of 8 bits",
-            p->loss, p->loss_before, p->most_loss, p->cost);
+    ork_log(s->diag, ORK_LOG_NOTE,
+            "%.2f points are lost, %.2f in 8 bits alone; estimated cost %.2f times that of 8 bits",
+            p->loss, p->loss_before, p->cost);
+    warn(s);
 }
 
 bool ork_mixed_choose(ork_search *s, const ork_form_weights *weights, ork_form *form)

@@ -110,6 +110,18 @@ bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_r
    higher, which stands for the same numbers. */
 bool ork_quantize_as_given(ork_diag *diag, ork_graph *graph);
 
+/* ---- hybrid quantization --------------------------------------------------------------- */
+
+/* The configuration file: which layers are computed with which numbers (none yet), and the range of
+   every tensor. checksum: of the network's data, so that files are not mixed up. */
+void ork_hybrid_write(ork_str *out, const ork_graph *graph, const ork_range *ranges,
+                      ork_dtype dtype, const char *checksum);
+/* Quantizes the CANON graph as the configuration says, a text that ends with a 0: its ranges, and
+   `dtype` for the layers that it does not name. Unknown layers and lines without effect are E0504,
+   with what is nearest. */
+bool ork_hybrid_quantize(ork_diag *diag, ork_graph *graph, const char *text, ork_dtype dtype,
+                         const char *checksum);
+
 /* ---- what calibration pictures hold ------------------------------------------------------ */
 
 typedef struct ork_surveyed {
