@@ -5,6 +5,7 @@
 
 #include <fnmatch.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- names ---- */
@@ -95,7 +96,9 @@ typedef struct use {
 static bool fail_unknown(const use *u, const char *what, const char *name, size_t line,
                          const ork_names *names)
 {
-    const char *near = ork_nearest_name(name, (const char *const *)names->items, names->count);
+    char layer[256];
+    snprintf(layer, sizeof(layer), "%.*s", (int)strcspn(name, ":"), name);
+    const char *near = ork_nearest_name(layer, (const char *const *)names->items, names->count);
     ork_fail(u->diag, ORK_ERR_HYBRID, "there is no %s '%s' (line %zu of the configuration)", what,
              name, line);
     return near ? ork_fix(u->diag, "did you mean '%s'?", near)

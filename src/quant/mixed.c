@@ -249,29 +249,32 @@ static bool take(mixing *m, wide_unit *u)
     if (!judge(m, &error, &cost))
         return false;
     ork_vec_push(m->s->arena, &m->order, (size_t)(u - m->units.items));
-    note(m, u->node->output->name, why_of(m, u), error, cost);
+    m->error = error;
+    m->cost = cost;
     return measure_again(m, u);
+}
+
+static const ork_node *first_joint(const mixing *m)
+{
+    const ork_node *joint = m->s->graph->first;
+    while (joint && !ork_node_assembles_answers(joint))
+        joint = joint->next;
+    return joint;
 }
 
 /* Answers of different ranges that are put together in one tensor share its scale. */
 static bool widen_joints(mixing *m, double *loss)
 {
-    double found, error, cost;
-    const ork_node *joint = m->s->graph->first;
-    while (joint && !ork_node_assembles_answers(joint))
-        joint = joint->next;
-    if (!joint)
+    double found;
+    if (!first_joint(m))
         return true;
     m->form->joined_wide = true;
-    if (!loss_of(m, &found) || !judge(m, &error, &cost))
+    if (!loss_of(m, &found))
         return false;
-    if (found < *loss * 0.95) {
-        note(m, joint->output->name, "answers of different ranges share its scale", error, cost);
+    m->form->joined_wide = found < *loss * 0.95;
+    if (m->form->joined_wide)
         *loss = found;
-    } else {
-        m->form->joined_wide = false;
-    }
-    return true;
+    return judge(m, &m->error, &m->cost);
 }
 
 /* The first `count` units that were taken. */
@@ -299,7 +302,6 @@ static bool find_fewest(mixing *m, size_t few, double *loss)
             few = middle;
         }
     }
-    m->s->options->precision->layers.count -= m->order.count - enough;
     keep_first(m, enough);
     return true;
 }
@@ -328,6 +330,69 @@ static bool take_units(mixing *m, double *loss)
         checked = next;
         next += next / 4 + 1;
     }
+    return loss_of(m, loss);
+}
+
+/* ---- what was taken too early ---- */
+
+typedef struct spare {
+    size_t unit;
+    double rise; /* of the error without it, for the cost that is saved */
+} spare;
+
+static int by_rise(const void *a, const void *b)
+{
+    const spare *x = a, *y = b;
+    if (x->rise != y->rise)
+        return x->rise < y->rise ? -1 : 1;
+    return x->unit < y->unit ? -1 : 1;
+}
+
+/* Units taken, those first that are missed least. */
+static bool list_spares(mixing *m, spare *spares, size_t *count)
+{
+    *count = 0;
+    if (!judge(m, &m->error, &m->cost))
+        return false;
+    for (size_t i = 0; i < m->order.count; i++) {
+        wide_unit *u = &m->units.items[m->order.items[i]];
+        double error, cost;
+        if (!u->is_wide)
+            continue;
+        u->is_wide = false;
+        const bool good = judge(m, &error, &cost);
+        u->is_wide = true;
+        if (!good)
+            return false;
+        if (cost < m->cost)
+            spares[(*count)++] = (spare){m->order.items[i], (error - m->error) / (m->cost - cost)};
+    }
+    if (*count)
+        qsort(spares, *count, sizeof(*spares), by_rise);
+    return true;
+}
+
+/* Takes back units without which the loss is still small enough. */
+static bool take_back(mixing *m, double *loss)
+{
+    enum { MOST_TRIES = 8 };
+    size_t count;
+    spare *spares = ORK_NEW_ARRAY(m->s->arena, spare, m->order.count + 1);
+    if (!list_spares(m, spares, &count))
+        return false;
+    for (size_t i = 0, failed = 0; i < count && i < MOST_TRIES && failed < 2; i++) {
+        wide_unit *u = &m->units.items[spares[i].unit];
+        double found;
+        u->is_wide = false;
+        if (!loss_of(m, &found))
+            return false;
+        if (found <= m->s->options->precision->most_loss) {
+            *loss = found;
+        } else {
+            u->is_wide = true;
+            failed++;
+        }
+    }
     return true;
 }
 
@@ -338,6 +403,33 @@ static bool measure_all(mixing *m)
             !measure(m, &m->units.items[i]))
             return false;
     return true;
+}
+
+/* Fills in the rows: each with those before it. */
+static bool describe(mixing *m)
+{
+    bool *kept = ORK_NEW_ARRAY(m->s->arena, bool, m->units.count + 1);
+    const bool joined_wide = m->form->joined_wide;
+    double error = 0, cost = 0;
+    for (size_t i = 0; i < m->units.count; i++) {
+        kept[i] = m->units.items[i].is_wide;
+        m->units.items[i].is_wide = false;
+    }
+    m->form->joined_wide = false;
+    bool good = judge(m, &m->error, &m->cost);
+    m->form->joined_wide = joined_wide;
+    if (good && joined_wide && (good = judge(m, &error, &cost)))
+        note(m, first_joint(m)->output->name, "answers of different ranges share its scale", error,
+             cost);
+    for (size_t i = 0; good && i < m->order.count; i++) {
+        wide_unit *u = &m->units.items[m->order.items[i]];
+        if (!kept[m->order.items[i]])
+            continue;
+        u->is_wide = true;
+        if ((good = judge(m, &error, &cost)))
+            note(m, u->node->output->name, why_of(m, u), error, cost);
+    }
+    return good;
 }
 
 static void warn(const ork_search *s)
@@ -377,8 +469,9 @@ bool ork_mixed_choose(ork_search *s, const ork_form_weights *weights, ork_form *
     if (good && p->loss > p->most_loss)
         good = widen_joints(&m, &p->loss);
     if (good && p->loss > p->most_loss)
-        good = measure_all(&m) && take_units(&m, &p->loss);
-    good = good && judge(&m, &m.error, &m.cost);
+        good = measure_all(&m) && take_units(&m, &p->loss) &&
+               (p->loss > p->most_loss || take_back(&m, &p->loss));
+    good = good && describe(&m);
     p->cost = m.plain_cost > 0 ? m.cost / m.plain_cost : 1;
     if (good)
         tell(s);
