@@ -137,6 +137,44 @@ static bool loss_of(mixing *m, double *loss)
     return good;
 }
 
+/* Keeps the form as it is now in *best when its error is less than that of all before. */
+static bool compare_form(mixing *m, ork_form *best)
+{
+    double error, cost;
+    if (!judge(m, &error, &cost))
+        return false;
+    if (error < m->error) {
+        m->error = error;
+        m->cost = cost;
+        *best = *m->form;
+    }
+    return true;
+}
+
+/* The form of 8 bits was chosen by the error of the heads. Boxes may want other ranges, and biases
+   as they were. */
+static bool refit(mixing *m)
+{
+    static const ork_range_algorithm algorithms[] = {ORK_RANGE_EXTREMES, ORK_RANGE_PERCENTILE,
+                                                     ORK_RANGE_SQUARES};
+    ork_form best = *m->form;
+    const ork_range_algorithm asked = m->s->options->algorithm;
+    bool good = judge(m, &m->error, &m->cost);
+    if (!m->s->options->referee.error)
+        return good;
+    for (size_t i = 0; i < ORK_COUNT(algorithms); i++) {
+        if (asked != ORK_RANGE_COUNT && asked != algorithms[i])
+            continue;
+        m->form->algorithm = algorithms[i];
+        for (int shifted = 0; good && shifted < (best.rounded ? 2 : 1); shifted++) {
+            m->form->shifted = shifted;
+            good = compare_form(m, &best);
+        }
+    }
+    *m->form = best;
+    return good;
+}
+
 /* ---- units ---- */
 
 static void find_units(mixing *m)
@@ -463,7 +501,7 @@ bool ork_mixed_choose(ork_search *s, const ork_form_weights *weights, ork_form *
     mixing m = {.s = s, .weights = weights, .form = form, .wide = ork_map_new(s->arena)};
     form->wide = m.wide;
     find_units(&m);
-    bool good = judge(&m, &m.error, &m.cost) && loss_of(&m, &p->loss_before);
+    bool good = refit(&m) && loss_of(&m, &p->loss_before);
     m.plain_cost = m.cost;
     p->loss = p->loss_before;
     if (good && p->loss > p->most_loss)
