@@ -6,6 +6,7 @@
 #include "../npu/npu.h"
 #include "../quant/quant.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,9 +39,21 @@ static ork_range_algorithm range_algorithm(const ork_model *model)
 
 /* ---- mixed precision ---- */
 
-static double cycles(const void *family, const ork_graph *graph)
+static double seconds(const void *chip, const ork_graph *graph)
 {
-    return ork_npu_cycles(*(const ork_family *)family, graph);
+    ork_arena *arena = ork_arena_new();
+    const double found = ork_npu_estimate_run(arena, graph, chip, ORK_F32)->seconds;
+    ork_arena_free(arena);
+    return found;
+}
+
+/* The first of the platforms. */
+static const ork_soc *chip_of(const ork_model *model)
+{
+    char name[32];
+    const char *targets = model->values[CONFIG_target_platform];
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(targets, ", "), targets);
+    return ork_soc_find(name);
 }
 
 static bool loss_of_boxes(void *agreement, const ork_graph *graph, double *points)
@@ -89,8 +102,8 @@ static bool quantize_mixed(ork_model *model, ork_graph *graph, ork_dataset *data
         ork_agreement_new(model->diag, real, dataset, end > MOST_COMPARED ? end - MOST_COMPARED : 0,
                           end, pool, options->family, &agreement);
     options->precision = &precision;
-    options->cost = cycles;
-    options->chip = &options->family;
+    options->cost = seconds;
+    options->chip = chip_of(model);
     if (agreement)
         options->referee = (ork_referee){loss_of_boxes, error_of_boxes, agreement};
     good = good && ork_quantize_best(model->diag, graph, dataset, options, pool);
