@@ -9,7 +9,7 @@
 
 typedef struct values {
     ork_cli_model_values model;
-    const char *output, *target, *dataset, *splits;
+    const char *output, *target, *dataset, *splits, *max_drop;
     int quantize, level, batch;
     bool pre_compile, help_config, vendor_exact;
 } values;
@@ -35,6 +35,9 @@ const ork_cli_option ork_cli_convert_options[] = {
     {"splits", 0, ORK_CLI_TEXT, "N",
      "launches that may be added against the loss of 8 bits (default 8; 0: none)",
      offsetof(values, splits), 0, 0},
+    {"max-drop", 0, ORK_CLI_TEXT, "POINTS",
+     "points that may be lost: layers that lose more get 16 bits", offsetof(values, max_drop), 0,
+     0},
     {"vendor-exact", 0, ORK_CLI_FLAG, NULL, "quantize as the vendor's toolkit does, bit for bit",
      offsetof(values, vendor_exact), 0, 0},
     ORK_CLI_MODEL_OPTIONS,
@@ -127,6 +130,7 @@ static int configure(ork_cli *cli, ork_model *model, const values *v)
         !ork_cli_config(model, "quantized_dtype", quantized_dtypes[v->quantize]) ||
         !ork_cli_config(model, "optimization_level", levels[v->level]) ||
         !ork_cli_config(model, "splits", v->splits) ||
+        !ork_cli_config(model, "max_drop", v->max_drop) ||
         !ork_cli_config(model, "vendor_exact", v->vendor_exact ? "1" : NULL))
         return ork_cli_model_failed(cli, model);
     return 0;
@@ -144,12 +148,54 @@ static int build(ork_cli *cli, ork_model *model, const values *v, const char *li
     return 0;
 }
 
+/* Which layers got 16 bits. */
+static void tell_precision(ork_cli_json *json, const ork_precision_report *p)
+{
+    ork_cli_json_open(json, "precision", '{');
+    ork_cli_json_text(json, "measure", p->measure);
+    ork_cli_json_number(json, "asked", p->asked);
+    ork_cli_json_number(json, "drop_in_8_bits", p->drop_before);
+    ork_cli_json_number(json, "drop", p->drop);
+    ork_cli_json_number(json, "cost", p->cost);
+    ork_cli_json_open(json, "layers", '[');
+    for (int i = 0; i < p->layer_count; i++) {
+        const ork_precision_layer *layer = &p->layers[i];
+        ork_cli_json_open(json, NULL, '{');
+        ork_cli_json_text(json, "layer", layer->layer);
+        ork_cli_json_text(json, "why", layer->why);
+        ork_cli_json_number(json, "error_before", layer->error_before);
+        ork_cli_json_number(json, "error", layer->error);
+        ork_cli_json_number(json, "cost", layer->cost);
+        ork_cli_json_close(json, '}');
+    }
+    ork_cli_json_close(json, ']');
+    ork_cli_json_close(json, '}');
+}
+
+static void print_precision(ork_cli *cli, const ork_precision_report *p)
+{
+    if (p->layer_count)
+        ork_cli_say(cli, "%-44s %9s %9s %7s  %s", "computed in 16 bits", "error", "before", "cost",
+                    "why");
+    for (int i = 0; i < p->layer_count; i++) {
+        const ork_precision_layer *layer = &p->layers[i];
+        ork_cli_say(cli, "%-44s %9.2g %9.2g %+6.1f%%  %s", layer->layer, layer->error,
+                    layer->error_before, 100 * layer->cost, layer->why);
+    }
+    ork_cli_say(cli,
+                "lost: %.2f points, %.2f in 8 bits alone (%s); estimated cost %.2f times 8 bits",
+                p->drop, p->drop_before, p->measure, p->cost);
+}
+
 static void tell(ork_cli *cli, ork_model *model, const values *v, double seconds)
 {
     struct stat status = {0};
     stat(v->output, &status);
     ork_cli_say(cli, "wrote %s: %s in %.1f s", v->output, ork_cli_bytes((size_t)status.st_size),
                 seconds);
+    const ork_precision_report *precision = ork_model_precision(model);
+    if (precision)
+        print_precision(cli, precision);
     if (!cli->json)
         return;
     ork_cli_json json;
@@ -160,6 +206,8 @@ static void tell(ork_cli *cli, ork_model *model, const values *v, double seconds
     ork_cli_json_number(&json, "inputs", ork_model_input_count(model));
     ork_cli_json_number(&json, "outputs", ork_model_output_count(model));
     ork_cli_json_bool(&json, "quantized", v->quantize != FLOAT);
+    if (precision)
+        tell_precision(&json, precision);
     ork_cli_json_end(&json, stdout);
 }
 

@@ -102,9 +102,39 @@ typedef struct ork_build_options {
     const char *dataset; /* text file: one sample a line, inputs separated by spaces */
     int rknn_batch_size; /* 0 is 1 */
     bool pre_compile;
+    bool auto_hybrid; /* 16 bits for the layers that lose most: as the key max_drop, which is 1
+                         where it is not set */
 } ork_build_options;
 ORK_API bool ork_model_build(ork_model *model, const ork_build_options *options);
 ORK_API bool ork_model_export(ork_model *model, const char *path);
+
+/* Hybrid quantization in two steps, as the vendor's toolkit has it. The first measures the ranges
+   of the loaded network and writes PREFIX.json (the network and the configuration), PREFIX.data
+   (its constants) and PREFIX.quantization.cfg (ranges, and which layers are computed how, for
+   people to change). */
+ORK_API bool ork_model_hybrid_prepare(ork_model *model, const char *dataset, const char *prefix);
+/* The second builds the network of these files; nothing needs to be loaded. */
+ORK_API bool ork_model_hybrid_build(ork_model *model, const char *json_path, const char *data_path,
+                                    const char *cfg_path);
+
+/* A layer that the last build computes in 16 bits because of the key max_drop. */
+typedef struct ork_precision_layer {
+    const char *layer;
+    const char *why;            /* a sentence */
+    double error_before, error; /* of the answers (squared error over variance), without and with */
+    double cost; /* what it adds, of the whole network in 8 bits: 0.01 is a hundredth */
+} ork_precision_layer;
+
+typedef struct ork_precision_report {
+    const char *measure;      /* what points are points of */
+    double asked;             /* points that may be lost */
+    double drop_before, drop; /* points lost in 8 bits, and now */
+    double cost;              /* estimated time, relative to 8 bits */
+    int layer_count;
+    const ork_precision_layer *layers; /* in the order in which they were chosen */
+} ork_precision_report;
+/* NULL when the model was not built with max_drop. Lives until the next build. */
+ORK_API const ork_precision_report *ork_model_precision(const ork_model *model);
 
 /* ---- what a model is ------------------------------------------------------------------- */
 

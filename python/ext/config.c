@@ -14,6 +14,7 @@ static PyObject *text_of_bool(PyObject *value);
 static PyObject *text_of_int(PyObject *value);
 static PyObject *text_of_name(PyObject *value);
 static PyObject *text_of_names(PyObject *value);
+static PyObject *text_of_number(PyObject *value);
 static PyObject *text_of_numbers(PyObject *value);
 
 typedef struct config_row {
@@ -49,6 +50,7 @@ static const config_row config_rows[] = {
     {"remove_tensorflow_output_permute", text_of_bool, "True or False", "0"},
     {"vendor_exact", text_of_bool, "True or False", "0"},
     {"splits", text_of_int, "a whole number, 0 for none", "8"},
+    {"max_drop", text_of_number, "points of accuracy, as 0.5", ""},
 };
 enum { CONFIG_ROWS = sizeof(config_rows) / sizeof(*config_rows) };
 

@@ -134,6 +134,7 @@ static ork_input_size *read_sizes(ork_py_model *self, PyObject *object, int *cou
 typedef struct model_job {
     bool (*function)(ork_py_model *self, const struct model_job *job);
     const char *path; /* a model to load or to write */
+    const char *data, *configuration;
     ork_load_options load;
     ork_build_options build;
 } model_job;
@@ -304,12 +305,13 @@ static bool check_buildable(ork_py_model *self)
     return false;
 }
 
-/* build(do_quantization, dataset, pre_compile, rknn_batch_size) */
+/* build(do_quantization, dataset, pre_compile, rknn_batch_size, auto_hybrid) */
 static PyObject *build(ork_py_model *self, PyObject *args)
 {
-    int quantize, pre_compile, batch;
+    int quantize, pre_compile, batch, auto_hybrid;
     PyObject *dataset;
-    if (!PyArg_ParseTuple(args, "pOpi:build", &quantize, &dataset, &pre_compile, &batch) ||
+    if (!PyArg_ParseTuple(args, "pOpip:build", &quantize, &dataset, &pre_compile, &batch,
+                          &auto_hybrid) ||
         !check_buildable(self))
         return NULL;
     PyObject *path = NULL;
@@ -319,10 +321,65 @@ static PyObject *build(ork_py_model *self, PyObject *args)
     what.build.do_quantization = quantize;
     what.build.dataset = path ? PyBytes_AS_STRING(path) : NULL;
     what.build.pre_compile = pre_compile;
+    what.build.auto_hybrid = auto_hybrid;
     what.build.rknn_batch_size = batch < 0 ? 0 : batch; /* -1: the default of early releases */
     end_session(self);
     bool ok = do_work(self, &what);
     Py_XDECREF(path);
+    if (!ok)
+        return NULL;
+    self->stage = ORK_PY_BUILT;
+    Py_RETURN_NONE;
+}
+
+static bool work_prepare_hybrid(ork_py_model *self, const model_job *job)
+{
+    return ork_model_hybrid_prepare(self->model, job->build.dataset, NULL);
+}
+
+static bool work_build_hybrid(ork_py_model *self, const model_job *job)
+{
+    return ork_model_hybrid_build(self->model, job->path, job->data, job->configuration);
+}
+
+/* prepare_hybrid(dataset): files of the network's name in the working folder. */
+static PyObject *prepare_hybrid(ork_py_model *self, PyObject *args)
+{
+    PyObject *dataset, *list = NULL;
+    if (!PyArg_ParseTuple(args, "O:prepare_hybrid", &dataset) || !check_buildable(self))
+        return NULL;
+    if (dataset != Py_None &&
+        !(list = path_of(self, dataset, "hybrid_quantization_step1(dataset=...)")))
+        return NULL;
+    model_job what = {.function = work_prepare_hybrid,
+                      .build = ORK_OPTIONS_INIT(ork_build_options)};
+    what.build.dataset = list ? PyBytes_AS_STRING(list) : NULL;
+    const bool ok = do_work(self, &what);
+    Py_XDECREF(list);
+    if (!ok)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* build_hybrid(model_input, data_input, model_quantization_cfg) */
+static PyObject *build_hybrid(ork_py_model *self, PyObject *args)
+{
+    static const char *const places[] = {"model_input", "data_input", "model_quantization_cfg"};
+    PyObject *objects[3], *paths[3] = {NULL};
+    if (!PyArg_ParseTuple(args, "OOO:build_hybrid", &objects[0], &objects[1], &objects[2]) ||
+        !ork_py_config_check(self, "hybrid_quantization_step2"))
+        return NULL;
+    bool ok = true;
+    for (int i = 0; ok && i < 3; i++)
+        ok = (paths[i] = path_of(self, objects[i], places[i])) != NULL;
+    end_session(self);
+    self->stage = ORK_PY_EMPTY;
+    ok = ok && do_work(self, &(model_job){.function = work_build_hybrid,
+                                          .path = PyBytes_AS_STRING(paths[0]),
+                                          .data = PyBytes_AS_STRING(paths[1]),
+                                          .configuration = PyBytes_AS_STRING(paths[2])});
+    for (int i = 0; i < 3; i++)
+        Py_XDECREF(paths[i]);
     if (!ok)
         return NULL;
     self->stage = ORK_PY_BUILT;
@@ -514,6 +571,8 @@ METHOD(load_onnx, load_onnx)
 METHOD(load_rknn, load_rknn)
 METHOD(check, ork_py_check)
 METHOD(build, build)
+METHOD(prepare_hybrid, prepare_hybrid)
+METHOD(build_hybrid, build_hybrid)
 METHOD(export_rknn, export_rknn)
 METHOD(init_runtime, init_runtime)
 METHOD(inference, ork_py_inference)
@@ -526,9 +585,23 @@ METHOD(not_yet, ork_py_not_yet)
         #name, method_##name, METH_VARARGS, NULL                                                   \
     }
 static PyMethodDef model_methods[] = {
-    ROW(config), ROW(load_pytorch), ROW(load_onnx),    ROW(load_rknn), ROW(check),
-    ROW(build),  ROW(export_rknn),  ROW(init_runtime), ROW(inference), ROW(get_sdk_version),
-    ROW(log_to), ROW(not_yet),      ROW(print),        ROW(release),   {0},
+    ROW(config),
+    ROW(load_pytorch),
+    ROW(load_onnx),
+    ROW(load_rknn),
+    ROW(check),
+    ROW(build),
+    ROW(export_rknn),
+    ROW(init_runtime),
+    ROW(inference),
+    ROW(get_sdk_version),
+    ROW(prepare_hybrid),
+    ROW(build_hybrid),
+    ROW(log_to),
+    ROW(not_yet),
+    ROW(print),
+    ROW(release),
+    {0},
 };
 
 static PyType_Slot model_slots[] = {

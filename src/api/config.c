@@ -135,6 +135,14 @@ static bool check_int(ork_model *model, config_id id, const char *value)
     return whole || fail_value(model, id, value, "a whole number");
 }
 
+static bool check_points(ork_model *model, config_id id, const char *value)
+{
+    char *end;
+    const double points = strtod(value, &end);
+    return (end != value && !*end && points >= 0 && points <= 100) ||
+           fail_value(model, id, value, "a number from 0 to 100, as 0.5");
+}
+
 static bool check_targets(ork_model *model, config_id id, const char *value)
 {
     ork_family family;
@@ -180,7 +188,7 @@ static const struct {
     bool (*check)(ork_model *model, config_id id, const char *value);
 } kinds[] = {
     {"numbers", check_numbers}, {"order", check_order},     {"bool", check_bool},
-    {"int", check_int},         {"targets", check_targets},
+    {"int", check_int},         {"targets", check_targets}, {"points", check_points},
 };
 
 static bool check(ork_model *model, config_id id, const char *value)

@@ -30,7 +30,13 @@ struct ork_model {
     ork_graph *built;          /* what runs and is exported */
     ork_arena *check_arena;    /* of the last report of ork_model_check, or NULL */
     ork_arena *estimate_arena; /* of the last report of ork_model_estimate, or NULL */
+<<<<<<< HEAD
     ork_arena *diff_arena;     /* of the last report of ork_model_diff, or NULL */
+=======
+    ork_arena *diff_arena;  /* of the last report of ork_model_diff, or NULL */
+    ork_arena *precision_arena;
+    ork_precision_report *precision; /* of the last build, or NULL */
+>>>>>>> mixed
 };
 
 struct ork_session {
@@ -47,10 +53,15 @@ struct ork_session {
 const ork_graph *model_graph(const ork_model *model);
 /* The graph after the passes, a clone of the loaded one; NULL on failure. */
 ork_graph *canonical_graph(ork_model *model);
+void model_unload(ork_model *model);
+void model_note_target(const ork_model *model); /* in the log, when none was given */
 int config_int(const ork_model *model, config_id id);
 ork_dtype config_dtype(const ork_model *model);
 /* Channel order, mean and std into the graph's inputs; false with E0303 or E0304. */
 bool config_preprocess(ork_model *model, ork_graph *graph);
+
+/* Turns the canonical graph into one of integers, by the samples of the list. */
+bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path, bool auto_hybrid);
 
 /* The public picture seen as an image, sharing its pixels. */
 ork_image picture_image(const ork_picture *picture);

@@ -38,7 +38,7 @@ ork_model *ork_model_new(void)
     return model;
 }
 
-static void unload(ork_model *model)
+void model_unload(ork_model *model)
 {
     ork_graph_free(model->built); /* may point into the other's data */
     ork_graph_free(model->loaded);
@@ -50,10 +50,11 @@ void ork_model_free(ork_model *model)
 {
     if (!model)
         return;
-    unload(model);
+    model_unload(model);
     ork_arena_free(model->check_arena);
     ork_arena_free(model->estimate_arena);
     ork_arena_free(model->diff_arena);
+    ork_arena_free(model->precision_arena);
     ork_arena_free(model->arena);
     ork_diag_free(model->diag);
     free(model);
@@ -193,14 +194,14 @@ static bool load(ork_model *model, const model_format *format, const char *path,
     if (given)
         memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
     ork_diag_clear(model->diag);
-    unload(model);
+    model_unload(model);
     ork_graph *graph =
         format->read ? format->read(model->diag, path) : import(model, format, path, &options);
     bool is_built = format == &formats[RKNN] || (graph && graph->stage == ORK_STAGE_QUANT);
     *(is_built ? &model->built : &model->loaded) = graph;
     /* Preprocessing is checked as early as it can be known. */
     if (!model_graph(model) || (model->loaded && !config_preprocess(model, model->loaded))) {
-        unload(model);
+        model_unload(model);
         return false;
     }
     model->format = format->name;
@@ -236,63 +237,6 @@ bool ork_model_load(ork_model *model, const char *path, const ork_load_options *
 }
 
 /* ---- building ---- */
-
-static bool quantize_exactly(ork_model *model, ork_graph *graph, ork_dataset *dataset,
-                             ork_pool *pool)
-{
-    ork_arena *arena = ork_arena_new();
-    ork_range *ranges = ORK_NEW_ARRAY(arena, ork_range, graph->values.count);
-    bool good = ork_calibrate(model->diag, graph, dataset, config_int(model, CONFIG_batch_size),
-                              config_int(model, CONFIG_epochs), pool, ranges) &&
-                ork_quantize(model->diag, graph, config_dtype(model), ranges);
-    ork_arena_free(arena);
-    return good;
-}
-
-/* "normal", the default of scripts, leaves the choice to measurement. */
-static ork_range_algorithm range_algorithm(const ork_model *model)
-{
-    static const struct {
-        const char *name;
-        ork_range_algorithm algorithm;
-    } fixed[] = {{"mmse", ORK_RANGE_SQUARES},
-                 {"kl_divergence", ORK_RANGE_DIVERGENCE},
-                 {"percentile", ORK_RANGE_PERCENTILE}};
-    for (size_t i = 0; i < ORK_COUNT(fixed); i++)
-        if (strcmp(fixed[i].name, model->values[CONFIG_quantized_algorithm]) == 0)
-            return fixed[i].algorithm;
-    return ORK_RANGE_COUNT;
-}
-
-static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool)
-{
-    ork_quantization options = {
-        .dtype = config_dtype(model),
-        .algorithm = range_algorithm(model),
-        .splits = config_int(model, CONFIG_splits),
-        .rounding = true,
-        .bias_correction = true,
-        .samples = ork_dataset_used(dataset, config_int(model, CONFIG_batch_size),
-                                    config_int(model, CONFIG_epochs)),
-    };
-    return ork_soc_family(model->diag, model->values[CONFIG_target_platform], &options.family) &&
-           ork_quantize_best(model->diag, graph, dataset, &options, pool);
-}
-
-/* 16 bits lose too little for anything to be gained. */
-static bool quantize(ork_model *model, ork_graph *graph, const char *dataset_path)
-{
-    ork_dataset *dataset = ork_dataset_open(model->diag, dataset_path, graph->inputs.count);
-    if (!dataset)
-        return false;
-    ork_pool *pool = ork_pool_new(model->threads);
-    bool exactly = config_int(model, CONFIG_vendor_exact) || config_dtype(model) == ORK_I16;
-    bool good = exactly ? quantize_exactly(model, graph, dataset, pool)
-                        : quantize_well(model, graph, dataset, pool);
-    ork_pool_free(pool);
-    ork_dataset_free(dataset);
-    return good;
-}
 
 static bool check_build(ork_model *model, const ork_build_options *options)
 {
@@ -351,7 +295,7 @@ static void note_channels(const ork_model *model, const ork_graph *graph)
 }
 
 /* A model for the wrong family of chips fails only on the board. */
-static void note_target(const ork_model *model)
+void model_note_target(const ork_model *model)
 {
     const char *target = model->values[CONFIG_target_platform];
     if (target == ork_config_key_at(CONFIG_target_platform)->default_value)
@@ -369,11 +313,12 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
         return false;
     if (options.dataset && *options.dataset && !options.do_quantization)
         ork_log(model->diag, ORK_LOG_NOTE, "the dataset is not used without quantization");
-    note_target(model);
+    model_note_target(model);
     ork_graph *graph = ork_graph_clone(model->loaded, false);
     graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
     bool good = config_preprocess(model, graph) && canonicalize(model, graph) &&
-                (!options.do_quantization || quantize(model, graph, options.dataset));
+                (!options.do_quantization ||
+                 quantize_graph(model, graph, options.dataset, options.auto_hybrid));
     if (!good) {
         ork_graph_free(graph);
         return false;

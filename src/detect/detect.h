@@ -11,6 +11,7 @@
 #include "../base/base.h"
 #include "../graph/graph.h"
 #include "../image/image.h"
+#include "../quant/quant.h"
 #include "../tensor/tensor.h"
 
 /* ---- what the graph does to one element -------------------------------------------------- */
@@ -208,5 +209,23 @@ typedef struct ork_box_changes {
    the best pairs are taken first, each box once. */
 ork_box_changes ork_judge_compare(const ork_judge *first, const ork_judge *other, float score,
                                   float overlap);
+
+/* ---- how much worse a form of a detector is, without labels -------------------------------- */
+
+/* Some samples with what the float network finds on them. */
+typedef struct ork_agreement ork_agreement;
+
+/* Samples [begin, end) of the dataset. *agreement is NULL when the network is no detector that is
+   known, or finds nothing; false only on failure. The graph, float, must stay. */
+bool ork_agreement_new(ork_diag *diag, const ork_graph *graph, ork_dataset *dataset, size_t begin,
+                       size_t end, ork_pool *pool, ork_family family, ork_agreement **agreement);
+void ork_agreement_free(ork_agreement *agreement);
+size_t ork_agreement_objects(const ork_agreement *agreement); /* that the figures are made of */
+/* Points of AP (0 to 100) that a form of the graph reaches less than the float network does, the
+   truth being what the float network finds on the same pictures moved by some pixels. */
+bool ork_agreement_loss(ork_agreement *agreement, const ork_graph *graph, double *points);
+/* What moves smoothly: where the float network sees something in a few samples, the mean of
+   (1 - overlap)^2 + (difference of scores)^2. 0: the same boxes. */
+bool ork_agreement_difference(ork_agreement *agreement, const ork_graph *graph, double *mean);
 
 #endif

@@ -90,8 +90,9 @@ ork_quant ork_quant_of_range(ork_dtype dtype, ork_range range);
 
 /* What to quantize, and into which numbers. */
 typedef struct ork_recipe {
-    ork_dtype dtype;            /* of inputs */
-    const ork_range *ranges;    /* by value id */
+    ork_dtype dtype;              /* of inputs */
+    const ork_range *ranges;      /* by value id */
+    const ork_range *wide_ranges; /* the same for 16 bits, which need nothing cut off; or NULL */
     const ork_dtype *dtypes;    /* by value id of a node's output: what it computes with, F32 stays
                                    float; NULL: dtype, where it can */
     const void *const *weights; /* by value id of a constant: its integers of type dtype, under the
@@ -108,6 +109,18 @@ bool ork_quantize(ork_diag *diag, ork_graph *graph, ork_dtype dtype, const ork_r
    tell which values are integers, and with which numbers. i8 becomes u8 with a zero point 128
    higher, which stands for the same numbers. */
 bool ork_quantize_as_given(ork_diag *diag, ork_graph *graph);
+
+/* ---- hybrid quantization --------------------------------------------------------------- */
+
+/* The configuration file: which layers are computed with which numbers (none yet), and the range of
+   every tensor. checksum: of the network's data, so that files are not mixed up. */
+void ork_hybrid_write(ork_str *out, const ork_graph *graph, const ork_range *ranges,
+                      ork_dtype dtype, const char *checksum);
+/* Quantizes the CANON graph as the configuration says, a text that ends with a 0: its ranges, and
+   `dtype` for the layers that it does not name. Unknown layers and lines without effect are E0504,
+   with what is nearest. */
+bool ork_hybrid_quantize(ork_diag *diag, ork_graph *graph, const char *text, ork_dtype dtype,
+                         const char *checksum);
 
 /* ---- what calibration pictures hold ------------------------------------------------------ */
 
@@ -141,6 +154,32 @@ size_t ork_picture_set_sample(const ork_picture_set *set, size_t count, int *cho
 
 /* ---- the search ------------------------------------------------------------------------ */
 
+/* Who tells how much worse a form of the network is than the float network. */
+typedef struct ork_referee {
+    /* In points of a figure that goes to 100. NULL: nobody tells. */
+    bool (*loss)(void *user, const ork_graph *graph, double *points);
+    /* In a measure that is quick and in which the errors of layers add up. */
+    bool (*error)(void *user, const ork_graph *graph, double *error);
+    void *user;
+} ork_referee;
+
+/* A layer that is computed in 16 bits. */
+typedef struct ork_wide_layer {
+    const char *layer;          /* the convolution, or what puts answers together */
+    const char *why;            /* a sentence */
+    double error_before, error; /* of the answers, without and with it, the ones above it counted */
+    double cost; /* what it adds, of the whole network in 8 bits: 0.01 is a hundredth */
+} ork_wide_layer;
+
+/* What is asked for and what was done. */
+typedef struct ork_precision {
+    double most_loss; /* in points */
+    ork_arena *arena; /* of what follows, which is filled in */
+    double loss_before, loss;
+    double cost; /* of the network with 16 bits, relative to that in 8 bits: 1.05 */
+    ORK_VEC(ork_wide_layer) layers;
+} ork_precision;
+
 typedef struct ork_quantization {
     ork_dtype dtype;
     ork_family family;
@@ -148,6 +187,10 @@ typedef struct ork_quantization {
     int splits;                     /* launches that splits may add; 0: none */
     bool rounding, bias_correction; /* may be used where they lower the error */
     size_t samples;                 /* of the dataset, from its beginning */
+    ork_precision *precision;       /* NULL: all layers are of one type */
+    ork_referee referee;            /* of the precision; the error of the answers without one */
+    double (*cost)(const void *chip, const ork_graph *graph); /* of one run, in any unit */
+    const void *chip;
 } ork_quantization;
 
 /* Turns the CANON graph into a QUANT graph whose answers to samples of the dataset differ little

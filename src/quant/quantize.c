@@ -11,9 +11,9 @@ typedef struct quantizer {
     ork_diag *diag;
     ork_graph *graph;
     const ork_recipe *recipe;
-    ork_dtype *dtypes;  /* by value id: of inputs and of what nodes compute; F32 stays float */
-    ork_range *ranges;  /* by value id: those that count */
-    size_t value_count; /* those that existed before the rewrite */
+    ork_dtype *dtypes;    /* by value id: of inputs and of what nodes compute; F32 stays float */
+    ork_range *ranges[2]; /* by value id: those that count, and those of values of 16 bits */
+    size_t value_count;   /* those that existed before the rewrite */
 } quantizer;
 
 /* ---- which operators, and with which numbers ---- */
@@ -68,10 +68,9 @@ bool ork_quant_keeps_numbers(const ork_node *node)
 
 /* Where only sigmoids look: beyond 6.3 they are 0 or 1 to within half a step of eight bits. The
    vendor's quantizer gives such values no codes either. */
-static ork_range useful_range(const quantizer *q, const ork_value *value)
+static ork_range useful_range(const quantizer *q, const ork_value *value, ork_range range)
 {
     const float limit = 6.3f;
-    ork_range range = q->recipe->ranges[value->id];
     for (size_t i = 0; i < value->uses.count; i++)
         if (value->uses.items[i].node->op != ORK_OP_SIGMOID)
             return range;
@@ -82,19 +81,20 @@ static ork_range useful_range(const quantizer *q, const ork_value *value)
     return range;
 }
 
-static ork_range range_of(const quantizer *q, const ork_value *value)
+static ork_range range_of(const quantizer *q, const ork_value *value, const ork_range *measured,
+                          const ork_range *chosen)
 {
     const ork_node *node = value->producer;
     if (node && ork_quant_keeps_numbers(node))
-        return q->ranges[node->inputs[0]->id];
+        return chosen[node->inputs[0]->id];
     if (node && ork_op_table[node->op].numbers == ORK_NUMBERS_UNIT)
         return (ork_range){0, 1, true};
-    return node ? useful_range(q, value) : q->recipe->ranges[value->id];
+    return node ? useful_range(q, value, measured[value->id]) : measured[value->id];
 }
 
 /* A relu or clip after a convolution or sum is its clamp: both use the range behind it, and no code
    is spent on what will be cut off. */
-static void share_clamp(const quantizer *q, const ork_node *node)
+static void share_clamp(const quantizer *q, const ork_node *node, ork_range *chosen)
 {
     if (node->op != ORK_OP_RELU && node->op != ORK_OP_CLIP)
         return;
@@ -103,25 +103,25 @@ static void share_clamp(const quantizer *q, const ork_node *node)
         dtype_of(q, in->producer) != dtype_of(q, node))
         return;
     if (ork_op_table[in->producer->op].op_class == ORK_CLASS_CONV || in->producer->op == ORK_OP_ADD)
-        q->ranges[in->id] = q->ranges[node->output->id];
+        chosen[in->id] = chosen[node->output->id];
 }
 
-static void choose_ranges(const quantizer *q)
+static void choose_ranges(const quantizer *q, const ork_range *measured, ork_range *chosen)
 {
     for (size_t i = 0; i < q->graph->inputs.count; i++) {
         const ork_value *value = q->graph->inputs.items[i].value;
-        q->ranges[value->id] = range_of(q, value);
+        chosen[value->id] = range_of(q, value, measured, chosen);
     }
     for (const ork_node *node = q->graph->first; node; node = node->next)
-        q->ranges[node->output->id] = range_of(q, node->output);
+        chosen[node->output->id] = range_of(q, node->output, measured, chosen);
     for (const ork_node *node = q->graph->first; node; node = node->next)
-        share_clamp(q, node);
+        share_clamp(q, node, chosen);
 }
 
 /* The value as integers of this type. */
 static ork_quant quant_as(const quantizer *q, const ork_value *value, ork_dtype dtype)
 {
-    return ork_quant_of_range(dtype, q->ranges[value->id]);
+    return ork_quant_of_range(dtype, q->ranges[dtype == ORK_I16][value->id]);
 }
 
 /* ---- constants ---- */
@@ -290,10 +290,12 @@ bool ork_quantize_by(ork_diag *diag, ork_graph *graph, const ork_recipe *recipe)
                    .graph = graph,
                    .recipe = recipe,
                    .dtypes = ORK_NEW_ARRAY(scratch, ork_dtype, graph->values.count),
-                   .ranges = ORK_NEW_ARRAY(scratch, ork_range, graph->values.count),
+                   .ranges = {ORK_NEW_ARRAY(scratch, ork_range, graph->values.count),
+                              ORK_NEW_ARRAY(scratch, ork_range, graph->values.count)},
                    .value_count = graph->values.count};
     choose_types(&q);
-    choose_ranges(&q);
+    choose_ranges(&q, recipe->ranges, q.ranges[0]);
+    choose_ranges(&q, recipe->wide_ranges ? recipe->wide_ranges : recipe->ranges, q.ranges[1]);
     bool good = rewrite(&q);
     ork_arena_free(scratch);
     if (!good)

@@ -25,7 +25,7 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'hybrid', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -414,6 +414,54 @@ class Model(Base):
         self.assertTrue(self.converted['quantized'])
         self.assertEqual(self.rknn.read_bytes()[:4], b'RKNN')
         self.assertFalse(list(self.shared.glob('ork-dataset-*')))
+
+    def test_max_drop(self):
+        """Six pictures of the sample detector; the answers share a scale, which 16 bits mend."""
+        pictures = self.folder / 'pictures'
+        pictures.mkdir()
+        for path in sorted((MODEL.parent / 'calibration').iterdir())[:6]:
+            shutil.copy(path, pictures)
+        arguments = ('convert', MODEL, *SIZE, '-d', pictures, '--splits', '0', '--mean',
+                     '123.675 116.28 103.53', '--std', '58.395 57.12 57.375', '--reorder', '2 1 0')
+        out = self.folder / 'x.rknn'
+        found = json.loads(self.good(*arguments, '-o', out, '--max-drop', '60', '--json').stdout)
+        self.assertEqual(found['precision']['layers'], [])
+        self.assertEqual(found['precision']['cost'], 1)
+        self.assertEqual(found['precision']['drop'], found['precision']['drop_in_8_bits'])
+        self.assertIn('AP', found['precision']['measure'])
+        asked = found['precision']['drop'] * 0.9
+        result = self.good(*arguments, '-o', out, '--max-drop', f'{asked:.6f}', '--json')
+        mixed = json.loads(result.stdout)['precision']
+        self.assertLessEqual(mixed['drop'], asked)
+        self.assertGreaterEqual(len(mixed['layers']), 1)
+        self.assertGreater(mixed['cost'], 1)
+        self.assertIn('i16', self.good('info', out, '--graph').stdout)
+        self.fails(2, 'E0302', *arguments, '-o', out, '--max-drop', 'much')
+
+    def test_hybrid(self):
+        list = self.folder / 'list.txt'
+        list.write_text(''.join('%s\n' % path for path in self.pictures.iterdir()))
+        name = self.folder / 'eyes'
+        self.good('hybrid', MODEL, *SIZE, '-d', list, '-o', name, '--target', 'rv1126')
+        self.assertEqual({path.name for path in self.folder.iterdir()},
+                         {'list.txt', 'eyes.json', 'eyes.data', 'eyes.quantization.cfg'})
+        plain, exact, mixed = (self.folder / f for f in ('plain.rknn', 'exact.rknn', 'mixed.rknn'))
+        self.good('hybrid', f'{name}.json', '-o', plain)
+        self.good('convert', MODEL, *SIZE, '-d', list, '-o', exact, '--target', 'rv1126',
+                  '--vendor-exact')
+        self.good('diff', plain, exact)  # the same network, integers and scales
+        self.assertIn('rv1126', self.good('info', plain).stdout)
+        cfg = self.folder / 'eyes.quantization.cfg'
+        text = cfg.read_text()
+        layer = re.search(r"'@(heads\.0\.reg_pred_\d+):out0'", text)[1]
+        cfg.write_text(text.replace('layers: {}', 'layers: {%s: dynamic_fixed_point-i16}' % layer))
+        self.good('hybrid', f'{name}.json', '-o', mixed)
+        self.assertIn('"heads.0.reg_pred" i16', self.good('info', mixed, '--graph').stdout)
+        cfg.write_text(text.replace('layers: {}', 'layers: {heads.0.reg_perd: i16}'))
+        error = self.fails(2, 'E0504', 'hybrid', f'{name}.json', '-o', mixed).stderr
+        self.assertIn("did you mean '%s'?" % layer, error)
+        self.fails(2, 'E0004', 'hybrid', MODEL, *SIZE)
+        self.fails(2, 'E0004', 'hybrid', f'{name}.json', '-d', list)
 
     def test_temporary_list_goes_away(self):
         self.good('convert', MODEL, *SIZE, '-o', self.folder / 'x.rknn', '-d', self.pictures,

@@ -16,8 +16,6 @@ NOT_YET = {
     'load_tflite': (('a.tflite',), -1),
     'register_op': (('a.rknnop',), None),
     'direct_build': (('a.json', 'a.data'), -1),
-    'hybrid_quantization_step1': (('list.txt',), -1),
-    'hybrid_quantization_step2': (('a.json', 'a.data', 'a.cfg'), -1),
     'accuracy_analysis': (('list.txt',), -1),
     'export_rknn_precompile_model': (('a.rknn',), -1),
     'export_rknn_sync_model': (('a.rknn', [1]), -1),

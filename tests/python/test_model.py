@@ -54,6 +54,43 @@ def resident_bytes():
 
 
 @support.needs_eyes
+class Hybrid(support.InEmptyFolder):
+    def test_two_steps(self):
+        with support.capture():
+            rknn = loaded()
+            self.assertEqual(rknn.hybrid_quantization_step1(write_dataset('.', 4)), 0)
+            files = ['eyes.json', 'eyes.data', 'eyes.quantization.cfg']
+            self.assertTrue(all(pathlib.Path(name).exists() for name in files))
+            cfg = pathlib.Path(files[2])
+            cfg.write_text(cfg.read_text().replace('customized_quantize_layers: {}',
+                                                   "customized_quantize_layers: {'*': float32}"))
+            other = RKNN()
+            self.assertEqual(other.hybrid_quantization_step2(*files, dataset='dataset.txt'), 0)
+            self.assertEqual(other.init_runtime(), 0)
+            real = running()
+        expected, found = real.inference([picture()]), other.inference([picture()])
+        for a, b in zip(expected, found):
+            self.assertEqual(a.shape, b.shape)
+            # All layers are floats again, but the input is of 8 bits.
+            self.assertLess(np.abs(a - b).max(), 0.5)
+        self.assert_fails(other, lambda: other.hybrid_quantization_step2(*files, pre_compile=True), -1,
+                          'E0003', 'pre_compile')
+
+    def test_auto_hybrid(self):
+        with support.capture() as printed:
+            rknn = RKNN(verbose=True)
+            rknn.config(mean_values=[MEAN], std_values=[STD], reorder_channel='2 1 0', splits=0,
+                        max_drop=60)
+            self.assertEqual(rknn.load_pytorch(str(support.EYES_MODEL), [support.EYES_SIZE]), 0)
+            self.assertEqual(rknn.build(dataset=write_dataset('.', 4), auto_hybrid=True), 0)
+        self.assertRegex(printed.err, r'\d points are lost, .* in 8 bits alone; estimated cost 1.00 times')
+        with support.capture():
+            rknn = RKNN()
+            self.assertEqual(rknn.config(max_drop='much'), -1)
+        self.assertEqual(rknn.last_error.id, 'E0302')
+
+
+@support.needs_eyes
 class Check(support.InEmptyFolder):
     def test_findings_and_table(self):
         with support.capture() as printed:

@@ -16,7 +16,7 @@ CONFIG = {
     'merge_dequant_layer_and_output_node': False, 'model_pruning': False,
     'force_builtin_perm': False, 'output_optimize': 0, 'do_sparse_network': True,
     'remove_tensorflow_output_permute': False, 'channel_mean_value': None,
-    'vendor_exact': False, 'splits': 8,  # ours
+    'vendor_exact': False, 'splits': 8, 'max_drop': None,  # ours
 }
 
 # As a script may call them: positions and defaults.
@@ -38,7 +38,7 @@ SIGNATURES = {
     'load_tflite': '(self, model)',
     'register_op': '(self, op_path)',
     'build': "(self, do_quantization=True, dataset='dataset.txt', pre_compile=False, "
-             "rknn_batch_size=1)",
+             "rknn_batch_size=1, auto_hybrid=False)",
     'direct_build': '(self, model_input, data_input, model_quantize=None, pre_compile=False)',
     'hybrid_quantization_step1': '(self, dataset=None)',
     'hybrid_quantization_step2': '(self, model_input, data_input, model_quantization_cfg, '

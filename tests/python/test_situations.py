@@ -32,7 +32,7 @@ SIZE = [[3, 8, 6]]  # of import/focus.pt, the network of most rows
 TRACE = 'traced = torch.jit.trace(model.eval(), torch.zeros('
 
 # The situations that a user gets into. Their numbers are those of the list that the project started
-# from; the others of it belong to what is not there yet: boards, hybrid quantization, a browser page.
+# from; the others of it belong to what is not there yet: boards, a browser page.
 NUMBERS = {
     'E01': 'weights without a network',
     'E02': 'another container of PyTorch, or a damaged one',
@@ -58,8 +58,11 @@ NUMBERS = {
     'E22': 'a model that was precompiled',
     'E23': 'a file that is no model, or of another make',
     'E27': 'inputs that do not fit',
+    'E28': 'a layer of the hybrid configuration that is unknown, or a line without effect',
+    'E29': 'files of hybrid quantization that do not belong together',
     'E31': 'files that cannot be written, memory that is not there',
     'E35': 'use after release, Ctrl-C',
+    'E36': 'annotations that cannot be used, or are of another detector',
 }
 
 Row = collections.namedtuple('Row', 'number name make result id parts')
@@ -629,6 +632,79 @@ def no_memory_for_a_picture(t):
 situation('E35', 'E0005', what='the object was released', why=ORDER, fix='rknn = RKNN()',
           name='use after release')(
     lambda t: (t.rknn.release(), t.rknn.release(), lambda: t.rknn.load_pytorch(t.network(), SIZE))[2])
+
+
+# ---- hybrid quantization -------------------------------------------------------------------
+
+def hybrid(change=lambda cfg: cfg, **files):
+    """A row's function: the files of step 1, the configuration changed, and step 2 on them."""
+    def make(t):
+        t.prepare([PICTURE])
+        t.assertEqual(t.rknn.hybrid_quantization_step1('list.txt'), 0)
+        path = next(pathlib.Path().glob('*.quantization.cfg'))
+        name = path.name[:-len('.quantization.cfg')]
+        path.write_text(change(path.read_text()))
+        names = {'json': name + '.json', 'data': name + '.data', 'cfg': path.name, **files}
+        for kind, content in files.items():
+            t.write('other.' + kind, content)
+            names[kind] = 'other.' + kind
+        return lambda: t.rknn.hybrid_quantization_step2(names['json'], names['data'], names['cfg'])
+    return make
+
+
+def with_layer(line):
+    return lambda cfg: cfg.replace('customized_quantize_layers: {}',
+                                   'customized_quantize_layers:\n    ' + line)
+
+
+situation('E28', 'E0504', what="there is no layer 'convv'", where='.quantization.cfg',
+          name='unknown layer')(hybrid(with_layer('convv: float32')))
+situation('E28', 'E0504', what="no layer that fits 'op:lstm'", name='unknown pattern')(
+    hybrid(with_layer('op:lstm: float32')))
+situation('E28', 'E0504', what='changes nothing', fix='take the line out', name='no effect')(
+    hybrid(with_layer("'*': asymmetric_quantized-u8")))
+situation('E28', 'E0504', what="'float23' is no type", fix="did you mean 'float32'?",
+          name='unknown type')(hybrid(with_layer("'*': float23")))
+situation('E28', 'E0504', what='no colon in line', name='damaged configuration')(
+    hybrid(with_layer('nothing')))
+situation('E29', 'E0504', what='of another network', fix='three files of one call',
+          name='configuration of another network')(
+    hybrid(lambda cfg: cfg.replace('model_checksum: ', 'model_checksum: 0')))
+situation('E29', 'E0504', what='.json file is not that of the .data', where='other.json',
+          name='json of another network')(hybrid(json=b'{"checksum": "0"}'))
+situation('E29', 'E0504', what='.json file is not that of the .data', name='data of another network')(
+    hybrid(data=b'RKNN'))
+situation('E29', 'E0101', what='a.data', name='file is not there')(
+    lambda t: lambda: t.rknn.hybrid_quantization_step2('absent.json', 'a.data', __file__))
+situation('E21', 'E0005', name='hybrid before load')(
+    lambda t: lambda: t.rknn.hybrid_quantization_step1('list.txt'))
+
+
+@situation('E19', 'E0404', name='hybrid without samples')
+def hybrid_without_samples(t):
+    t.load()
+    return lambda: t.rknn.hybrid_quantization_step1()
+
+
+# ---- annotations -----------------------------------------------------------------------------
+
+def evaluation(truth):
+    """`ork eval` of the sample detector against these annotations."""
+    def make(t):
+        t.write('truth.json', json.dumps(truth).encode())
+        t.write('a.jpg', b'')
+        return ['eval', support.EYES_MODEL, '--input-size', '3x416x416', '-a', 'truth.json']
+    return make
+
+
+PAGE = {'id': 1, 'file_name': 'a.jpg', 'width': 8, 'height': 8}
+situation('E36', 'E0904', where='truth.json', fix='"categories"', result=5, name='no annotations')(
+    evaluation({'images': [PAGE]}))
+situation('E36', 'E0904', what='two images have the id 1', result=5, name='an image twice')(
+    evaluation({'images': [PAGE, PAGE], 'annotations': [], 'categories': [{'id': 1, 'name': 'c'}]}))
+situation('E36', 'E0905', what='the model has 3 classes, the annotations have 1 categor',
+          fix='--labels', result=2, name='other classes')(
+    evaluation({'images': [PAGE], 'annotations': [], 'categories': [{'id': 1, 'name': 'c'}]}))
 
 
 class Situations(support.InEmptyFolder):

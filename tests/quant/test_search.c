@@ -281,6 +281,98 @@ static void test_rounding_lowers_the_error(void **state)
     ork_graph_free(graph);
 }
 
+/* ---- mixed precision ---- */
+
+/* Numbers that are computed, those of 16 bits at twice the price. */
+static double price(const void *chip, const ork_graph *graph)
+{
+    double sum = 0;
+    (void)chip;
+    for (const ork_node *node = graph->first; node; node = node->next)
+        sum += (double)ork_shape_count(&node->output->type.shape) *
+               (node->output->type.dtype == ORK_I16 ? 2 : 1);
+    return sum;
+}
+
+static double mixed(place *p, double most_loss, ork_pool *pool, ork_precision *precision,
+                    ork_str *text)
+{
+    *precision = (ork_precision){.most_loss = most_loss, .arena = ork_arena_new()};
+    const ork_quantization options = {.dtype = ORK_U8,
+                                      .algorithm = ORK_RANGE_COUNT,
+                                      .samples = SAMPLES,
+                                      .precision = precision,
+                                      .cost = price};
+    return error_of(p, &options, pool, text);
+}
+
+static void test_16_bits_where_they_are_needed(void **state)
+{
+    place *p = *state;
+    ork_precision precision;
+    ork_str text = {0};
+    const double error = mixed(p, 3, NULL, &precision, &text);
+    assert_true(precision.loss_before > 5); /* in 8 bits alone */
+    assert_true(precision.loss <= 3);
+    assert_true(error <= 0.03);
+    assert_in_range(precision.layers.count, 2, 3);
+    assert_int_equal(count_of(text.text, "i16[8x3x1x1]"), 1); /* weights of stem and depth */
+    assert_int_equal(count_of(text.text, "i16[8x1x3x3]"), 1);
+    assert_true(precision.cost > 1);
+    double cost = 0;
+    for (size_t i = 0; i < precision.layers.count; i++) {
+        const ork_wide_layer *layer = &precision.layers.items[i];
+        const bool is_head = strcmp(layer->layer, "head") == 0; /* it may save a conversion */
+        assert_true(layer->error < layer->error_before);
+        assert_true(is_head ? layer->cost < 0 : strstr(layer->why, "differ in range") != NULL);
+        cost += layer->cost;
+    }
+    assert_true(fabs(precision.cost - 1 - cost) < 1e-9);
+    ork_arena_free(precision.arena);
+    ork_str_free(&text);
+}
+
+static void test_8_bits_where_they_suffice(void **state)
+{
+    place *p = *state;
+    ork_precision precision;
+    ork_str text = {0};
+    mixed(p, 300, NULL, &precision, &text);
+    assert_int_equal(precision.layers.count, 0);
+    assert_true(precision.cost == 1);
+    assert_null(strstr(text.text, "i16"));
+    ork_arena_free(precision.arena);
+    ork_str_free(&text);
+}
+
+static void test_more_than_16_bits_can_do(void **state)
+{
+    place *p = *state;
+    ork_precision precision;
+    mixed(p, 0, NULL, &precision, NULL);
+    assert_true(precision.loss > 0);
+    assert_int_equal(precision.layers.count, 3);
+    ork_arena_free(precision.arena);
+}
+
+static void test_the_same_layers_for_any_number_of_threads(void **state)
+{
+    place *p = *state;
+    ork_precision first, second;
+    ork_str one = {0}, four = {0};
+    ork_pool *pool = ork_pool_new(4);
+    mixed(p, 1, NULL, &first, &one);
+    mixed(p, 1, pool, &second, &four);
+    assert_string_equal(one.text, four.text);
+    assert_true(first.loss == second.loss);
+    assert_int_equal(first.layers.count, second.layers.count);
+    ork_pool_free(pool);
+    ork_arena_free(first.arena);
+    ork_arena_free(second.arena);
+    ork_str_free(&one);
+    ork_str_free(&four);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +383,11 @@ int main(void)
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_what_a_function_ignores_needs_no_codes),
         cmocka_unit_test_setup_teardown(test_rounding_lowers_the_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_16_bits_where_they_are_needed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_8_bits_where_they_suffice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_more_than_16_bits_can_do, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_same_layers_for_any_number_of_threads, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

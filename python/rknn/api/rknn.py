@@ -67,7 +67,7 @@ class RKNN:
                quantize_input_node=False, merge_dequant_layer_and_output_node=False,
                model_pruning=False, force_builtin_perm=False, output_optimize=0,
                do_sparse_network=True, remove_tensorflow_output_permute=False,
-               channel_mean_value=None, vendor_exact=False, splits=8, **extra):
+               channel_mean_value=None, vendor_exact=False, splits=8, max_drop=None, **extra):
         """Sets how the network is to be built and how pictures are to be prepared for it.
 
         mean_values, std_values: a list of numbers for each input, [[123.675, 116.28, 103.53]], or
@@ -76,7 +76,8 @@ class RKNN:
         quantized_algorithm: 'normal' chooses ranges and whatever else helps by measurement; 'mmse',
         'kl_divergence' and 'percentile' fix how ranges are chosen. vendor_exact: quantize as the
         vendor's toolkit does, bit for bit. splits: launches that may be added by computing convolutions in groups of
-        channels, 0 for none. Both are ours.
+        channels, 0 for none. max_drop: points of accuracy that may be lost; layers that lose more get
+        16 bits. These three are ours.
         channel_mean_value: the early form 'M0 M1 M2 S', instead of mean_values and std_values.
         Returns None; -1 when a key or value is refused: then loading and building fail too.
         """
@@ -159,27 +160,38 @@ class RKNN:
     # ---- building --------------------------------------------------------------------------
 
     def build(self, do_quantization=True, dataset='dataset.txt', pre_compile=False,
-              rknn_batch_size=1):
+              rknn_batch_size=1, auto_hybrid=False):
         """Builds the loaded network.
+
+        auto_hybrid: give 16 bits to the layers that lose most in 8, until no more than the points
+        of config(max_drop=...) are lost, 1 where it is not set.
 
         dataset: a text file with one sample a line, for quantization: a picture or an .npy file,
         for several inputs separated by spaces. Returns 0 or -1. Ctrl-C stops it.
         """
         return self._call(0, -1, self._model.build, do_quantization, dataset, pre_compile,
-                          rknn_batch_size)
+                          rknn_batch_size, auto_hybrid)
 
     def direct_build(self, model_input, data_input, model_quantize=None, pre_compile=False):
         """Not available yet: returns -1."""
         return self._not_yet(-1, 'direct_build')
 
     def hybrid_quantization_step1(self, dataset=None):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'hybrid_quantization_step1')
+        """Measures the loaded network on samples and writes three files of its name into the working
+        folder: .json, .data, and .quantization.cfg, in which layers get other types by hand, before
+        hybrid_quantization_step2(). Returns 0 or -1.
+        """
+        return self._call(0, -1, self._model.prepare_hybrid, dataset)
 
     def hybrid_quantization_step2(self, model_input, data_input, model_quantization_cfg,
                                   dataset=None, pre_compile=False):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'hybrid_quantization_step2')
+        """Builds the network of the files of hybrid_quantization_step1(), with the types and ranges
+        that stand in the configuration; the dataset is not needed again. Returns 0 or -1.
+        """
+        if pre_compile:
+            return self._not_yet(-1, 'pre_compile')
+        return self._call(0, -1, self._model.build_hybrid, model_input, data_input,
+                          model_quantization_cfg)
 
     def accuracy_analysis(self, inputs, output_dir='./snapshot', calc_qnt_error=True, target=None,
                           device_id=None, dump_file_type='tensor'):

@@ -44,6 +44,7 @@ class RKNN:
         channel_mean_value: Optional[str] = None,
         vendor_exact: bool = False,
         splits: int = 8,
+        max_drop: Optional[float] = None,
         **extra: Any,
     ) -> Optional[int]: ...
     def load_pytorch(
@@ -96,6 +97,7 @@ class RKNN:
         dataset: Optional[_Path] = 'dataset.txt',
         pre_compile: bool = False,
         rknn_batch_size: int = 1,
+        auto_hybrid: bool = False,
     ) -> int: ...
     def direct_build(
         self,
