@@ -14,7 +14,8 @@ typedef struct values {
 _Static_assert(sizeof(values) <= ORK_CLI_VALUES_SIZE, "room for the options");
 
 const ork_cli_option ork_cli_perf_options[] = {
-    {"target", 0, ORK_CLI_TEXT, "PLATFORM", "rk1808 (the default), rk3399pro, rv1109, rv1126 ...",
+    {"target", 0, ORK_CLI_TEXT, "PLATFORM",
+     "rk1808, rk3399pro, rv1109, rv1126 ...; the first that the model is for",
      offsetof(values, target), 0, 0},
     {"float", 0, ORK_CLI_FLAG, NULL, "what is float stays float on the chip, in 16 bits",
      offsetof(values, in_float), 0, 0},

@@ -218,7 +218,7 @@ ORK_API char *ork_check_text(const ork_check_report *report, bool all);
 
 typedef struct ork_estimate_options {
     size_t size;
-    const char *target; /* one chip; NULL: "rk1808" */
+    const char *target; /* one chip; NULL: the first that the model is for */
     /* What is float in the graph stays float on the chip, in halves; otherwise a network that is
        not quantized yet is taken for one of 8 bits. */
     bool in_float;

@@ -96,6 +96,8 @@ bool ork_py_config_check(ork_py_model *self, const char *call);
 
 /* check(target): what a chip will not take, a dictionary. */
 PyObject *ork_py_check(ork_py_model *self, PyObject *args);
+/* perf.c */
+PyObject *ork_py_eval_perf(ork_py_model *self, PyObject *args);
 
 /* inference(inputs, data_type, data_format, inputs_pass_through) */
 PyObject *ork_py_inference(ork_py_model *self, PyObject *args);

@@ -570,6 +570,7 @@ METHOD(load_pytorch, load_pytorch)
 METHOD(load_onnx, load_onnx)
 METHOD(load_rknn, load_rknn)
 METHOD(check, ork_py_check)
+METHOD(eval_perf, ork_py_eval_perf)
 METHOD(build, build)
 METHOD(prepare_hybrid, prepare_hybrid)
 METHOD(build_hybrid, build_hybrid)
@@ -590,6 +591,7 @@ static PyMethodDef model_methods[] = {
     ROW(load_onnx),
     ROW(load_rknn),
     ROW(check),
+    ROW(eval_perf),
     ROW(build),
     ROW(export_rknn),
     ROW(init_runtime),

@@ -37,6 +37,15 @@ static ork_estimate_report *report_of(ork_arena *arena, const ork_npu_estimate *
     return report;
 }
 
+/* Of the platforms that the model is for. */
+static const char *first_target(ork_model *model)
+{
+    const char *targets =
+        model->built ? model->built->target : model->values[CONFIG_target_platform];
+    size_t length = targets ? strcspn(targets, ", ") : 0;
+    return length ? ork_arena_strndup(model->arena, targets, length) : "rk1808";
+}
+
 static const ork_soc *find_soc(ork_model *model, const char *target)
 {
     ork_family family;
@@ -60,7 +69,7 @@ const ork_estimate_report *ork_model_estimate(ork_model *model, const ork_estima
         ork_fix(model->diag, "load one first");
         return NULL;
     }
-    const ork_soc *soc = find_soc(model, options.target ? options.target : "rk1808");
+    const ork_soc *soc = find_soc(model, options.target ? options.target : first_target(model));
     if (!soc)
         return NULL;
     ork_graph *graph = model->built ? NULL : canonical_graph(model);

@@ -30,13 +30,9 @@ struct ork_model {
     ork_graph *built;          /* what runs and is exported */
     ork_arena *check_arena;    /* of the last report of ork_model_check, or NULL */
     ork_arena *estimate_arena; /* of the last report of ork_model_estimate, or NULL */
-<<<<<<< HEAD
     ork_arena *diff_arena;     /* of the last report of ork_model_diff, or NULL */
-=======
-    ork_arena *diff_arena;  /* of the last report of ork_model_diff, or NULL */
     ork_arena *precision_arena;
     ork_precision_report *precision; /* of the last build, or NULL */
->>>>>>> mixed
 };
 
 struct ork_session {

@@ -21,7 +21,6 @@ NOT_YET = {
     'export_rknn_sync_model': (('a.rknn', [1]), -1),
     'export_encrypted_rknn_model': (('a.rknn',), -1),
     'export_rknn_quant_params': (('a.rknn',), -1),
-    'eval_perf': ((), None),
     'eval_memory': ((), None),
     'list_devices': ((), None),
     'list_support_target_platform': ((), None),

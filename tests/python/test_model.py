@@ -122,6 +122,40 @@ class Check(support.InEmptyFolder):
 
 
 @support.needs_eyes
+class Perf(support.InEmptyFolder):
+    def test_estimate_and_table(self):
+        with support.capture() as printed:
+            rknn = loaded()
+            report = rknn.eval_perf()
+        self.assertEqual(printed.out, report['text'])
+        self.assertIn('estimated for RK1808', printed.out)
+        self.assertIn('Total Time(us): %.0f' % report['total_time'], printed.out)
+        self.assertEqual((report['kind'], report['target']), ('estimated', 'rk1808'))
+        layers = report['layers']
+        self.assertEqual(list(layers), [str(i) for i in range(len(layers))])
+        self.assertEqual(set(layers['0']), {'name', 'operation', 'time'})
+        self.assertAlmostEqual(sum(layer['time'] for layer in layers.values()), report['total_time'],
+                               places=3)
+        with support.capture() as printed:
+            self.assertEqual(rknn.eval_perf(is_print=False), report)
+        self.assertEqual(printed.out, '')
+
+    def test_details(self):
+        with support.capture():
+            rknn = running()
+            rknn.init_runtime(perf_debug=True)
+            report = rknn.eval_perf(loop_cnt=10)
+        self.assertIn('Operator time-consuming statistics', report['text'])
+        self.assertRegex(report['text'], r'(?m)^CONV2D +[0-9]+ +[0-9]+ +[0-9.]+$')
+
+    def test_failures(self):
+        rknn = RKNN()
+        self.assert_fails(rknn, rknn.eval_perf, None, 'E0005', 'no model')
+        self.assert_fails(rknn, lambda: rknn.eval_perf(export_perf_statistics=True), None, 'E0003',
+                          'statistics')
+
+
+@support.needs_eyes
 class Inference(support.InEmptyFolder):
     @classmethod
     def setUpClass(cls):

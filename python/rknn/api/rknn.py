@@ -24,6 +24,7 @@ class RKNN:
     def __init__(self, verbose=False, verbose_file=None, raise_on_error=False):
         self.last_error = None
         self._raise_on_error = raise_on_error
+        self._perf_debug = False
         self._model = Model(verbose)
         if verbose_file is not None:
             if verbose:
@@ -230,6 +231,7 @@ class RKNN:
         """
         if rknn2precompile:
             return self._not_yet(-1, 'rknn2precompile')
+        self._perf_debug = bool(perf_debug)
         return self._call(0, -1, self._model.init_runtime, target)
 
     def inference(self, inputs=None, data_type='uint8', data_format='nhwc',
@@ -249,8 +251,19 @@ class RKNN:
 
     def eval_perf(self, inputs=None, data_type=None, data_format=None, is_print=True, loop_cnt=1,
                   export_perf_statistics=False):
-        """Not available yet: returns None."""
-        return self._not_yet(None, 'eval_perf')
+        """Estimates how long the loaded or built network takes on its chip: the first of
+        target_platform. Nothing runs; inputs and loop_cnt have no part in it.
+
+        Prints a table, with operators and their sums after init_runtime(perf_debug=True). Returns a
+        dictionary: 'total_time' in microseconds, 'layers' by number, each with 'name', 'operation'
+        and 'time'; 'kind', which is 'estimated'; 'target'; the table, 'text'. None when it fails.
+        """
+        if export_perf_statistics:
+            return self._not_yet(None, 'export_perf_statistics')
+        report = self._call(None, None, self._model.eval_perf, self._perf_debug)
+        if report is not None and is_print:
+            print(report['text'], end='')
+        return report
 
     def eval_memory(self, is_print=True):
         """Not available yet: returns None."""
