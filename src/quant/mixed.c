@@ -344,14 +344,50 @@ static bool find_fewest(mixing *m, size_t few, double *loss)
     return true;
 }
 
+/* What brought nothing when it was measured may do so now: how many. False on failure. */
+static bool measure_stale(mixing *m, size_t *count)
+{
+    *count = 0;
+    for (size_t i = 0; i < m->units.count; i++) {
+        wide_unit *u = &m->units.items[i];
+        if (u->is_wide || !u->is_stale)
+            continue;
+        if (!measure(m, u))
+            return false;
+        *count += u->gain > 0;
+    }
+    return true;
+}
+
+/* No single layer brings anything any more; all together may. */
+static bool take_rest(mixing *m, size_t checked, double *loss)
+{
+    for (size_t i = 0; i < m->units.count; i++) {
+        if (m->units.items[i].is_wide)
+            continue;
+        m->units.items[i].is_wide = true;
+        ork_vec_push(m->s->arena, &m->order, i);
+    }
+    return loss_of(m, loss) &&
+           (*loss > m->s->options->precision->most_loss || find_fewest(m, checked, loss));
+}
+
 static bool take_units(mixing *m, double *loss)
 {
     const double most = m->s->options->precision->most_loss;
     size_t checked = 0, next = 1;
-    wide_unit *u;
-    while (*loss > most && (u = best_unit(m))) {
+    while (*loss > most) {
+        wide_unit *u = best_unit(m);
+        size_t found = 0;
         if (!ork_progress(m->s->diag, "choosing 16 bits", m->order.count, m->units.count))
             return false;
+        if (!u) {
+            if (!measure_stale(m, &found))
+                return false;
+            if (!found)
+                return take_rest(m, checked, loss);
+            continue;
+        }
         if (u->is_stale) {
             if (!measure(m, u))
                 return false;
@@ -368,7 +404,7 @@ static bool take_units(mixing *m, double *loss)
         checked = next;
         next += next / 4 + 1;
     }
-    return loss_of(m, loss);
+    return true;
 }
 
 /* ---- what was taken too early ---- */
