@@ -119,14 +119,19 @@ static slot *emit_pack(planner *p, const ork_node *node, conv_params *params)
     return packed;
 }
 
-static bool pack(planner *p, const ork_node *node, conv_params *params)
+/* Constant ones: kernels are chosen by them too. */
+static void set_weights(planner *p, const ork_node *node, ork_conv *conv)
 {
     ork_value *bias = bias_of(node);
     const ork_node *focus = p->focuses[node->output->id];
-    params->conv.weights = slot_of(p, node->inputs[1])->constant;
+    conv->weights = slot_of(p, node->inputs[1])->constant;
     if (focus)
-        params->conv.weights = focus_weights(p, focus, node->inputs[1], params->conv.weights);
-    params->conv.bias = bias ? slot_of(p, bias)->constant : NULL;
+        conv->weights = focus_weights(p, focus, node->inputs[1], conv->weights);
+    conv->bias = bias ? slot_of(p, bias)->constant : NULL;
+}
+
+static bool pack(planner *p, const ork_node *node, conv_params *params)
+{
     size_t bytes = params->kernel->packed_bytes(&params->conv);
     params->packed = ork_arena_alloc_data(p->plan->arena, bytes ? bytes : 1);
     if (!params->packed || !params->conv.weights)
@@ -202,8 +207,10 @@ bool lower_convolution(planner *p, const ork_node *node)
         focus_shape(focus, &conv->shape);
     conv->kind =
         node->op == ORK_OP_CONV_TRANSPOSE2D ? ORK_CONV_TRANSPOSED : ork_conv_kind_of(&conv->shape);
-    params->kernel = ork_conv_select(conv);
     bool known = is_constant(node->inputs[1]) && is_constant(bias_of(node));
+    if (known)
+        set_weights(p, node, conv);
+    params->kernel = ork_conv_select(conv);
     if (known && !pack(p, node, params))
         return false;
     slot *packed = known ? NULL : emit_pack(p, node, params);

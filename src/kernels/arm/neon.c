@@ -9,6 +9,7 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
     vst1q_s64(sums + 2, vaddw_s32(vld1q_s64(sums + 2), vget_high_s32((int32x4_t)more)));
 }
 
+enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/activation.h"
 #include "../simd/convert.h"
 #include "../simd/dense_f32.h"
@@ -21,3 +22,4 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/matmul.h"
 #include "../simd/peak.h"
 #include "../simd/pooling.h"
+#include "../simd/winograd_i8.h"

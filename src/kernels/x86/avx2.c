@@ -93,6 +93,12 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[1] = madd(sum[1], (ivec)_mm256_unpackhi_epi16(a, b), weights[1]);
 }
 
+/* 2 LANES bytes as int16. */
+ALWAYS_INLINE ivec load_words(const uint8_t *from)
+{
+    return (ivec)_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)from));
+}
+
 /* Sixteen entries from `table` on by the low halves of the bytes, or the sixteen after them where
    the bit tested is set. */
 ALWAYS_INLINE __m256i look_up_two(const uint8_t *table, __m256i low, __m256i bit4)
@@ -211,6 +217,7 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
     _mm256_storeu_si256(to + 1, _mm256_add_epi64(_mm256_loadu_si256(to + 1), high));
 }
 
+enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/activation.h"
 #include "../simd/convert.h"
 #include "../simd/dense_f32.h"
@@ -223,3 +230,4 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/matmul.h"
 #include "../simd/peak.h"
 #include "../simd/pooling.h"
+#include "../simd/winograd_i8.h"

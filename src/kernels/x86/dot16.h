@@ -10,6 +10,7 @@
             tile(3, 5) tile(3, 6) tile(4, 1) tile(4, 2) tile(4, 3) tile(4, 4) tile(4, 5)           \
                 tile(4, 6)
 #define HAS_DOT
+enum { WINO_LEAST_CHANNELS = 32 };
 #include "lanes16.h"
 
 ALWAYS_INLINE ivec dot(ivec sum, ivec x, ivec w)
@@ -37,3 +38,4 @@ ALWAYS_INLINE void interleave(const uint8_t *const *taps, const int16_t *which, 
 #include "../simd/dense_dot8.h"
 #include "../simd/depthwise_dot8.h"
 #include "../simd/peak.h"
+#include "../simd/winograd_i8.h"

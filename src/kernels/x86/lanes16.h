@@ -91,6 +91,12 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[1] = madd(sum[1], (ivec)_mm512_unpackhi_epi16(a, b), weights[1]);
 }
 
+/* 2 LANES bytes as int16. */
+ALWAYS_INLINE ivec load_words(const uint8_t *from)
+{
+    return (ivec)_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)from));
+}
+
 /* Bytes through a table of 256. */
 #if defined(__AVX512VBMI__)
 ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
