@@ -282,6 +282,55 @@ static void set_pool_numbers(planner *p, const ork_node *node, pool_params *para
     }
 }
 
+/* ---- maxima over windows in windows ---- */
+
+/* A maximum over k x k pixels about each pixel; 0 when it is another pool. */
+static int64_t centred_size(const ork_node *node)
+{
+    const int64_t *kernel = node->attrs.max_pool2d.kernel.v, size = kernel[0];
+    bool centred = node->op == ORK_OP_MAX_POOL2D && size == kernel[1] && size % 2 == 1;
+    for (int i = 0; centred && i < 2; i++)
+        centred =
+            node->attrs.max_pool2d.stride.v[i] == 1 && node->attrs.max_pool2d.dilation.v[i] == 1;
+    for (int i = 0; centred && i < 4; i++)
+        centred = node->attrs.max_pool2d.pad.v[i] == size / 2;
+    return centred && same_quant(node->inputs[0], node->output) ? size : 0;
+}
+
+/* The largest of the pools of the same input, made before, whose windows this one's consist of: a
+   maximum over maxima needs fewer of them. NULL when there is none. */
+static const ork_node *smaller_pool(const planner *p, const ork_node *node)
+{
+    const int64_t size = centred_size(node);
+    const ork_node *best = NULL;
+    if (size == 0 || p->plan->options.observable)
+        return NULL;
+    for (const ork_node *other = p->plan->graph->first; other != node; other = other->next) {
+        if (other->op != ORK_OP_MAX_POOL2D || other->inputs[0] != node->inputs[0] ||
+            p->slots[other->output->id] == NULL)
+            continue;
+        const int64_t least = best ? centred_size(best) : 0, made = centred_size(other);
+        if (made > least && made < size && same_quant(other->output, node->output))
+            best = other;
+    }
+    return best;
+}
+
+/* Reads the smaller pool's output, as far as its windows do not reach. */
+static slot *pool_again(planner *p, const ork_node *smaller, ork_pooling *pool)
+{
+    slot *in = slot_in(p, smaller->output, LAYOUT_PIXELS);
+    const int64_t reach = centred_size(smaller) / 2;
+    pool->kernel_h -= 2 * reach;
+    pool->kernel_w -= 2 * reach;
+    pool->pad_top -= reach;
+    pool->pad_left -= reach;
+    pool->pad_bottom -= reach;
+    pool->pad_right -= reach;
+    pool->in_stride = in->pixel_stride;
+    return in;
+}
+
 static void run_uneven_pool(const void *params, const call *c, int64_t begin, int64_t end)
 {
     ork_adaptive_pooling_run(params, c->in[0], c->out, begin, end);
@@ -313,6 +362,9 @@ bool lower_pool(planner *p, const ork_node *node)
     if (!set_windows(node, pool))
         return lower_uneven_pool(p, node, in, out);
     set_pool_numbers(p, node, params);
+    const ork_node *smaller = smaller_pool(p, node);
+    if (smaller)
+        in = pool_again(p, smaller, pool);
     double work = (double)ork_shape_count(&node->output->type.shape) * (double)pool->kernel_h *
                   (double)pool->kernel_w;
     emit(p, node, pool->is_max ? "max_pool" : "avg_pool", run_pool, params,
