@@ -201,7 +201,7 @@ typedef struct ork_conv_kernel {
     ork_conv_kind kind;
     ork_dtype dtype;
     ork_isa isa;
-    bool (*supports)(const ork_conv *conv); /* may look at weights where they are given */
+    bool (*supports)(const ork_conv *conv);       /* may look at weights where they are given */
     size_t (*packed_bytes)(const ork_conv *conv); /* 0 when it does not fit a size_t */
     void (*pack)(const ork_conv *conv, void *packed);
     size_t (*scratch_bytes)(const ork_conv *conv); /* for each worker */

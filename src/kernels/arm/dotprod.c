@@ -7,6 +7,10 @@
 #define DOT_EACH_TILE(tile)                                                                        \
     tile(1, 1) tile(1, 2) tile(1, 3) tile(1, 4) tile(1, 5) tile(1, 6) tile(1, 7) tile(1, 8)        \
         tile(2, 1) tile(2, 2) tile(2, 3) tile(2, 4) tile(2, 5) tile(2, 6) tile(2, 7) tile(2, 8)
+#define DOT_MOST_ROWS                                                                              \
+    {                                                                                              \
+        0, 8, 8                                                                                    \
+    }
 #define HAS_DOT
 #include "lanes4.h"
 

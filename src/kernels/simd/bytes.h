@@ -153,6 +153,107 @@ static inline void requantize_bytes(const ork_requant *r, const requant_lanes *c
         look_up(r->table, to, to, count);
 }
 
+#if defined(HAS_QUICK_REQUANTIZE)
+enum { STEP_PAIRS = 512 };
+
+/* Whether the vector code gives what it should for all of them. */
+static bool requant_agrees(const ork_requant *r, const requant_lanes *k,
+                           const int32_t *accumulators, const uint8_t *want)
+{
+    ork_requant plain = *r;
+    plain.table = NULL;
+    for (int i = 0; i < STEP_PAIRS; i += 4 * LANES) {
+        ivec sums[4], bytes;
+        for (int v = 0; v < 4; v++)
+            sums[v] = ivec_load(accumulators + i + v * LANES);
+        requantize_rows(&plain, k, sums, 1, 4, true, true, &bytes);
+        if (memcmp(&bytes, want + i, sizeof(bytes)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The accumulators before each change of the result and at it, and what becomes of them. */
+static void list_steps(const ork_requant *r, const int64_t first[255], int32_t *accumulators,
+                       uint8_t *want)
+{
+    for (int i = 0; i < STEP_PAIRS; i++) {
+        const int step = i / 2 < 255 ? i / 2 : 254;
+        const int64_t at = first[step] - 1 + i % 2;
+        const int32_t inside = (int32_t)ork_max64(INT32_MIN, ork_min64(INT32_MAX, at));
+        const bool reached = inside >= first[step];
+        accumulators[i] = inside;
+        want[i] = (uint8_t)(r->clamp_min + step + reached);
+        for (int more = step + 1; reached && more < 255 && first[more] <= inside; more++)
+            want[i]++; /* several changes at one */
+        for (int less = step - 1; !reached && less >= 0 && first[less] > inside; less--)
+            want[i]--;
+    }
+}
+
+/* Starts with which factor * acc + start, of -128 to 127, crosses the whole numbers where the
+   result changes. */
+static void start_bounds(const int64_t first[255], double factor, double *low, double *high)
+{
+    *low = -1e9;
+    *high = 1e9;
+    for (int i = 0; i < 255; i++) {
+        const double at = INT8_MIN + 1 + i - factor * (double)first[i];
+        if (first[i] > INT32_MIN && first[i] <= INT32_MAX) {
+            *low = fmax(*low, at);
+            *high = fmin(*high, at + factor);
+        }
+    }
+}
+
+/* Marks the vectors of a panel, whose channels all have `multiplier`, as sure if it can. */
+static void prove_requant(requant_lanes *to, int vectors, const ork_requant *r, float multiplier)
+{
+    static const float parts[] = {0.5f, 0.3f, 0.7f, 0.1f, 0.9f};
+    int64_t first[255];
+    int32_t accumulators[STEP_PAIRS];
+    uint8_t want[STEP_PAIRS];
+    const float factor = to->factor[0];
+    if (!(factor > 0.0f))
+        return;
+    ork_requant_steps(r, multiplier, first);
+    list_steps(r, first, accumulators, want);
+    for (int i = 0; i < 3 * (int)ORK_COUNT(parts) && !to->sure; i++) {
+        requant_lanes tried = {0};
+        const float near = i < 5 ? factor : nextafterf(factor, i < 10 ? 1.0f : 0.0f);
+        double low, high;
+        start_bounds(first, (double)near, &low, &high);
+        for (int lane = 0; lane < LANES; lane++) {
+            tried.factor[lane] = near;
+            tried.start[lane] = (float)(low + (high - low) * (double)parts[i % 5]);
+        }
+        if (!requant_agrees(r, &tried, accumulators, want))
+            continue;
+        for (int v = 0; v < vectors; v++) {
+            memcpy(to[v].factor, tried.factor, sizeof(tried.factor));
+            memcpy(to[v].start, tried.start, sizeof(tried.start));
+            to[v].sure = true;
+        }
+    }
+}
+#endif
+
+/* Constants of channels first .. end - 1, which stand in a panel of `vectors` vectors. */
+static inline void requant_panel_set(requant_lanes *to, int vectors, const ork_requant *r,
+                                     int64_t first, int64_t end)
+{
+    for (int v = 0; v < vectors; v++)
+        requant_lanes_set(&to[v], r, first + v * LANES, end);
+#if defined(HAS_QUICK_REQUANTIZE)
+    bool one = true;
+    const float multiplier = ork_requant_multiplier(r, first);
+    for (int64_t channel = first + 1; channel < end; channel++)
+        one = one && ork_requant_multiplier(r, channel) == multiplier;
+    if (one)
+        prove_requant(to, vectors, r, multiplier);
+#endif
+}
+
 enum { MOST_ROW_VECTORS = 4 };
 
 /* One pixel of store_rows; `sums` have one vector more when their number is odd. */
@@ -182,7 +283,12 @@ ALWAYS_INLINE void store_rows(const ork_requant *r, const requant_lanes *constan
 {
 #if defined(HAS_QUICK_REQUANTIZE)
     ivec bytes;
-    const bool good = requantize_rows(r, constants, sums, vectors, rows, true, &bytes);
+    if (constants->sure) {
+        requantize_rows(r, constants, sums, vectors, rows, true, true, &bytes);
+        store_bytes(bytes, vectors, rows, to, step, channels);
+        return;
+    }
+    const bool good = requantize_rows(r, constants, sums, vectors, rows, true, false, &bytes);
     store_bytes(bytes, vectors, rows, to, step, channels);
     if (good)
         return;

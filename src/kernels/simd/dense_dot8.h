@@ -18,7 +18,9 @@
    biases, zw, constants of the requantization, and weights [segment][quad][channel][4], a quad
    being four neighbouring bytes of a segment. See bytes.h; the set's file also defines
      DOT_SIGNED              1 where the instruction takes the input as signed bytes
-     DOT_ROWS, DOT_VECTORS   pixels and vectors of channels in a tile, at most 8 and 4
+     DOT_ROWS, DOT_VECTORS   pixels and vectors of channels in a tile at most
+     DOT_EACH_TILE(tile)     tile(vectors, pixels) for all sizes that there are
+     DOT_MOST_ROWS           the most pixels for 0, 1, ... vectors
      dot(sum, x, w)          adds four products to each lane
      load_part(from, count)  1 to 4 LANES bytes, then zeros
      sum_lanes(parts)        lane i is the sum of the lanes of parts[i] */
@@ -161,8 +163,7 @@ static void dot8_pack_panel(const ork_conv *conv, const dot8_layout *l, int64_t 
     for (int64_t o = 0; o < channels; o++)
         dot8_pack_channel(conv, l, base + o, dot8_width(channels), weights + o * 4, &panel->bias[o],
                           &panel->zero[o]);
-    for (int v = 0; v < DOT_VECTORS; v++)
-        requant_lanes_set(&panel->requant[v], &conv->requant, base + v * LANES, base + channels);
+    requant_panel_set(panel->requant, DOT_VECTORS, &conv->requant, base, base + channels);
 }
 
 void ISA(ork_dot8_dense_pack)(const ork_conv *conv, void *packed)
@@ -203,7 +204,7 @@ ALWAYS_INLINE void dot8_tile(const dot8_strip *t, int rows, int vectors, const u
 {
     ivec sum[DOT_ROWS][DOT_VECTORS];
     const int8_t *b = t->weights;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
         uvec total = sums ? uvec_of((uint32_t)sums[r]) : uvec_of(0);
 #pragma GCC unroll 4
@@ -216,7 +217,7 @@ ALWAYS_INLINE void dot8_tile(const dot8_strip *t, int rows, int vectors, const u
     }
     for (int64_t segment = 0; segment < t->layout->segments; segment++) {
         const uint8_t *row[DOT_ROWS];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int r = 0; r < rows; r++)
             row[r] = x + t->distances[segment] + r * t->step;
         for (int64_t i = 0; i < t->layout->quads; i++, b += vectors * VECTOR_BYTES) {
@@ -224,7 +225,7 @@ ALWAYS_INLINE void dot8_tile(const dot8_strip *t, int rows, int vectors, const u
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
                 w[v] = ivec_load((const int32_t *)(const void *)(b + v * VECTOR_BYTES));
-#pragma GCC unroll 8
+#pragma GCC unroll 16
             for (int r = 0; r < rows; r++) {
                 const ivec quad = ivec_of(load_word(row[r] + i * 4));
 #pragma GCC unroll 4
@@ -235,7 +236,7 @@ ALWAYS_INLINE void dot8_tile(const dot8_strip *t, int rows, int vectors, const u
     }
     const int64_t out_step = t->conv->shape.out_stride;
     const int together = MOST_ROW_VECTORS / vectors;
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < rows; r += together) {
         ivec part[MOST_ROW_VECTORS];
         const int count = rows - r < together ? rows - r : together;
@@ -269,10 +270,14 @@ static dot8_tile_fn *const dot8_tiles[DOT_VECTORS + 1][DOT_ROWS + 1] = {
 static void dot8_line(const dot8_strip *t, int64_t pixels, const uint8_t *x, const int32_t *sums,
                       uint8_t *out)
 {
-    dot8_tile_fn *const *tiles = dot8_tiles[dot8_width(t->channels) / LANES];
-    for (int64_t p = 0; p < pixels; p += DOT_ROWS)
-        tiles[ork_min64(DOT_ROWS, pixels - p)](t, x + p * t->step, sums ? sums + p : NULL,
-                                               out + p * t->conv->shape.out_stride);
+    static const int64_t most[] = DOT_MOST_ROWS;
+    const int64_t vectors = dot8_width(t->channels) / LANES;
+    int64_t tiles = (pixels + most[vectors] - 1) / most[vectors];
+    for (int64_t p = 0, rows; p < pixels; p += rows, tiles--) {
+        rows = (pixels - p + tiles - 1) / tiles; /* about equal ones */
+        dot8_tiles[vectors][rows](t, x + p * t->step, sums ? sums + p : NULL,
+                                  out + p * t->conv->shape.out_stride);
+    }
 }
 
 /* ---- sums of windows ---- */

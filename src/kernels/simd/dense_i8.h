@@ -58,9 +58,9 @@ void ISA(ork_i8_dense_pack)(const ork_conv *conv, void *packed)
         to += l.pairs * PANEL * 2;
         for (int64_t o = first; o < first + PANEL; o++)
             *bias++ = conv->bias && o < l.group_out ? ((const int32_t *)conv->bias)[base + o] : 0;
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            requant_lanes_set(requant++, &conv->requant, base + first + v * LANES,
-                              base + l.group_out);
+        requant_panel_set(requant, PANEL_VECTORS, &conv->requant, base + first,
+                          base + ork_min64(first + PANEL, l.group_out));
+        requant += PANEL_VECTORS;
     }
 }
 

@@ -170,8 +170,7 @@ void ISA(ork_wino_dense_pack)(const ork_conv *conv, void *packed)
         const int64_t end = ork_min64(conv->shape.out_c, (p + 1) * PANEL);
         for (int64_t channel = p * PANEL; channel < end; channel++)
             wino_pack_channel(conv, &l, channel, panel);
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            requant_lanes_set(&panel->requant[v], &conv->requant, p * PANEL + v * LANES, end);
+        requant_panel_set(panel->requant, PANEL_VECTORS, &conv->requant, p * PANEL, end);
     }
 }
 
