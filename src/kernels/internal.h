@@ -112,6 +112,18 @@ static inline int32_t ork_requant_weight_zero(const ork_requant *requant, int64_
     return requant->weight_zeros ? requant->weight_zeros[c] : requant->weight_zero;
 }
 
+/* As it is for output channel c alone. */
+static inline ork_requant ork_requant_of(const ork_requant *requant, int64_t c)
+{
+    ork_requant one = *requant;
+    one.multiplier = ork_requant_multiplier(requant, c);
+    one.multipliers = NULL;
+    if (requant->out_zeros)
+        one.out_zero = requant->out_zeros[c];
+    one.out_zeros = NULL;
+    return one;
+}
+
 /* One float through an activation, as the reference does it. */
 static inline float ork_activate(const ork_activation *activation, float value)
 {

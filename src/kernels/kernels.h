@@ -71,6 +71,8 @@ typedef struct ork_requant {
     int32_t in_zero, weight_zero;
     const int32_t *weight_zeros; /* one per output channel, or NULL */
     int32_t out_zero, clamp_min, clamp_max;
+    const int32_t
+        *out_zeros;       /* one per output channel, or NULL; convolutions of 8-bit types only */
     const uint8_t *table; /* 256 entries indexed by the output's byte, or NULL; 8-bit types only */
 } ork_requant;
 

@@ -127,6 +127,8 @@ static void random_requant(testcase *t, ork_dtype dtype)
             r->multipliers = (const float *)(const void *)t->multipliers.data;
         if (random_in(0, 2) == 0)
             r->weight_zeros = (const int32_t *)(const void *)t->zeros.data;
+        if (random_in(0, 2) == 0)
+            r->out_zeros = (const int32_t *)(const void *)t->zeros.data;
     }
     if (bytes && random_in(0, 1))
         r->table = t->table.data;

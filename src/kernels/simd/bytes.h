@@ -57,25 +57,21 @@ static inline int32_t byte_offset(ork_dtype dtype)
     return dtype == ORK_I8 ? 128 : 0;
 }
 
-/* For a few bytes faster than memcpy, which does not know that they are few. */
+/* For a few bytes faster than memcpy, which does not know that they are few: the last move overlaps
+   the one before. */
 ALWAYS_INLINE void copy_short(uint8_t *restrict to, const uint8_t *restrict from, int64_t count)
 {
-    for (; count >= 16; count -= 16, to += 16, from += 16)
-        memcpy(to, from, 16);
-    if (count == 0)
-        return;
-    if (count & 8) {
+    if (count >= 16) {
+        for (int64_t i = 0; i + 16 < count; i += 16)
+            memcpy(to + i, from + i, 16);
+        memcpy(to + count - 16, from + count - 16, 16);
+    } else if (count >= 8) {
         memcpy(to, from, 8);
-        to += 8;
-        from += 8;
+        memcpy(to + count - 8, from + count - 8, 8);
+    } else {
+        for (int64_t i = 0; i < count; i++)
+            to[i] = from[i];
     }
-    if (count & 4) {
-        memcpy(to, from, 4);
-        to += 4;
-        from += 4;
-    }
-    for (int64_t i = 0; i < (count & 3); i++)
-        to[i] = from[i];
 }
 
 /* Copies bytes, with their highest bit turned when `moved`: signed ones become unsigned or the
@@ -91,28 +87,45 @@ static inline void copy_moved(bool moved, uint8_t *restrict to, const uint8_t *r
         to[i] = from[i] ^ 0x80;
 }
 
+/* Pixels of so many bytes, a constant. */
+#define COPY_SIZES(size)                                                                           \
+    size(1) size(2) size(3) size(4) size(5) size(6) size(7) size(8) size(9) size(10) size(11)      \
+        size(12) size(13) size(14) size(15) size(16) size(24) size(32) size(48) size(64)
+#define DEFINE_COPY(bytes)                                                                         \
+    static void copy_pixels_##bytes(uint8_t *restrict to, int64_t to_step,                         \
+                                    const uint8_t *restrict from, int64_t from_step,               \
+                                    int64_t count)                                                 \
+    {                                                                                              \
+        for (int64_t i = 0; i < count; i++, to += to_step, from += from_step)                      \
+            memcpy(to, from, bytes);                                                               \
+    }
+COPY_SIZES(DEFINE_COPY)
+#undef DEFINE_COPY
+
 /* `count` pixels of `channels` bytes, some bytes apart; usual numbers of channels are constants. */
 static inline void copy_pixels(bool moved, uint8_t *to, int64_t to_step, const uint8_t *from,
                                int64_t from_step, int64_t count, int64_t channels)
 {
+    typedef void copy_fn(uint8_t *restrict, int64_t, const uint8_t *restrict, int64_t, int64_t);
+    static copy_fn *const sizes[] = {
+#define COPY_ENTRY(bytes) [bytes] = copy_pixels_##bytes,
+        COPY_SIZES(COPY_ENTRY)
+#undef COPY_ENTRY
+    };
     if (to_step == channels && from_step == channels) {
         copy_moved(moved, to, from, count * channels);
         return;
     }
-#define COPY_EACH(copy)                                                                            \
-    for (int64_t i = 0; i < count; i++, to += to_step, from += from_step)                          \
-    copy
-    if (moved)
-        COPY_EACH(copy_moved(true, to, from, channels));
-    else if (channels == 16)
-        COPY_EACH(memcpy(to, from, 16));
-    else if (channels == 32)
-        COPY_EACH(memcpy(to, from, 32));
-    else if (channels == 64)
-        COPY_EACH(memcpy(to, from, 64));
-    else
-        COPY_EACH(copy_short(to, from, channels));
-#undef COPY_EACH
+    if (!moved && channels < (int64_t)ORK_COUNT(sizes) && sizes[channels]) {
+        sizes[channels](to, to_step, from, from_step, count);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++, to += to_step, from += from_step) {
+        if (moved)
+            copy_moved(true, to, from, channels);
+        else
+            copy_short(to, from, channels);
+    }
 }
 
 /* Four bytes, whatever the alignment. */
@@ -246,11 +259,13 @@ static inline void requant_panel_set(requant_lanes *to, int vectors, const ork_r
         requant_lanes_set(&to[v], r, first + v * LANES, end);
 #if defined(HAS_QUICK_REQUANTIZE)
     bool one = true;
-    const float multiplier = ork_requant_multiplier(r, first);
-    for (int64_t channel = first + 1; channel < end; channel++)
-        one = one && ork_requant_multiplier(r, channel) == multiplier;
+    const ork_requant least = ork_requant_of(r, first);
+    for (int64_t channel = first + 1; channel < end; channel++) {
+        const ork_requant other = ork_requant_of(r, channel);
+        one = one && other.multiplier == least.multiplier && other.out_zero == least.out_zero;
+    }
     if (one)
-        prove_requant(to, vectors, r, multiplier);
+        prove_requant(to, vectors, &least, least.multiplier);
 #endif
 }
 

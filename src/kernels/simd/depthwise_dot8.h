@@ -141,13 +141,13 @@ static void dw8_set_lane(const ork_conv *conv, int64_t channel, dw8_block *block
 {
     channel = ork_min64(channel, conv->shape.in_c - 1);
     block->bias[lane] = dw8_bias(conv, channel);
-    requant_set(&block->requant[lane / LANES], lane % LANES, &conv->requant,
-                ork_requant_multiplier(&conv->requant, channel));
+    const ork_requant one = ork_requant_of(&conv->requant, channel);
+    requant_set(&block->requant[lane / LANES], lane % LANES, &one, one.multiplier);
 }
 
 static void dw8_prove(const ork_conv *conv, dw8_block *block)
 {
-    if (!conv->requant.multipliers)
+    if (!conv->requant.multipliers && !conv->requant.out_zeros)
         prove_requant(block->requant, BLOCK_VECTORS, &conv->requant, conv->requant.multiplier);
 }
 

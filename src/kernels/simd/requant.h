@@ -99,6 +99,8 @@ static void requant_set(requant_lanes *to, int lane, const ork_requant *r, float
 /* Channels first .. first + LANES; those from `count` on get the last one's. */
 static void requant_lanes_set(requant_lanes *to, const ork_requant *r, int64_t first, int64_t count)
 {
-    for (int lane = 0; lane < LANES; lane++)
-        requant_set(to, lane, r, ork_requant_multiplier(r, ork_min64(first + lane, count - 1)));
+    for (int lane = 0; lane < LANES; lane++) {
+        const ork_requant one = ork_requant_of(r, ork_min64(first + lane, count - 1));
+        requant_set(to, lane, &one, one.multiplier);
+    }
 }

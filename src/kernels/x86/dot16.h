@@ -6,8 +6,9 @@
 #define DOT_VECTORS 4
 #define DOT_EACH_TILE(tile)                                                                        \
     DOT_TILES_6(tile, 1)                                                                           \
-    DOT_TILES_12(tile, 1) DOT_TILES_6(tile, 2) DOT_TILES_12(tile, 2) DOT_TILES_6(tile, 3)          \
-        tile(3, 7) tile(3, 8) DOT_TILES_6(tile, 4)
+    DOT_TILES_12(tile, 1)                                                                          \
+    DOT_TILES_6(tile, 2)                                                                           \
+    DOT_TILES_12(tile, 2) DOT_TILES_6(tile, 3) tile(3, 7) tile(3, 8) DOT_TILES_6(tile, 4)
 #define DOT_TILES_6(tile, v)  tile(v, 1) tile(v, 2) tile(v, 3) tile(v, 4) tile(v, 5) tile(v, 6)
 #define DOT_TILES_12(tile, v) tile(v, 7) tile(v, 8) tile(v, 9) tile(v, 10) tile(v, 11) tile(v, 12)
 #define DOT_MOST_ROWS                                                                              \
@@ -58,7 +59,7 @@ ALWAYS_INLINE void stack(const uint8_t *const lines[4], int64_t at, ivec quads[4
 }
 
 #include "../simd/dense_dot8.h"
-#include "../simd/depthwise3_dot8.h"
 #include "../simd/depthwise_dot8.h"
+#include "../simd/depthwise_dot8_lines.h"
 #include "../simd/peak.h"
 #include "../simd/winograd_i8.h"

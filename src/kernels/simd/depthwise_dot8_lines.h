@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Template: depthwise convolution of u8 and i8 whose kernels have three lines, without strides, by an
-   instruction that adds four products of bytes to an int32. Lines, blocks and parts of weights are
-   those of depthwise_dot8.h, which must be included before.
+/* Template: depthwise convolution of u8 and i8 whose kernels have three lines, without strides, by
+   an instruction that adds four products of bytes to an int32. Lines, blocks and parts of weights
+   are those of depthwise_dot8.h, which must be included before.
 
    Four lines that follow each other are stacked in scratch: their bytes of one place side by side.
-   Three of the four are one column of a kernel, so a column is one product: weights (a, b, c, 0) give
-   an output row and (0, a, b, c) the one below it. Two rows are computed together, and what is stacked
-   serves all columns of the kernel.
+   Three of the four are one column of a kernel, so a column is one product: weights (a, b, c, 0)
+   give an output row and (0, a, b, c) the one below it. Two rows are computed together, and what is
+   stacked serves all columns of the kernel.
 
    Packed: for each block of a period a dw8_block, whose taps are columns, then weights
    [column][vector][lane][4]. The set's file also defines
@@ -59,8 +59,8 @@ size_t ISA(ork_dot8_depthwise3_scratch_bytes)(const ork_conv *conv)
 /* ---- packing ---- */
 
 /* Adds a part of a column to a block when one of its weights is not 0. */
-static void dw3_take_column(const ork_conv *conv, const dw8_layout *l, int64_t block, int64_t column,
-                            int64_t part, dw8_block *packed, int8_t *weights)
+static void dw3_take_column(const ork_conv *conv, const dw8_layout *l, int64_t block,
+                            int64_t column, int64_t part, dw8_block *packed, int8_t *weights)
 {
     const int64_t width = conv->shape.kernel_w;
     bool any = false;
@@ -126,7 +126,8 @@ ALWAYS_INLINE void dw3_store(const ork_requant *r, const dw8_block *block, const
                              uint8_t *to, int64_t count, bool sure)
 {
     ivec bytes;
-    const bool good = requantize_rows(r, block->requant, sums, BLOCK_VECTORS, 1, true, sure, &bytes);
+    const bool good =
+        requantize_rows(r, block->requant, sums, BLOCK_VECTORS, 1, true, sure, &bytes);
     store_bytes(bytes, BLOCK_VECTORS, 1, to, 0, count);
     if (!good)
         dw3_store_exact(r, block, sums, to, count);
@@ -148,8 +149,8 @@ ALWAYS_INLINE void dw3_block_run(const ork_conv *conv, const dw3_layout *l, cons
             const uint8_t *from = stacked + (at + block->taps[i] * step) * 4;
             for (int v = 0; v < BLOCK_VECTORS; v++) {
                 const ivec x = ivec_load_bytes(from + v * LANES * 4);
-                const uvec w = (uvec)ivec_load((const int32_t *)(const void *)(
-                    weights + i * DW8_WEIGHTS + v * LANES * 4));
+                const uvec w = (uvec)ivec_load(
+                    (const int32_t *)(const void *)(weights + i * DW8_WEIGHTS + v * LANES * 4));
                 sums[0][v] = dot(sums[0][v], x, (ivec)w);
                 sums[1][v] = dot(sums[1][v], x, (ivec)(w << 8));
             }
