@@ -2,6 +2,7 @@
 /* What gains by SDOT, which adds four products of signed bytes to each lane. */
 #define ISA(name)   name##_dotprod
 #define DOT_SIGNED  1
+#define DOT_ELEMENT 1
 #define DOT_ROWS    8
 #define DOT_VECTORS 2
 #define DOT_EACH_TILE(tile)                                                                        \

@@ -316,25 +316,4 @@ ALWAYS_INLINE void store_rows(const ork_requant *r, const requant_lanes *constan
     }
 }
 
-static inline void store_tile_bytes(const ork_conv *conv, const requant_lanes *requant,
-                                    const int32_t *tile, int64_t rows, uint8_t *out,
-                                    int64_t channels)
-{
-    const int64_t step = conv->shape.out_stride;
-    enum { TOGETHER = MOST_ROW_VECTORS / PANEL_VECTORS };
-    ivec sums[MOST_ROW_VECTORS];
-    int64_t r = 0;
-    for (; r + TOGETHER <= rows; r += TOGETHER) {
-        for (int v = 0; v < MOST_ROW_VECTORS; v++)
-            sums[v] = ivec_load(tile + r * PANEL + v * LANES);
-        store_rows(&conv->requant, requant, sums, PANEL_VECTORS, TOGETHER, out + r * step, step,
-                   channels);
-    }
-    for (; r < rows; r++) {
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            sums[v] = ivec_load(tile + r * PANEL + v * LANES);
-        store_rows(&conv->requant, requant, sums, PANEL_VECTORS, 1, out + r * step, step, channels);
-    }
-}
-
 #endif

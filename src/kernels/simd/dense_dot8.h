@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Template: dense convolution of u8 and i8 by an instruction that adds four products of bytes to an
-   int32, exact modulo 2^32.
+/* Template: dense convolution of u8 and i8 by an instruction that adds the products of the four
+   bytes of a word, or of its two int16, to an int32, exact modulo 2^32.
 
-   Weights are signed bytes, u8 ones less 128; the input's bytes are moved by dot_offset(dtype) into
-   the signedness that the instruction wants. With x and w as moved, zx and zw the zero points moved
-   likewise, a sum over k terms is
-     sum (x - zx)(w - zw) = sum x w - zw sum x + (k zw - sum w) zx
-   of which the last term is added to the bias, and the sum of x is found once for a window.
+   As bytes, weights are signed ones, u8 ones less 128; the input's bytes are moved by
+   dot_offset(dtype) into the signedness that the instruction wants. With x and w as moved, zx and
+   zw the zero points moved likewise, a sum over k terms is sum (x - zx)(w - zw) = sum x w - zw sum
+   x + (k zw - sum w) zx of which the last term is added to the bias, and the sum of x is found once
+   for a window. As int16, inputs and weights less their zero points fit, and nothing is left to
+   correct.
 
-   A window is some segments of neighbouring bytes: one for each line of the kernel, or one for each
-   tap where channels are grouped or taps dilated. Where a picture can be read as it lies (1x1), it
-   is; else its lines are copied to scratch with their padding around them, so that nothing below
-   knows borders. Segments begin at fixed distances from a window's first byte, and windows of a
-   line at fixed distances from each other, so nothing is gathered either.
+   A window is some segments of neighbouring elements: one for each line of the kernel, or one for
+   each tap where channels are grouped or taps dilated. Where a picture can be read as it lies (1x1
+   of bytes), it is; else its lines are copied to scratch with their padding around them, so that
+   nothing below knows borders. Segments begin at fixed distances from a window's first byte, and
+   windows of a line at fixed distances from each other, so nothing is gathered either.
 
    Packed: the distances of the segments; then for each group and panel of output channels, int32
-   biases, zw, constants of the requantization, and weights [segment][quad][channel][4], a quad
-   being four neighbouring bytes of a segment. See bytes.h; the set's file also defines
-     DOT_SIGNED              1 where the instruction takes the input as signed bytes
+   biases, zw, constants of the requantization, and weights [segment][word][channel][4 bytes]. See
+   bytes.h; the set's file also defines
+     DOT_ELEMENT             1: bytes, 2: int16, which madd(...) multiplies
      DOT_ROWS, DOT_VECTORS   pixels and vectors of channels in a tile at most
      DOT_EACH_TILE(tile)     tile(vectors, pixels) for all sizes that there are
      DOT_MOST_ROWS           the most pixels for 0, 1, ... vectors
+   and for bytes
+     DOT_SIGNED              1 where the instruction takes the input as signed bytes
      dot(sum, x, w)          adds four products to each lane
      load_part(from, count)  1 to 4 LANES bytes, then zeros
      sum_lanes(parts)        lane i is the sum of the lanes of parts[i] */
@@ -54,12 +57,19 @@ typedef struct dot8_layout {
     size_t panels_at, panel_bytes, bytes; /* bytes 0: too large */
 } dot8_layout;
 
+#if DOT_ELEMENT == 1
 static int32_t dot_offset(ork_dtype dtype)
 {
     if (DOT_SIGNED)
         return dtype == ORK_U8 ? -128 : 0;
     return dtype == ORK_I8 ? 128 : 0;
 }
+#else
+ALWAYS_INLINE ivec dot(ivec sum, ivec x, ivec w)
+{
+    return madd(sum, x, w);
+}
+#endif
 
 /* Lines between the first of a row's window and the one behind the last of the next rows'. */
 static int64_t dot8_lines(const ork_conv_shape *s, int64_t rows)
@@ -82,15 +92,17 @@ static dot8_layout dot8_layout_of(const ork_conv *conv)
     const ork_conv_shape *s = &conv->shape;
     dot8_layout l = {.group_in = s->in_c / s->groups, .group_out = s->out_c / s->groups};
     const bool by_line = s->groups == 1 && s->dilation_w == 1;
+#if DOT_ELEMENT == 1
     l.direct = is_pointwise(s) && l.group_in % 4 == 0 && dot_offset(conv->dtype) == 0;
-    l.segments = by_line ? s->kernel_h : s->kernel_h * s->kernel_w;
-    l.length = l.group_in * (by_line ? s->kernel_w : 1);
-    l.quads = (l.length + 3) / 4;
-    l.panels = (l.group_out + DOT_PANEL - 1) / DOT_PANEL;
     l.has_zero = conv->weight_dtype == ORK_U8 || conv->requant.weight_zeros ||
                  conv->requant.weight_zero != 0;
     l.zeros_differ = conv->requant.weight_zeros != NULL;
-    l.pixel_bytes = l.direct ? s->in_stride : s->in_c;
+#endif
+    l.segments = by_line ? s->kernel_h : s->kernel_h * s->kernel_w;
+    l.length = l.group_in * (by_line ? s->kernel_w : 1) * DOT_ELEMENT;
+    l.quads = (l.length + 3) / 4;
+    l.panels = (l.group_out + DOT_PANEL - 1) / DOT_PANEL;
+    l.pixel_bytes = l.direct ? s->in_stride : s->in_c * DOT_ELEMENT;
     if (l.direct)
         l.pixels = ork_max64(LANES, ork_min64(DIRECT_BYTES / l.length, MOST_DIRECT_PIXELS));
     else
@@ -103,12 +115,21 @@ static dot8_layout dot8_layout_of(const ork_conv *conv)
     return l;
 }
 
+static bool dot8_zero_supported(const ork_conv *conv)
+{
+#if DOT_ELEMENT == 1
+    const int32_t zero = conv->requant.in_zero + dot_offset(conv->dtype);
+    const int32_t least = DOT_SIGNED ? INT8_MIN : 0;
+    return zero >= least && zero <= least + UINT8_MAX;
+#else
+    return bytes_supported(conv);
+#endif
+}
+
 bool ISA(ork_dot8_dense_supports)(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
-    const int32_t zero = conv->requant.in_zero + dot_offset(conv->dtype);
-    const int32_t least = DOT_SIGNED ? INT8_MIN : 0;
-    return requant_supported(&conv->requant) && zero >= least && zero <= least + UINT8_MAX &&
+    return requant_supported(&conv->requant) && dot8_zero_supported(conv) &&
            (s->out_c / s->groups * 4 >= LANES || s->groups == 1) &&
            s->kernel_h * s->kernel_w <= MOST_SEGMENTS;
 }
@@ -120,6 +141,17 @@ size_t ISA(ork_dot8_dense_packed_bytes)(const ork_conv *conv)
 
 /* ---- packing ---- */
 
+static int64_t dot8_width(int64_t channels)
+{
+    return round_up(ork_min64(channels, DOT_PANEL), LANES);
+}
+
+static int32_t dot8_given_bias(const ork_conv *conv, int64_t channel)
+{
+    return conv->bias ? ((const int32_t *)conv->bias)[channel] : 0;
+}
+
+#if DOT_ELEMENT == 1
 /* zw */
 static int32_t dot8_weight_zero(const ork_conv *conv, int64_t channel)
 {
@@ -127,10 +159,9 @@ static int32_t dot8_weight_zero(const ork_conv *conv, int64_t channel)
            (conv->weight_dtype == ORK_U8 ? 128 : 0);
 }
 
-/* The weights of one output channel, from its lane of the panel on; its zw and new bias. `width`
-   channels lie side by side. */
+/* The weights of one output channel to its lane of a panel of `width`; its zw and new bias. */
 static void dot8_pack_channel(const ork_conv *conv, const dot8_layout *l, int64_t channel,
-                              int64_t width, int8_t *to, int32_t *bias, int32_t *zero)
+                              int64_t lane, int64_t width, dot8_panel *panel, int8_t *to)
 {
     const int64_t k = l->segments * l->length;
     const int32_t moved = conv->weight_dtype == ORK_U8 ? 128 : 0;
@@ -139,19 +170,29 @@ static void dot8_pack_channel(const ork_conv *conv, const dot8_layout *l, int64_
     for (int64_t i = 0; i < k; i++) {
         const int32_t weight = raw_weight(conv, channel, i) - moved;
         const int64_t quad = i / l->length * l->quads + i % l->length / 4;
-        to[quad * width * 4 + i % l->length % 4] = (int8_t)weight;
+        to[(quad * width + lane) * 4 + i % l->length % 4] = (int8_t)weight;
         sum += (uint32_t)weight;
     }
-    *zero = dot8_weight_zero(conv, channel);
-    const uint32_t rest = (uint32_t)k * (uint32_t)*zero - sum;
-    const int32_t given = conv->bias ? ((const int32_t *)conv->bias)[channel] : 0;
-    *bias = (int32_t)((uint32_t)given + rest * (uint32_t)in_zero);
+    panel->zero[lane] = dot8_weight_zero(conv, channel);
+    const uint32_t rest = (uint32_t)k * (uint32_t)panel->zero[lane] - sum;
+    panel->bias[lane] =
+        (int32_t)((uint32_t)dot8_given_bias(conv, channel) + rest * (uint32_t)in_zero);
 }
-
-static int64_t dot8_width(int64_t channels)
+#else
+static void dot8_pack_channel(const ork_conv *conv, const dot8_layout *l, int64_t channel,
+                              int64_t lane, int64_t width, dot8_panel *panel, int8_t *to)
 {
-    return round_up(ork_min64(channels, DOT_PANEL), LANES);
+    const int64_t length = l->length / DOT_ELEMENT;
+    for (int64_t i = 0; i < l->segments * length; i++) {
+        const int64_t pair = i / length * l->quads + i % length / 2;
+        int16_t *vector =
+            (int16_t *)(void *)(to + (pair * width + lane / LANES * LANES) * 2 * DOT_ELEMENT);
+        vector[madd_slot((int)(lane % LANES), (int)(i % length & 1))] =
+            centred_weight(conv, channel, i);
+    }
+    panel->bias[lane] = dot8_given_bias(conv, channel);
 }
+#endif
 
 static void dot8_pack_panel(const ork_conv *conv, const dot8_layout *l, int64_t group,
                             int64_t first, void *packed)
@@ -161,8 +202,7 @@ static void dot8_pack_panel(const ork_conv *conv, const dot8_layout *l, int64_t 
     dot8_panel *panel = packed;
     int8_t *weights = (int8_t *)packed + ork_align64(sizeof(dot8_panel));
     for (int64_t o = 0; o < channels; o++)
-        dot8_pack_channel(conv, l, base + o, dot8_width(channels), weights + o * 4, &panel->bias[o],
-                          &panel->zero[o]);
+        dot8_pack_channel(conv, l, base + o, o, dot8_width(channels), panel, weights);
     requant_panel_set(panel->requant, DOT_VECTORS, &conv->requant, base, base + channels);
 }
 
@@ -280,6 +320,7 @@ static void dot8_line(const dot8_strip *t, int64_t pixels, const uint8_t *x, con
     }
 }
 
+#if DOT_ELEMENT == 1
 /* ---- sums of windows ---- */
 
 /* `segments` are a constant where they are one. */
@@ -320,24 +361,55 @@ static void dot8_window_sums(const dot8_strip *t, int64_t pixels, const uint8_t 
     else
         dot8_sum_windows(t, t->layout->segments, pixels, x, to);
 }
+#endif
 
 /* ---- lines in scratch ---- */
+
+#if DOT_ELEMENT == 1
+static int dot8_padding(const ork_conv *conv)
+{
+    return (conv->requant.in_zero + dot_offset(conv->dtype)) & 0xff;
+}
+
+static void dot8_copy_pixels(const ork_conv *conv, uint8_t *to, const uint8_t *from, int64_t count)
+{
+    copy_pixels(dot_offset(conv->dtype) != 0, to, conv->shape.in_c, from, conv->shape.in_stride,
+                count, conv->shape.in_c);
+}
+#else
+static int dot8_padding(const ork_conv *conv)
+{
+    (void)conv;
+    return 0;
+}
+
+static void dot8_copy_pixels(const ork_conv *conv, uint8_t *to, const uint8_t *from, int64_t count)
+{
+    const int64_t channels = conv->shape.in_c, step = conv->shape.in_stride;
+    if (step == channels) {
+        widen(conv, to, from, count * channels);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        widen(conv, to + i * channels * DOT_ELEMENT, from + i * step, channels);
+}
+#endif
 
 /* Line y of the picture with its padding; all of it where there is no such line. */
 static void dot8_fill_line(const ork_conv *conv, const dot8_layout *l, const uint8_t *image,
                            int64_t y, uint8_t *to)
 {
     const ork_conv_shape *s = &conv->shape;
-    const bool moved = dot_offset(conv->dtype) != 0;
-    const int padding = (conv->requant.in_zero + dot_offset(conv->dtype)) & 0xff;
     const bool inside = y >= 0 && y < s->in_h;
     const int64_t left = inside ? ork_min64(s->pad_left, l->line_pixels) : l->line_pixels;
     const int64_t real = ork_max64(0, ork_min64(l->line_pixels - left, s->in_w));
     const uint8_t *from = image + y * s->in_w * s->in_stride;
-    memset(to, padding, (size_t)(left * s->in_c));
-    to += left * s->in_c;
-    copy_pixels(moved, to, s->in_c, from, s->in_stride, real, s->in_c);
-    memset(to + real * s->in_c, padding, (size_t)((l->line_pixels - left - real) * s->in_c));
+    const int padding = dot8_padding(conv);
+    memset(to, padding, (size_t)(left * l->pixel_bytes));
+    to += left * l->pixel_bytes;
+    dot8_copy_pixels(conv, to, from, real);
+    memset(to + real * l->pixel_bytes, padding,
+           (size_t)((l->line_pixels - left - real) * l->pixel_bytes));
 }
 
 /* ---- the whole ---- */
@@ -362,8 +434,10 @@ static void dot8_group(const ork_conv *conv, const dot8_layout *l, const void *p
     const int64_t padded = round_up(pixels, LANES);
     dot8_strip t = {
         .conv = conv, .layout = l, .distances = packed, .step = s->stride_w * l->pixel_bytes};
+#if DOT_ELEMENT == 1
     for (int64_t row = 0; l->has_zero && row < rows; row++)
         dot8_window_sums(&t, pixels, x + row * line_step, sums + row * padded);
+#endif
     for (int64_t panel = 0; panel < l->panels; panel++) {
         const char *at = (const char *)packed + l->panels_at +
                          (size_t)(group * l->panels + panel) * l->panel_bytes;
@@ -403,8 +477,8 @@ static void dot8_run_lines(const ork_conv *conv, const dot8_layout *l, const voi
             dot8_fill_line(conv, l, in + image * s->in_h * s->in_w * s->in_stride,
                            y * s->stride_h - s->pad_top + i, lines + i * l->line_bytes);
         for (int64_t group = 0; group < s->groups; group++)
-            dot8_group(conv, l, packed, group, rows, s->out_w, lines + group * l->group_in,
-                       s->stride_h * l->line_bytes, sums,
+            dot8_group(conv, l, packed, group, rows, s->out_w,
+                       lines + group * l->group_in * DOT_ELEMENT, s->stride_h * l->line_bytes, sums,
                        out + row * s->out_w * s->out_stride + group * l->group_out);
     }
 }

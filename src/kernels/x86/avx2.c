@@ -236,12 +236,23 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
     _mm256_storeu_si256(to + 1, _mm256_add_epi64(_mm256_loadu_si256(to + 1), high));
 }
 
+#define DOT_ELEMENT 2
+#define DOT_ROWS    12
+#define DOT_VECTORS 2
+#define DOT_EACH_TILE(tile)                                                                        \
+    tile(1, 1) tile(1, 2) tile(1, 3) tile(1, 4) tile(1, 5) tile(1, 6) tile(1, 7) tile(1, 8)        \
+        tile(1, 9) tile(1, 10) tile(1, 11) tile(1, 12) tile(2, 1) tile(2, 2) tile(2, 3) tile(2, 4) \
+            tile(2, 5) tile(2, 6)
+#define DOT_MOST_ROWS                                                                              \
+    {                                                                                              \
+        0, 12, 6                                                                                   \
+    }
 enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/activation.h"
 #include "../simd/convert.h"
+#include "../simd/dense_dot8.h"
 #include "../simd/dense_f32.h"
 #include "../simd/dense_i16.h"
-#include "../simd/dense_i8.h"
 #include "../simd/depthwise_f32.h"
 #include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
