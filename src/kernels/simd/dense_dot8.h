@@ -49,6 +49,7 @@ typedef struct dot8_layout {
     int64_t group_in, group_out, panels; /* of one group */
     int64_t segments, length, quads;     /* length: bytes of a segment, and quads of four */
     bool direct;                         /* windows are read in place */
+    bool by_line;                        /* a segment is a line of the kernel */
     bool has_zero;                       /* zw is not 0 throughout */
     bool zeros_differ;                   /* between channels */
     /* Lines in scratch: bytes of a pixel and of a line, output rows that are done together. */
@@ -91,15 +92,15 @@ static dot8_layout dot8_layout_of(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
     dot8_layout l = {.group_in = s->in_c / s->groups, .group_out = s->out_c / s->groups};
-    const bool by_line = s->groups == 1 && s->dilation_w == 1;
+    l.by_line = s->groups == 1 && s->dilation_w == 1;
 #if DOT_ELEMENT == 1
     l.direct = is_pointwise(s) && l.group_in % 4 == 0 && dot_offset(conv->dtype) == 0;
     l.has_zero = conv->weight_dtype == ORK_U8 || conv->requant.weight_zeros ||
                  conv->requant.weight_zero != 0;
     l.zeros_differ = conv->requant.weight_zeros != NULL;
 #endif
-    l.segments = by_line ? s->kernel_h : s->kernel_h * s->kernel_w;
-    l.length = l.group_in * (by_line ? s->kernel_w : 1) * DOT_ELEMENT;
+    l.segments = l.by_line ? s->kernel_h : s->kernel_h * s->kernel_w;
+    l.length = l.group_in * (l.by_line ? s->kernel_w : 1) * DOT_ELEMENT;
     l.quads = (l.length + 3) / 4;
     l.panels = (l.group_out + DOT_PANEL - 1) / DOT_PANEL;
     l.pixel_bytes = l.direct ? s->in_stride : s->in_c * DOT_ELEMENT;
@@ -361,6 +362,25 @@ static void dot8_window_sums(const dot8_strip *t, int64_t pixels, const uint8_t 
     else
         dot8_sum_windows(t, t->layout->segments, pixels, x, to);
 }
+
+/* The same for `rows` lines of windows, whose lines overlap: each is summed once. `lines` has room
+   for the sums of all of them. */
+static void dot8_line_sums(const dot8_strip *t, int64_t rows, int64_t pixels, const uint8_t *x,
+                           int32_t *lines, int32_t *to)
+{
+    const ork_conv_shape *s = &t->conv->shape;
+    const int64_t padded = round_up(pixels, LANES);
+    for (int64_t i = 0; i < dot8_lines(s, rows); i++)
+        dot8_sum_windows(t, 1, pixels, x + i * t->layout->line_bytes, lines + i * padded);
+    for (int64_t row = 0; row < rows; row++, to += padded)
+        for (int64_t p = 0; p < padded; p += LANES) {
+            const int32_t *from = lines + row * s->stride_h * padded + p;
+            uvec sum = uvec_of(0);
+            for (int64_t ky = 0; ky < s->kernel_h; ky++, from += s->dilation_h * padded)
+                sum += (uvec)ivec_load(from);
+            ivec_store(to + p, (ivec)sum);
+        }
+}
 #endif
 
 /* ---- lines in scratch ---- */
@@ -414,7 +434,17 @@ static void dot8_fill_line(const ork_conv *conv, const dot8_layout *l, const uin
 
 /* ---- the whole ---- */
 
-/* Sums of windows, then lines. */
+/* Sums of lines of windows: none where they would not be shared. */
+static size_t dot8_line_sum_bytes(const ork_conv *conv, const dot8_layout *l)
+{
+    const ork_conv_shape *s = &conv->shape;
+    if (l->direct || !l->has_zero || !l->by_line || s->kernel_h == 1)
+        return 0;
+    return ork_align64(
+        ork_size_product(sizeof(int32_t), dot8_lines(s, l->rows), round_up(s->out_w, LANES), 1));
+}
+
+/* Sums of windows and of their lines, then lines. */
 size_t ISA(ork_dot8_dense_scratch_bytes)(const ork_conv *conv)
 {
     const dot8_layout l = dot8_layout_of(conv);
@@ -422,7 +452,7 @@ size_t ISA(ork_dot8_dense_scratch_bytes)(const ork_conv *conv)
     const size_t lines = ork_size_product(1, l.line_bytes, dot8_lines(&conv->shape, l.rows), 1);
     if (!sums || (!l.direct && !lines))
         return 0;
-    return ork_align64(sums) + (l.direct ? 0 : lines);
+    return ork_align64(sums) + dot8_line_sum_bytes(conv, &l) + (l.direct ? 0 : lines);
 }
 
 /* All output channels of a group for `rows` lines of `pixels` windows, line_step bytes apart. */
@@ -435,8 +465,11 @@ static void dot8_group(const ork_conv *conv, const dot8_layout *l, const void *p
     dot8_strip t = {
         .conv = conv, .layout = l, .distances = packed, .step = s->stride_w * l->pixel_bytes};
 #if DOT_ELEMENT == 1
-    for (int64_t row = 0; l->has_zero && row < rows; row++)
-        dot8_window_sums(&t, pixels, x + row * line_step, sums + row * padded);
+    if (dot8_line_sum_bytes(conv, l))
+        dot8_line_sums(&t, rows, pixels, x, sums + round_up(l->pixels, LANES), sums);
+    else
+        for (int64_t row = 0; l->has_zero && row < rows; row++)
+            dot8_window_sums(&t, pixels, x + row * line_step, sums + row * padded);
 #endif
     for (int64_t panel = 0; panel < l->panels; panel++) {
         const char *at = (const char *)packed + l->panels_at +
@@ -487,7 +520,8 @@ void ISA(ork_dot8_dense_run)(const ork_conv *conv, const void *packed, const voi
                              int64_t begin, int64_t end, void *scratch)
 {
     const dot8_layout l = dot8_layout_of(conv);
-    const size_t sums = ork_align64((size_t)round_up(l.pixels, LANES) * sizeof(int32_t));
+    const size_t sums = ork_align64((size_t)round_up(l.pixels, LANES) * sizeof(int32_t)) +
+                        dot8_line_sum_bytes(conv, &l);
     if (l.direct)
         dot8_run_direct(conv, &l, packed, in, out, begin, end, scratch);
     else
