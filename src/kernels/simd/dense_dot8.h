@@ -15,18 +15,15 @@
    nothing below knows borders. Segments begin at fixed distances from a window's first byte, and
    windows of a line at fixed distances from each other, so nothing is gathered either.
 
-   Packed: the distances of the segments; then for each group and panel of output channels, int32
-   biases, zw, constants of the requantization, and weights [segment][word][channel][4 bytes]. See
-   bytes.h; the set's file also defines
-     DOT_ELEMENT             1: bytes, 2: int16, which madd(...) multiplies
-     DOT_ROWS, DOT_VECTORS   pixels and vectors of channels in a tile at most
-     DOT_EACH_TILE(tile)     tile(vectors, pixels) for all sizes that there are
-     DOT_MOST_ROWS           the most pixels for 0, 1, ... vectors
-   and for bytes
-     DOT_SIGNED              1 where the instruction takes the input as signed bytes
-     dot(sum, x, w)          adds four products to each lane
-     load_part(from, count)  1 to 4 LANES bytes, then zeros
-     sum_lanes(parts)        lane i is the sum of the lanes of parts[i] */
+   Packed: how far each word lies from a window's first byte, segment by segment; then for each
+   group and panel of output channels, int32 biases, zw, constants of the requantization, and
+   weights [segment][word][channel][4 bytes]. See bytes.h; the set's file also defines DOT_ELEMENT
+   1: bytes, 2: int16, which madd(...) multiplies DOT_ROWS, DOT_VECTORS   pixels and vectors of
+   channels in a tile at most DOT_EACH_TILE(tile)     tile(vectors, pixels) for all sizes that there
+   are DOT_MOST_ROWS           the most pixels for 0, 1, ... vectors and for bytes DOT_SIGNED 1
+   where the instruction takes the input as signed bytes dot(sum, x, w)          adds four products
+   to each lane load_part(from, count)  1 to 4 LANES bytes, then zeros sum_lanes(parts)        lane
+   i is the sum of the lanes of parts[i] */
 #include "bytes.h"
 
 enum {
@@ -108,7 +105,7 @@ static dot8_layout dot8_layout_of(const ork_conv *conv)
         l.pixels = ork_max64(LANES, ork_min64(DIRECT_BYTES / l.length, MOST_DIRECT_PIXELS));
     else
         dot8_set_lines(s, &l);
-    l.panels_at = ork_align64((size_t)l.segments * sizeof(int64_t));
+    l.panels_at = ork_align64(ork_size_product(sizeof(int32_t), l.segments, l.quads, 1));
     const size_t weights = ork_size_product(DOT_PANEL * 4, l.segments, l.quads, 1);
     l.panel_bytes = ork_align64(sizeof(dot8_panel)) + weights;
     const size_t all = weights ? ork_size_product(l.panel_bytes, l.panels, s->groups, 1) : 0;
@@ -127,12 +124,21 @@ static bool dot8_zero_supported(const ork_conv *conv)
 #endif
 }
 
+/* Words lie less than 2^31 bytes from a window's first one. */
+static bool dot8_words_fit(const ork_conv_shape *s)
+{
+    const double line = ((double)s->out_w * (double)s->stride_w +
+                         (double)s->kernel_w * (double)s->dilation_w + 64) *
+                        (double)ork_max64(s->in_c, s->in_stride) * DOT_ELEMENT;
+    return line * (double)s->kernel_h * (double)s->dilation_h < 1e9;
+}
+
 bool ISA(ork_dot8_dense_supports)(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
     return requant_supported(&conv->requant) && dot8_zero_supported(conv) &&
            (s->out_c / s->groups * 4 >= LANES || s->groups == 1) &&
-           s->kernel_h * s->kernel_w <= MOST_SEGMENTS;
+           s->kernel_h * s->kernel_w <= MOST_SEGMENTS && dot8_words_fit(s);
 }
 
 size_t ISA(ork_dot8_dense_packed_bytes)(const ork_conv *conv)
@@ -207,18 +213,23 @@ static void dot8_pack_panel(const ork_conv *conv, const dot8_layout *l, int64_t 
     requant_panel_set(panel->requant, DOT_VECTORS, &conv->requant, base, base + channels);
 }
 
+/* How far a segment lies from a window's first byte. */
+static int64_t dot8_segment_at(const ork_conv_shape *s, const dot8_layout *l, int64_t segment)
+{
+    const int64_t columns = l->segments / s->kernel_h;
+    return segment / columns * s->dilation_h * l->line_bytes +
+           segment % columns * s->dilation_w * l->pixel_bytes;
+}
+
 void ISA(ork_dot8_dense_pack)(const ork_conv *conv, void *packed)
 {
     const ork_conv_shape *s = &conv->shape;
     const dot8_layout l = dot8_layout_of(conv);
-    int64_t *distances = packed;
+    int32_t *words = packed;
     char *panels = (char *)packed + l.panels_at;
     memset(packed, 0, l.bytes);
-    for (int64_t i = 0; i < l.segments; i++) {
-        const int64_t columns = l.segments / s->kernel_h;
-        distances[i] = i / columns * s->dilation_h * l.line_bytes +
-                       i % columns * s->dilation_w * l.pixel_bytes;
-    }
+    for (int64_t i = 0; i < l.segments * l.quads; i++)
+        words[i] = (int32_t)(dot8_segment_at(s, &l, i / l.quads) + i % l.quads * 4);
     for (int64_t i = 0; i < s->groups * l.panels; i++)
         dot8_pack_panel(conv, &l, i / l.panels, i % l.panels * DOT_PANEL,
                         panels + (size_t)i * l.panel_bytes);
@@ -230,7 +241,7 @@ void ISA(ork_dot8_dense_pack)(const ork_conv *conv, void *packed)
 typedef struct dot8_strip {
     const ork_conv *conv;
     const dot8_layout *layout;
-    const int64_t *distances;
+    const int32_t *words;
     int64_t step; /* bytes from window to window */
     const dot8_panel *panel;
     const int8_t *weights;
@@ -256,23 +267,23 @@ ALWAYS_INLINE void dot8_tile(const dot8_strip *t, int rows, int vectors, const u
                 sum[r][v] = (ivec)(bias - (uvec)ivec_load(t->panel->zero + v * LANES) * total);
         }
     }
-    for (int64_t segment = 0; segment < t->layout->segments; segment++) {
-        const uint8_t *row[DOT_ROWS];
+    const uint8_t *row[DOT_ROWS];
 #pragma GCC unroll 16
-        for (int r = 0; r < rows; r++)
-            row[r] = x + t->distances[segment] + r * t->step;
-        for (int64_t i = 0; i < t->layout->quads; i++, b += vectors * VECTOR_BYTES) {
-            ivec w[DOT_VECTORS];
+    for (int r = 0; r < rows; r++)
+        row[r] = x + r * t->step;
+    const int32_t *end = t->words + t->layout->segments * t->layout->quads;
+    for (const int32_t *word = t->words; word < end; word++, b += vectors * VECTOR_BYTES) {
+        const int64_t at = *word;
+        ivec w[DOT_VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            w[v] = ivec_load((const int32_t *)(const void *)(b + v * VECTOR_BYTES));
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            const ivec quad = ivec_of(load_word(row[r] + at));
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
-                w[v] = ivec_load((const int32_t *)(const void *)(b + v * VECTOR_BYTES));
-#pragma GCC unroll 16
-            for (int r = 0; r < rows; r++) {
-                const ivec quad = ivec_of(load_word(row[r] + i * 4));
-#pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++)
-                    sum[r][v] = dot(sum[r][v], quad, w[v]);
-            }
+                sum[r][v] = dot(sum[r][v], quad, w[v]);
         }
     }
     const int64_t out_step = t->conv->shape.out_stride;
@@ -325,14 +336,14 @@ static void dot8_line(const dot8_strip *t, int64_t pixels, const uint8_t *x, con
 /* ---- sums of windows ---- */
 
 /* `segments` are a constant where they are one. */
-ALWAYS_INLINE ivec dot8_window_parts(const uint8_t *x, const int64_t *distances, int64_t segments,
+ALWAYS_INLINE ivec dot8_window_parts(const uint8_t *x, const int32_t *words, int64_t segments,
                                      int64_t length)
 {
     const ivec ones = ivec_of(0x01010101);
     const int64_t whole = (length - 1) / VECTOR_BYTES * VECTOR_BYTES;
     ivec parts = ivec_of(0);
     for (int64_t segment = 0; segment < segments; segment++) {
-        const uint8_t *from = x + (segments == 1 ? 0 : distances[segment]);
+        const uint8_t *from = x + (segments == 1 ? 0 : words[segment * ((length + 3) / 4)]);
         for (int64_t i = 0; i < whole; i += VECTOR_BYTES)
             parts = dot(parts, ivec_load_bytes(from + i), ones);
         parts = dot(parts, load_part(from + whole, length - whole), ones);
@@ -346,11 +357,11 @@ ALWAYS_INLINE void dot8_sum_windows(const dot8_strip *t, int64_t segments, int64
                                     const uint8_t *x, int32_t *to)
 {
     const uint32_t factor = t->layout->zeros_differ ? 1 : (uint32_t)dot8_weight_zero(t->conv, 0);
-    const int64_t length = t->layout->length, step = t->step, *distances = t->distances;
+    const int64_t length = t->layout->length, step = t->step;
     for (int64_t p = 0; p < pixels; p += LANES) {
         ivec parts[LANES];
         for (int i = 0; i < LANES; i++, x += p + i < pixels ? step : 0)
-            parts[i] = dot8_window_parts(x, distances, segments, length);
+            parts[i] = dot8_window_parts(x, t->words, segments, length);
         ivec_store(to + p, (ivec)((uvec)sum_lanes(parts) * factor));
     }
 }
@@ -463,7 +474,7 @@ static void dot8_group(const ork_conv *conv, const dot8_layout *l, const void *p
     const ork_conv_shape *s = &conv->shape;
     const int64_t padded = round_up(pixels, LANES);
     dot8_strip t = {
-        .conv = conv, .layout = l, .distances = packed, .step = s->stride_w * l->pixel_bytes};
+        .conv = conv, .layout = l, .words = packed, .step = s->stride_w * l->pixel_bytes};
 #if DOT_ELEMENT == 1
     if (dot8_line_sum_bytes(conv, l))
         dot8_line_sums(&t, rows, pixels, x, sums + round_up(l->pixels, LANES), sums);
