@@ -12,7 +12,7 @@
 
 const char *ork_version(void)
 {
-    return "0.1.0";
+    return ORK_VERSION;
 }
 
 const ork_error *ork_error_at(int index)
@@ -52,6 +52,7 @@ void ork_model_free(ork_model *model)
         return;
     unload(model);
     ork_arena_free(model->check_arena);
+    ork_arena_free(model->estimate_arena);
     ork_arena_free(model->diff_arena);
     ork_arena_free(model->arena);
     ork_diag_free(model->diag);
