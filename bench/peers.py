@@ -10,7 +10,8 @@ measured in processor time, which other programs on the machine disturb little; 
 clock on the wall, the least of a round.
 
 int8 is u8 with us; with ONNX Runtime and OpenVINO it is their fastest form on x86: a QDQ graph of
-quantize_static, u8 activations and s8 weights with a scale for each channel.
+quantize_static, u8 activations and s8 weights with a scale for each channel. int8-tensor is the same
+with one scale for all weights of a layer, which is what ours have.
 
 Needs numpy and onnxruntime; openvino is measured where it is installed."""
 import argparse
@@ -49,15 +50,15 @@ class Pictures(CalibrationDataReader):
         return None if file is None else {'x': picture(file)}
 
 
-def int8_onnx(network):
+def int8_onnx(network, per_channel):
     """The QDQ form of the network's .onnx, made once."""
-    made = network.with_suffix('.qdq.onnx')
+    made = network.with_suffix('.qdq.onnx' if per_channel else '.qdq-tensor.onnx')
     if not made.exists():
         simple = network.with_suffix('.simple.onnx')
         quant_pre_process(str(network) + '.onnx', str(simple), skip_symbolic_shape=True)
         quantize_static(str(simple), str(made), Pictures(network), quant_format=QuantFormat.QDQ,
                         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                        per_channel=True)
+                        per_channel=per_channel)
     return made
 
 
@@ -108,16 +109,24 @@ def ours(ork, path, threads):
     return run
 
 
-def engines(ork, network, threads):
+KINDS = {  # kind: (the peers' network, our type)
+    'int8': (lambda network: int8_onnx(network, True), 'u8'),
+    'int8-tensor': (lambda network: int8_onnx(network, False), 'u8'),
+    'fp32': (lambda network: f'{network}.onnx', 'f32'),
+}
+
+
+def engines(ork, network, threads, kinds):
     """Rows of the table: (kind, engine, function)."""
     x = picture(f'{network}.0.npy')
     rows = []
-    for kind, path in (('int8', int8_onnx(network)), ('fp32', f'{network}.onnx')):
+    for kind in kinds:
+        find, own_type = KINDS[kind]
+        path = find(network)
         rows.append((kind, 'ONNX Runtime', onnx_runtime(path, x, threads)))
         if openvino:
             rows.append((kind, 'OpenVINO', open_vino(path, x, threads)))
-        rows.append((kind, 'OpenRKNN', ours(ork, our_model(ork, network, 'u8' if kind == 'int8' else 'f32'),
-                                            threads)))
+        rows.append((kind, 'OpenRKNN', ours(ork, our_model(ork, network, own_type), threads)))
     return rows
 
 
@@ -157,6 +166,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--repeat', type=int, default=20)
     parser.add_argument('--threads', type=int, nargs='*', default=[1, 2])
+    parser.add_argument('--kinds', nargs='*', choices=KINDS, default=list(KINDS))
     arguments = parser.parse_args()
     names = arguments.names or [path.stem for path in sorted(arguments.folder.glob('*.pt'))]
     print(f'{versions()}; {arguments.rounds} rounds of {arguments.repeat} runs\n')
@@ -164,7 +174,7 @@ def main():
     print('|---|---|---|---|---|---|---|')
     for name in names:
         for threads in arguments.threads:
-            rows = engines(arguments.ork, arguments.folder / name, threads)
+            rows = engines(arguments.ork, arguments.folder / name, threads, arguments.kinds)
             tell(name, threads, rows, measure(rows, threads, arguments.rounds, arguments.repeat))
 
 

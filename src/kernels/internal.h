@@ -86,6 +86,10 @@ int32_t ork_tp_store(double value, float out_scale, int32_t zero, int32_t min, i
 /* What a rule (not DFP) makes of a multiplier: mantissa * 2^exponent, the mantissa below 2^24. */
 void ork_requant_split(ork_rule rule, float multiplier, int64_t *mantissa, int *exponent);
 
+/* Of a requantization to a byte: the least int32 accumulator that becomes clamp_min + 1 + i or
+   more, 2^31 where none does. Between these accumulators nothing changes. */
+void ork_requant_steps(const ork_requant *requant, float multiplier, int64_t first[255]);
+
 /* The weight of an integer average over `divisor` inputs, and for DFP its fraction bits. */
 int32_t ork_average_weight(ork_rule rule, int64_t divisor, int32_t *fraction);
 
@@ -106,6 +110,18 @@ static inline float ork_requant_multiplier(const ork_requant *requant, int64_t c
 static inline int32_t ork_requant_weight_zero(const ork_requant *requant, int64_t c)
 {
     return requant->weight_zeros ? requant->weight_zeros[c] : requant->weight_zero;
+}
+
+/* As it is for output channel c alone. */
+static inline ork_requant ork_requant_of(const ork_requant *requant, int64_t c)
+{
+    ork_requant one = *requant;
+    one.multiplier = ork_requant_multiplier(requant, c);
+    one.multipliers = NULL;
+    if (requant->out_zeros)
+        one.out_zero = requant->out_zeros[c];
+    one.out_zeros = NULL;
+    return one;
 }
 
 /* One float through an activation, as the reference does it. */

@@ -71,6 +71,8 @@ typedef struct ork_requant {
     int32_t in_zero, weight_zero;
     const int32_t *weight_zeros; /* one per output channel, or NULL */
     int32_t out_zero, clamp_min, clamp_max;
+    const int32_t
+        *out_zeros;       /* one per output channel, or NULL; convolutions of 8-bit types only */
     const uint8_t *table; /* 256 entries indexed by the output's byte, or NULL; 8-bit types only */
 } ork_requant;
 
@@ -201,7 +203,7 @@ typedef struct ork_conv_kernel {
     ork_conv_kind kind;
     ork_dtype dtype;
     ork_isa isa;
-    bool (*supports)(const ork_conv *conv);
+    bool (*supports)(const ork_conv *conv);       /* may look at weights where they are given */
     size_t (*packed_bytes)(const ork_conv *conv); /* 0 when it does not fit a size_t */
     void (*pack)(const ork_conv *conv, void *packed);
     size_t (*scratch_bytes)(const ork_conv *conv); /* for each worker */

@@ -33,6 +33,24 @@ static int64_t pixel_of(const ork_value *slice)
     return begin[2] * slice->producer->attrs.slice.step.v[3] + begin[3];
 }
 
+/* Of bytes: kernels of other types copy windows together, for which a few short pieces are worse
+   than moving the picture once. */
+static bool is_plain_convolution(const ork_node *node)
+{
+    return node->op == ORK_OP_CONV2D && element_size(node->inputs[0]) == 1 &&
+           node->attrs.conv2d.groups == 1 && node->attrs.conv2d.dilation.v[0] == 1 &&
+           node->attrs.conv2d.dilation.v[1] == 1 && node->inputs[1]->kind == ORK_VALUE_CONSTANT;
+}
+
+/* Several read it where one was split. */
+static bool only_convolutions_read(const ork_value *value)
+{
+    bool only = !ork_value_is_output(value);
+    for (size_t i = 0; only && i < value->uses.count; i++)
+        only = is_plain_convolution(value->uses.items[i].node);
+    return only;
+}
+
 /* All inputs of the concat are slices of one picture, and each pixel is in one of them. */
 static bool is_focus(const ork_node *concat)
 {
@@ -40,7 +58,7 @@ static bool is_focus(const ork_node *concat)
     uint64_t seen = 0;
     if (concat->op != ORK_OP_CONCAT || concat->attrs.concat.axis != 1 || !first ||
         first->op != ORK_OP_SLICE || concat->output->type.shape.rank != 4 ||
-        !ork_value_single_user(concat->output) || !same_quant(concat->output, first->inputs[0]))
+        !only_convolutions_read(concat->output) || !same_quant(concat->output, first->inputs[0]))
         return false;
     const int64_t *steps = first->attrs.slice.step.v;
     if (steps[2] < 1 || steps[3] < 1 || steps[2] > 8 || steps[3] > 8 ||
@@ -54,15 +72,6 @@ static bool is_focus(const ork_node *concat)
         seen |= (uint64_t)1 << pixel_of(slice);
     }
     return seen == UINT64_MAX >> (64 - concat->input_count);
-}
-
-/* Of bytes: kernels of other types copy windows together, for which a few short pieces are worse
-   than moving the picture once. */
-static bool is_plain_convolution(const ork_node *node)
-{
-    return node->op == ORK_OP_CONV2D && element_size(node->inputs[0]) == 1 &&
-           node->attrs.conv2d.groups == 1 && node->attrs.conv2d.dilation.v[0] == 1 &&
-           node->attrs.conv2d.dilation.v[1] == 1 && node->inputs[1]->kind == ORK_VALUE_CONSTANT;
 }
 
 void find_focuses(planner *p)

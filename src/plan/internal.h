@@ -111,6 +111,10 @@ rows rows_of(const slot *out, const slot *in);
 /* Brings the rows of a value to the type and quantization of another. */
 step *emit_convert(planner *p, const ork_node *node, rows r, slot *out, slot *in);
 
+/* Takes the bytes of rows through a table. */
+void emit_table(planner *p, const ork_node *node, rows r, operand out, operand in,
+                const uint8_t table[256]);
+
 /* The sizes that all operators on pictures have, for the initializer of their parameters. */
 #define PICTURE_SIZES(node, in, out)                                                               \
     .batch = (node)->output->type.shape.dim[0], .in_h = (node)->inputs[0]->type.shape.dim[2],      \

@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 typedef struct conv_params {
     ork_conv conv;
@@ -119,19 +120,30 @@ static slot *emit_pack(planner *p, const ork_node *node, conv_params *params)
     return packed;
 }
 
-static bool pack(planner *p, const ork_node *node, conv_params *params)
+static bool no_memory(planner *p, const ork_node *node)
+{
+    return ork_fail(p->diag, ORK_ERR_OUT_OF_MEMORY, "no memory for the weights of '%s'",
+                    node->name);
+}
+
+/* Constant ones: kernels are chosen by them too. */
+static bool set_weights(planner *p, const ork_node *node, ork_conv *conv)
 {
     ork_value *bias = bias_of(node);
     const ork_node *focus = p->focuses[node->output->id];
-    params->conv.weights = slot_of(p, node->inputs[1])->constant;
+    conv->weights = slot_of(p, node->inputs[1])->constant;
     if (focus)
-        params->conv.weights = focus_weights(p, focus, node->inputs[1], params->conv.weights);
-    params->conv.bias = bias ? slot_of(p, bias)->constant : NULL;
+        conv->weights = focus_weights(p, focus, node->inputs[1], conv->weights);
+    conv->bias = bias ? slot_of(p, bias)->constant : NULL;
+    return conv->weights || no_memory(p, node);
+}
+
+static bool pack(planner *p, const ork_node *node, conv_params *params)
+{
     size_t bytes = params->kernel->packed_bytes(&params->conv);
     params->packed = ork_arena_alloc_data(p->plan->arena, bytes ? bytes : 1);
-    if (!params->packed || !params->conv.weights)
-        return ork_fail(p->diag, ORK_ERR_OUT_OF_MEMORY, "no memory for the weights of '%s'",
-                        node->name);
+    if (!params->packed)
+        return no_memory(p, node);
     params->kernel->pack(&params->conv, params->packed);
     p->plan->weight_bytes += bytes;
     return true;
@@ -177,10 +189,171 @@ static double multiplications(const ork_node *node)
     return (double)ork_shape_count(moved) * (double)ork_shape_span(weights, 1, weights->rank);
 }
 
+/* ---- convolutions of the same input ---- */
+
+/* Parts of a split convolution are few channels each, and kernels compute channels by sixteens.
+   They are computed as one where that is less work, and then brought where they belong, each
+   through the table of its function. */
+enum { MOST_SIBLINGS = 8, CHANNELS_TOGETHER = 16, MOVE_COST = 8 };
+
+typedef struct siblings {
+    const ork_node *nodes[MOST_SIBLINGS];
+    int count;
+    int64_t channels;
+} siblings;
+
+static bool is_affine(const ork_value *value)
+{
+    return value->type.dtype == ORK_U8 && value->type.quant.scheme == ORK_SCHEME_AFFINE;
+}
+
+static bool can_be_joined(const planner *p, const ork_node *node)
+{
+    return node->op == ORK_OP_CONV2D && node->attrs.conv2d.groups == 1 &&
+           is_affine(node->inputs[0]) && is_affine(node->inputs[1]) && is_affine(node->output) &&
+           is_constant(node->inputs[1]) && is_constant(bias_of(node)) && bias_of(node) &&
+           bias_of(node)->type.dtype == ORK_I32 && !p->fused[node->output->id] &&
+           !p->plan->options.observable;
+}
+
+static bool are_siblings(const planner *p, const ork_node *a, const ork_node *b)
+{
+    const int64_t *w = a->inputs[1]->type.shape.dim;
+    return can_be_joined(p, b) && a->inputs[0] == b->inputs[0] &&
+           memcmp(w + 1, b->inputs[1]->type.shape.dim + 1, 3 * sizeof(*w)) == 0 &&
+           memcmp(&a->attrs.conv2d.stride, &b->attrs.conv2d.stride, sizeof(ork_attr_PAIR)) == 0 &&
+           memcmp(&a->attrs.conv2d.dilation, &b->attrs.conv2d.dilation, sizeof(ork_attr_PAIR)) ==
+               0 &&
+           memcmp(&a->attrs.conv2d.pad, &b->attrs.conv2d.pad, sizeof(ork_attr_QUAD)) == 0;
+}
+
+/* The node and its siblings behind it, when it is worth while to compute them together. */
+static bool find_siblings(const planner *p, const ork_node *node, siblings *s)
+{
+    const ork_value *input = node->inputs[0];
+    int64_t apart = 0;
+    if (!can_be_joined(p, node))
+        return false;
+    for (size_t i = 0; i < input->uses.count && s->count < MOST_SIBLINGS; i++) {
+        const ork_node *other = input->uses.items[i].node;
+        if (!are_siblings(p, node, other))
+            continue;
+        const int64_t channels = other->inputs[1]->type.shape.dim[0];
+        s->nodes[s->count++] = other;
+        s->channels += channels;
+        apart += (channels + CHANNELS_TOGETHER - 1) / CHANNELS_TOGETHER;
+    }
+    const int64_t saved = apart - (s->channels + CHANNELS_TOGETHER - 1) / CHANNELS_TOGETHER;
+    return saved * ork_shape_span(&node->inputs[1]->type.shape, 1, 4) > 4 * MOVE_COST * s->count;
+}
+
+/* Weights and constants of the channels of all. */
+static bool join_constants(planner *p, const siblings *s, ork_conv *all)
+{
+    const size_t one = (size_t)ork_shape_span(&s->nodes[0]->inputs[1]->type.shape, 1, 4);
+    const size_t channels = (size_t)s->channels;
+    uint8_t *weights = ORK_NEW_ARRAY(p->plan->arena, uint8_t, channels * one);
+    int32_t *bias = ORK_NEW_ARRAY(p->plan->arena, int32_t, channels);
+    int32_t *zeros = ORK_NEW_ARRAY(p->plan->arena, int32_t, 2 * channels);
+    float *multipliers = ORK_NEW_ARRAY(p->plan->arena, float, channels);
+    size_t at = 0;
+    for (int i = 0; i < s->count; i++) {
+        ork_conv part = {0};
+        if (!set_weights(p, s->nodes[i], &part))
+            return false;
+        set_requant(p, s->nodes[i], &part.requant);
+        const size_t count = (size_t)s->nodes[i]->inputs[1]->type.shape.dim[0];
+        memcpy(weights + at * one, part.weights, count * one);
+        memcpy(bias + at, part.bias, count * sizeof(*bias));
+        for (const size_t end = at + count; at < end; at++) {
+            multipliers[at] = part.requant.multiplier;
+            zeros[at] = part.requant.weight_zero;
+            zeros[channels + at] = part.requant.out_zero;
+        }
+    }
+    all->weights = weights;
+    all->bias = bias;
+    all->requant.multipliers = multipliers;
+    all->requant.weight_zeros = zeros;
+    all->requant.out_zeros = zeros + channels;
+    return true;
+}
+
+/* Brings the channels of one from `joined` to where they belong. */
+static void emit_part(planner *p, const ork_node *node, slot *joined, int64_t first)
+{
+    conv_params params = {.conv = {.dtype = ORK_U8}};
+    for (int i = 0; i < 256; i++)
+        params.table[i] = (uint8_t)i;
+    const ork_node *function = fuse_function(p, node, &params);
+    slot *out = slot_of(p, function ? function->output : node->output);
+    add_way_home(p, out->value, params.table);
+    p->fused[node->output->id] = true;
+    const int64_t *dim = node->output->type.shape.dim;
+    const rows r = {dim[0] * dim[2] * dim[3], dim[1], {out->pixel_stride, joined->pixel_stride}};
+    emit_table(p, node, r, (operand){out, 0}, (operand){joined, (size_t)first}, params.table);
+}
+
+static bool emit_convolution(planner *p, const ork_node *node, conv_params *params, slot *in,
+                             slot *out, double macs);
+
+static bool lower_siblings(planner *p, const siblings *s)
+{
+    const ork_node *node = s->nodes[0], *focus = p->focuses[node->output->id];
+    conv_params *params = ORK_NEW(p->plan->arena, conv_params);
+    const int64_t *dim = node->output->type.shape.dim;
+    double macs = 0;
+    int64_t first = 0;
+    params->conv.dtype = params->conv.weight_dtype = ORK_U8;
+    set_requant(p, node, &params->conv.requant);
+    if (!join_constants(p, s, &params->conv))
+        return false;
+    slot *in = slot_in(p, focus ? focus_source(focus) : node->inputs[0], LAYOUT_PIXELS);
+    slot *joined = new_temporary(p, node->output, LAYOUT_PIXELS,
+                                 (size_t)(dim[0] * dim[2] * dim[3] * s->channels));
+    joined->pixel_stride = s->channels;
+    params->conv.shape = shape_of(node, in, joined);
+    params->conv.shape.out_c = s->channels;
+    for (int i = 0; i < s->count; i++)
+        macs += multiplications(s->nodes[i]);
+    if (!emit_convolution(p, node, params, in, joined, macs))
+        return false;
+    for (int i = 0; i < s->count; i++) {
+        emit_part(p, s->nodes[i], joined, first);
+        first += s->nodes[i]->inputs[1]->type.shape.dim[0];
+    }
+    return true;
+}
+
+/* Chooses the kernel and packs weights that are known. */
+static bool emit_convolution(planner *p, const ork_node *node, conv_params *params, slot *in,
+                             slot *out, double macs)
+{
+    ork_conv *conv = &params->conv;
+    const ork_node *focus = p->focuses[node->output->id];
+    if (focus)
+        focus_shape(focus, &conv->shape);
+    conv->kind =
+        node->op == ORK_OP_CONV_TRANSPOSE2D ? ORK_CONV_TRANSPOSED : ork_conv_kind_of(&conv->shape);
+    params->kernel = ork_conv_select(conv);
+    const bool known = conv->weights != NULL;
+    if (known && !pack(p, node, params))
+        return false;
+    slot *packed = known ? NULL : emit_pack(p, node, params);
+    step *s = emit(p, node, params->kernel->name, known ? run_convolution : run_packed, params,
+                   conv->shape.batch * conv->shape.out_h, macs, out, in, packed);
+    s->scratch_bytes = params->kernel->scratch_bytes(conv);
+    s->macs = macs;
+    return true;
+}
+
 bool lower_convolution(planner *p, const ork_node *node)
 {
+    siblings together = {0};
     if (!check_operands(p, node))
         return false;
+    if (find_siblings(p, node, &together))
+        return lower_siblings(p, &together);
     conv_params *params = ORK_NEW(p->plan->arena, conv_params);
     ork_conv *conv = &params->conv;
     for (int i = 0; i < 256; i++)
@@ -198,21 +371,9 @@ bool lower_convolution(planner *p, const ork_node *node)
         conv->requant.table = params->table;
     assert(out->layout == wanted);
     conv->shape = shape_of(node, in, out);
-    if (focus)
-        focus_shape(focus, &conv->shape);
-    conv->kind =
-        node->op == ORK_OP_CONV_TRANSPOSE2D ? ORK_CONV_TRANSPOSED : ork_conv_kind_of(&conv->shape);
-    params->kernel = ork_conv_select(conv);
-    bool known = is_constant(node->inputs[1]) && is_constant(bias_of(node));
-    if (known && !pack(p, node, params))
+    if (is_constant(node->inputs[1]) && is_constant(bias_of(node)) && !set_weights(p, node, conv))
         return false;
-    slot *packed = known ? NULL : emit_pack(p, node, params);
-    double macs = multiplications(node);
-    step *s = emit(p, node, params->kernel->name, known ? run_convolution : run_packed, params,
-                   conv->shape.batch * conv->shape.out_h, macs, out, in, packed);
-    s->scratch_bytes = params->kernel->scratch_bytes(conv);
-    s->macs = macs;
-    return true;
+    return emit_convolution(p, node, params, in, out, multiplications(node));
 }
 
 /* ---- pooling ---- */
@@ -275,6 +436,55 @@ static void set_pool_numbers(planner *p, const ork_node *node, pool_params *para
     }
 }
 
+/* ---- maxima over windows in windows ---- */
+
+/* A maximum over k x k pixels about each pixel; 0 when it is another pool. */
+static int64_t centred_size(const ork_node *node)
+{
+    const int64_t *kernel = node->attrs.max_pool2d.kernel.v, size = kernel[0];
+    bool centred = node->op == ORK_OP_MAX_POOL2D && size == kernel[1] && size % 2 == 1;
+    for (int i = 0; centred && i < 2; i++)
+        centred =
+            node->attrs.max_pool2d.stride.v[i] == 1 && node->attrs.max_pool2d.dilation.v[i] == 1;
+    for (int i = 0; centred && i < 4; i++)
+        centred = node->attrs.max_pool2d.pad.v[i] == size / 2;
+    return centred && same_quant(node->inputs[0], node->output) ? size : 0;
+}
+
+/* The largest of the pools of the same input, made before, whose windows this one's consist of: a
+   maximum over maxima needs fewer of them. NULL when there is none. */
+static const ork_node *smaller_pool(const planner *p, const ork_node *node)
+{
+    const int64_t size = centred_size(node);
+    const ork_node *best = NULL;
+    if (size == 0 || p->plan->options.observable)
+        return NULL;
+    for (const ork_node *other = p->plan->graph->first; other != node; other = other->next) {
+        if (other->op != ORK_OP_MAX_POOL2D || other->inputs[0] != node->inputs[0] ||
+            p->slots[other->output->id] == NULL)
+            continue;
+        const int64_t least = best ? centred_size(best) : 0, made = centred_size(other);
+        if (made > least && made < size && same_quant(other->output, node->output))
+            best = other;
+    }
+    return best;
+}
+
+/* Reads the smaller pool's output, as far as its windows do not reach. */
+static slot *pool_again(planner *p, const ork_node *smaller, ork_pooling *pool)
+{
+    slot *in = slot_in(p, smaller->output, LAYOUT_PIXELS);
+    const int64_t reach = centred_size(smaller) / 2;
+    pool->kernel_h -= 2 * reach;
+    pool->kernel_w -= 2 * reach;
+    pool->pad_top -= reach;
+    pool->pad_left -= reach;
+    pool->pad_bottom -= reach;
+    pool->pad_right -= reach;
+    pool->in_stride = in->pixel_stride;
+    return in;
+}
+
 static void run_uneven_pool(const void *params, const call *c, int64_t begin, int64_t end)
 {
     ork_adaptive_pooling_run(params, c->in[0], c->out, begin, end);
@@ -306,6 +516,9 @@ bool lower_pool(planner *p, const ork_node *node)
     if (!set_windows(node, pool))
         return lower_uneven_pool(p, node, in, out);
     set_pool_numbers(p, node, params);
+    const ork_node *smaller = smaller_pool(p, node);
+    if (smaller)
+        in = pool_again(p, smaller, pool);
     double work = (double)ork_shape_count(&node->output->type.shape) * (double)pool->kernel_h *
                   (double)pool->kernel_w;
     emit(p, node, pool->is_max ? "max_pool" : "avg_pool", run_pool, params,

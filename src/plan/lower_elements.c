@@ -55,6 +55,16 @@ static step *emit_rows(planner *p, const ork_node *node, const char *kernel, ste
                 in, NULL);
 }
 
+void emit_table(planner *p, const ork_node *node, rows r, operand out, operand in,
+                const uint8_t table[256])
+{
+    unary_params *params = ORK_NEW(p->plan->arena, unary_params);
+    memcpy(params->table8, table, sizeof(params->table8));
+    step *s = emit_rows(p, node, "table8", run_table8, params, r, out.slot, in.slot);
+    s->out = out;
+    s->in[0] = in;
+}
+
 bool lower_unary(planner *p, const ork_node *node)
 {
     const ork_type *x = &node->inputs[0]->type, *y = &node->output->type;

@@ -195,23 +195,76 @@ static void feed_bytes(run *r, bool as_floats)
     ork_runner_run(r->runner);
 }
 
-static void test_shortcuts_agree_exactly(void **state)
+/* A plan of so many steps, none of which changes a scale, and one that can be observed give the
+   same two outputs. */
+static void check_shortcuts(const char *graph, size_t steps, size_t bytes)
 {
-    (void)state;
-    run a = start(shortcuts, false, 2), b = start(shortcuts, true, 1);
+    run a = start(graph, false, 2), b = start(graph, true, 1);
     ork_str text = {0};
     ork_plan_print(a.plan, &text);
     assert_null(strstr(text.text, "requantize"));
-    /* no slices, concats or silu: convolutions, sigmoid, product, and two outputs made plain */
-    assert_int_equal(ork_plan_step_count(a.plan), 3 + 1 + 1 + 2);
+    assert_int_equal(ork_plan_step_count(a.plan), steps);
     ork_str_free(&text);
     feed_bytes(&a, false);
     feed_bytes(&b, true);
     for (size_t o = 0; o < 2; o++)
         assert_memory_equal(ork_runner_output_raw(a.runner, o), ork_runner_output_raw(b.runner, o),
-                            2 * 19 * 6 * 10);
+                            bytes);
     stop(&a);
     stop(&b);
+}
+
+static void test_shortcuts_agree_exactly(void **state)
+{
+    (void)state;
+    /* no slices, concats or silu: convolutions, sigmoid, product, and two outputs made plain */
+    check_shortcuts(shortcuts, 3 + 1 + 1 + 2, 2 * 19 * 6 * 10);
+}
+
+/* Two convolutions of few channels that read the same picture taken apart, and maxima over windows
+   of two sizes. */
+static const char parts[] =
+    "graph \"p\" quant { input %0 \"x\" u8[2x3x12x20]{0.0078125 128} mean [1 2 3] std [200 150 99] "
+    "reorder [2 1 0]\n"
+    "%1 \"s0\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 0] end [2 3 11 19] step [1 1 2 "
+    "2]\n"
+    "%2 \"s1\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 0] end [2 3 12 19] step [1 1 2 "
+    "2]\n"
+    "%3 \"s2\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 1] end [2 3 11 20] step [1 1 2 "
+    "2]\n"
+    "%4 \"s3\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 1] end [2 3 12 20] step [1 1 2 "
+    "2]\n"
+    "%5 \"focus\" u8[2x12x6x10]{0.0078125 128} = concat(%1, %2, %3, %4) axis 1\n"
+    "const %6 \"w\" u8[5x12x3x3]{0.01 120} random 1 const %7 \"b\" i32[5] random 2\n"
+    "%8 \"c\" u8[2x5x6x10]{0.05 130} = conv2d(%5, %6, %7) stride [1 1] dilation [1 1] pad [1 1 1 "
+    "1] groups 1\n"
+    "%9 \"e\" u8[2x5x6x10]{0.03 10} = silu(%8)\n"
+    "const %10 \"v\" u8[4x12x3x3]{0.013 90} random 3 const %11 \"d\" i32[4] random 4\n"
+    "%12 \"f\" u8[2x4x6x10]{0.06 101} = conv2d(%5, %10, %11) stride [1 1] dilation [1 1] pad [1 1 "
+    "1 "
+    "1] groups 1\n"
+    "%13 \"j\" u8[2x9x6x10]{0.04 12} = concat(%9, %12) axis 1\n"
+    "%14 \"m\" u8[2x9x6x10]{0.04 12} = max_pool2d(%13) kernel [3 3] stride [1 1] dilation [1 1] "
+    "pad "
+    "[1 1 1 1]\n"
+    "%15 \"n\" u8[2x9x6x10]{0.04 12} = max_pool2d(%13) kernel [7 7] stride [1 1] dilation [1 1] "
+    "pad "
+    "[3 3 3 3]\n"
+    "output %14 output %15 }";
+
+static void test_parts_agree_exactly(void **state)
+{
+    (void)state;
+    /* one convolution and the parts' tables, two pools, two outputs made plain */
+    check_shortcuts(parts, 1 + 2 + 2 + 2, 2 * 9 * 6 * 10);
+    run r = start(parts, false, 1);
+    ork_str text = {0};
+    ork_plan_print(r.plan, &text);
+    const char *pool = strstr(text.text, "\"n\" max_pool: %15:pixels");
+    assert_non_null(pool);
+    assert_non_null(strstr(pool, "<- %14:pixels")); /* reads the other pool */
+    ork_str_free(&text);
+    stop(&r);
 }
 
 static void test_preprocessing(void **state)
@@ -569,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_fused_and_observable_agree),
         cmocka_unit_test(test_integer_plans_agree_exactly),
         cmocka_unit_test(test_shortcuts_agree_exactly),
+        cmocka_unit_test(test_parts_agree_exactly),
         cmocka_unit_test(test_preprocessing),
         cmocka_unit_test(test_wrong_feeds_are_explained),
         cmocka_unit_test(test_every_operator_runs),

@@ -2,11 +2,16 @@
 /* What gains by SDOT, which adds four products of signed bytes to each lane. */
 #define ISA(name)   name##_dotprod
 #define DOT_SIGNED  1
+#define DOT_ELEMENT 1
 #define DOT_ROWS    8
 #define DOT_VECTORS 2
 #define DOT_EACH_TILE(tile)                                                                        \
     tile(1, 1) tile(1, 2) tile(1, 3) tile(1, 4) tile(1, 5) tile(1, 6) tile(1, 7) tile(1, 8)        \
         tile(2, 1) tile(2, 2) tile(2, 3) tile(2, 4) tile(2, 5) tile(2, 6) tile(2, 7) tile(2, 8)
+#define DOT_MOST_ROWS                                                                              \
+    {                                                                                              \
+        0, 8, 8                                                                                    \
+    }
 #define HAS_DOT
 #include "lanes4.h"
 

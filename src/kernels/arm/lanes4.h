@@ -42,6 +42,12 @@ ALWAYS_INLINE ivec madd(ivec sum, ivec x, ivec w)
     return (ivec)vmlal_lane_s16(first, vget_high_s16((int16x8_t)w), pair, 1);
 }
 
+/* 2 LANES bytes as int16. */
+ALWAYS_INLINE ivec load_words(const uint8_t *from)
+{
+    return (ivec)vmovl_u8(vld1_u8(from));
+}
+
 static inline int wide_slot(int lane)
 {
     return lane;

@@ -125,12 +125,12 @@ static int64_t source(bool transposed, int64_t out, int64_t k, int64_t stride, i
 /* Finishes an accumulator of channel o. */
 static int32_t finish(const ork_conv *conv, int64_t o, int64_t accumulator)
 {
-    const ork_requant *requant = &conv->requant;
-    int32_t q = ork_requant_one(requant, ork_requant_multiplier(requant, o), accumulator);
-    if (!requant->table)
+    const ork_requant requant = ork_requant_of(&conv->requant, o);
+    int32_t q = ork_requant_one(&requant, requant.multiplier, accumulator);
+    if (!requant.table)
         return q;
     assert(conv->dtype == ORK_U8 || conv->dtype == ORK_I8);
-    uint8_t entry = requant->table[(uint8_t)q];
+    uint8_t entry = requant.table[(uint8_t)q];
     return conv->dtype == ORK_U8 ? (int32_t)entry : (int32_t)(int8_t)entry;
 }
 

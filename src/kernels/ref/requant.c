@@ -165,6 +165,41 @@ int32_t ork_requant_one(const ork_requant *requant, float multiplier, int64_t ac
     return (int32_t)ork_max64(requant->clamp_min, ork_min64(requant->clamp_max, value));
 }
 
+/* What an accumulator becomes grows with it. */
+static int64_t first_that_reaches(const ork_requant *r, float multiplier, int32_t value,
+                                  double guess)
+{
+    const double most = 2147483647.0;
+    int64_t at = (int64_t)fmin(fmax(guess, -most), most), low = INT32_MIN, high = INT32_MAX;
+    enum { NEAR = 4 };
+    if (at - NEAR > low && ork_requant_one(r, multiplier, at - NEAR) < value)
+        low = at - NEAR;
+    if (at + NEAR < high && ork_requant_one(r, multiplier, at + NEAR) >= value)
+        high = at + NEAR;
+    while (low <= high) {
+        const int64_t middle = low + (high - low) / 2;
+        if (ork_requant_one(r, multiplier, middle) >= value)
+            high = middle - 1;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+void ork_requant_steps(const ork_requant *r, float multiplier, int64_t first[255])
+{
+    int64_t mantissa = (int64_t)1 << 23;
+    int exponent = -r->shift - 23;
+    if (r->rule != ORK_RULE_DFP)
+        ork_requant_split(r->rule, multiplier, &mantissa, &exponent);
+    const double factor = ldexp((double)mantissa, exponent);
+    for (int i = 0; i < 255; i++) {
+        const int32_t value = r->clamp_min + 1 + i;
+        const double guess = factor > 0 ? (value - r->out_zero - 0.5) / factor : 0;
+        first[i] = first_that_reaches(r, multiplier, value, guess);
+    }
+}
+
 int32_t ork_tp_copy(int32_t d, float ratio, int32_t zero, int32_t min, int32_t max)
 {
     double value = ork_cut15((double)d * ork_near15((double)ratio));

@@ -57,25 +57,21 @@ static inline int32_t byte_offset(ork_dtype dtype)
     return dtype == ORK_I8 ? 128 : 0;
 }
 
-/* For a few bytes faster than memcpy, which does not know that they are few. */
+/* For a few bytes faster than memcpy, which does not know that they are few: the last move overlaps
+   the one before. */
 ALWAYS_INLINE void copy_short(uint8_t *restrict to, const uint8_t *restrict from, int64_t count)
 {
-    for (; count >= 16; count -= 16, to += 16, from += 16)
-        memcpy(to, from, 16);
-    if (count == 0)
-        return;
-    if (count & 8) {
+    if (count >= 16) {
+        for (int64_t i = 0; i + 16 < count; i += 16)
+            memcpy(to + i, from + i, 16);
+        memcpy(to + count - 16, from + count - 16, 16);
+    } else if (count >= 8) {
         memcpy(to, from, 8);
-        to += 8;
-        from += 8;
+        memcpy(to + count - 8, from + count - 8, 8);
+    } else {
+        for (int64_t i = 0; i < count; i++)
+            to[i] = from[i];
     }
-    if (count & 4) {
-        memcpy(to, from, 4);
-        to += 4;
-        from += 4;
-    }
-    for (int64_t i = 0; i < (count & 3); i++)
-        to[i] = from[i];
 }
 
 /* Copies bytes, with their highest bit turned when `moved`: signed ones become unsigned or the
@@ -91,28 +87,45 @@ static inline void copy_moved(bool moved, uint8_t *restrict to, const uint8_t *r
         to[i] = from[i] ^ 0x80;
 }
 
+/* Pixels of so many bytes, a constant. */
+#define COPY_SIZES(size)                                                                           \
+    size(1) size(2) size(3) size(4) size(5) size(6) size(7) size(8) size(9) size(10) size(11)      \
+        size(12) size(13) size(14) size(15) size(16) size(24) size(32) size(48) size(64)
+#define DEFINE_COPY(bytes)                                                                         \
+    static void copy_pixels_##bytes(uint8_t *restrict to, int64_t to_step,                         \
+                                    const uint8_t *restrict from, int64_t from_step,               \
+                                    int64_t count)                                                 \
+    {                                                                                              \
+        for (int64_t i = 0; i < count; i++, to += to_step, from += from_step)                      \
+            memcpy(to, from, bytes);                                                               \
+    }
+COPY_SIZES(DEFINE_COPY)
+#undef DEFINE_COPY
+
 /* `count` pixels of `channels` bytes, some bytes apart; usual numbers of channels are constants. */
 static inline void copy_pixels(bool moved, uint8_t *to, int64_t to_step, const uint8_t *from,
                                int64_t from_step, int64_t count, int64_t channels)
 {
+    typedef void copy_fn(uint8_t *restrict, int64_t, const uint8_t *restrict, int64_t, int64_t);
+    static copy_fn *const sizes[] = {
+#define COPY_ENTRY(bytes) [bytes] = copy_pixels_##bytes,
+        COPY_SIZES(COPY_ENTRY)
+#undef COPY_ENTRY
+    };
     if (to_step == channels && from_step == channels) {
         copy_moved(moved, to, from, count * channels);
         return;
     }
-#define COPY_EACH(copy)                                                                            \
-    for (int64_t i = 0; i < count; i++, to += to_step, from += from_step)                          \
-    copy
-    if (moved)
-        COPY_EACH(copy_moved(true, to, from, channels));
-    else if (channels == 16)
-        COPY_EACH(memcpy(to, from, 16));
-    else if (channels == 32)
-        COPY_EACH(memcpy(to, from, 32));
-    else if (channels == 64)
-        COPY_EACH(memcpy(to, from, 64));
-    else
-        COPY_EACH(copy_short(to, from, channels));
-#undef COPY_EACH
+    if (!moved && channels < (int64_t)ORK_COUNT(sizes) && sizes[channels]) {
+        sizes[channels](to, to_step, from, from_step, count);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++, to += to_step, from += from_step) {
+        if (moved)
+            copy_moved(true, to, from, channels);
+        else
+            copy_short(to, from, channels);
+    }
 }
 
 /* Four bytes, whatever the alignment. */
@@ -153,6 +166,109 @@ static inline void requantize_bytes(const ork_requant *r, const requant_lanes *c
         look_up(r->table, to, to, count);
 }
 
+#if defined(HAS_QUICK_REQUANTIZE)
+enum { STEP_PAIRS = 512 };
+
+/* Whether the vector code gives what it should for all of them. */
+static bool requant_agrees(const ork_requant *r, const requant_lanes *k,
+                           const int32_t *accumulators, const uint8_t *want)
+{
+    ork_requant plain = *r;
+    plain.table = NULL;
+    for (int i = 0; i < STEP_PAIRS; i += 4 * LANES) {
+        ivec sums[4], bytes;
+        for (int v = 0; v < 4; v++)
+            sums[v] = ivec_load(accumulators + i + v * LANES);
+        requantize_rows(&plain, k, sums, 1, 4, true, true, &bytes);
+        if (memcmp(&bytes, want + i, sizeof(bytes)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The accumulators before each change of the result and at it, and what becomes of them. */
+static void list_steps(const ork_requant *r, const int64_t first[255], int32_t *accumulators,
+                       uint8_t *want)
+{
+    for (int i = 0; i < STEP_PAIRS; i++) {
+        const int step = i / 2 < 255 ? i / 2 : 254;
+        const int64_t at = first[step] - 1 + i % 2;
+        const int32_t inside = (int32_t)ork_max64(INT32_MIN, ork_min64(INT32_MAX, at));
+        const bool reached = inside >= first[step];
+        accumulators[i] = inside;
+        want[i] = (uint8_t)(r->clamp_min + step + reached);
+        for (int more = step + 1; reached && more < 255 && first[more] <= inside; more++)
+            want[i]++; /* several changes at one */
+        for (int less = step - 1; !reached && less >= 0 && first[less] > inside; less--)
+            want[i]--;
+    }
+}
+
+/* Starts with which factor * acc + start, of -128 to 127, crosses the whole numbers where the
+   result changes. */
+static void start_bounds(const int64_t first[255], double factor, double *low, double *high)
+{
+    *low = -1e9;
+    *high = 1e9;
+    for (int i = 0; i < 255; i++) {
+        const double at = INT8_MIN + 1 + i - factor * (double)first[i];
+        if (first[i] > INT32_MIN && first[i] <= INT32_MAX) {
+            *low = fmax(*low, at);
+            *high = fmin(*high, at + factor);
+        }
+    }
+}
+
+/* Marks the vectors of a panel, whose channels all have `multiplier`, as sure if it can. */
+static void prove_requant(requant_lanes *to, int vectors, const ork_requant *r, float multiplier)
+{
+    static const float parts[] = {0.5f, 0.3f, 0.7f, 0.1f, 0.9f};
+    int64_t first[255];
+    int32_t accumulators[STEP_PAIRS];
+    uint8_t want[STEP_PAIRS];
+    const float factor = to->factor[0];
+    if (!(factor > 0.0f))
+        return;
+    ork_requant_steps(r, multiplier, first);
+    list_steps(r, first, accumulators, want);
+    for (int i = 0; i < 3 * (int)ORK_COUNT(parts) && !to->sure; i++) {
+        requant_lanes tried = {0};
+        const float near = i < 5 ? factor : nextafterf(factor, i < 10 ? 1.0f : 0.0f);
+        double low, high;
+        start_bounds(first, (double)near, &low, &high);
+        for (int lane = 0; lane < LANES; lane++) {
+            tried.factor[lane] = near;
+            tried.start[lane] = (float)(low + (high - low) * (double)parts[i % 5]);
+        }
+        if (!requant_agrees(r, &tried, accumulators, want))
+            continue;
+        for (int v = 0; v < vectors; v++) {
+            memcpy(to[v].factor, tried.factor, sizeof(tried.factor));
+            memcpy(to[v].start, tried.start, sizeof(tried.start));
+            to[v].sure = true;
+        }
+    }
+}
+#endif
+
+/* Constants of channels first .. end - 1, which stand in a panel of `vectors` vectors. */
+static inline void requant_panel_set(requant_lanes *to, int vectors, const ork_requant *r,
+                                     int64_t first, int64_t end)
+{
+    for (int v = 0; v < vectors; v++)
+        requant_lanes_set(&to[v], r, first + v * LANES, end);
+#if defined(HAS_QUICK_REQUANTIZE)
+    bool one = true;
+    const ork_requant least = ork_requant_of(r, first);
+    for (int64_t channel = first + 1; channel < end; channel++) {
+        const ork_requant other = ork_requant_of(r, channel);
+        one = one && other.multiplier == least.multiplier && other.out_zero == least.out_zero;
+    }
+    if (one)
+        prove_requant(to, vectors, &least, least.multiplier);
+#endif
+}
+
 enum { MOST_ROW_VECTORS = 4 };
 
 /* One pixel of store_rows; `sums` have one vector more when their number is odd. */
@@ -182,7 +298,12 @@ ALWAYS_INLINE void store_rows(const ork_requant *r, const requant_lanes *constan
 {
 #if defined(HAS_QUICK_REQUANTIZE)
     ivec bytes;
-    const bool good = requantize_rows(r, constants, sums, vectors, rows, true, &bytes);
+    if (constants->sure) {
+        requantize_rows(r, constants, sums, vectors, rows, true, true, &bytes);
+        store_bytes(bytes, vectors, rows, to, step, channels);
+        return;
+    }
+    const bool good = requantize_rows(r, constants, sums, vectors, rows, true, false, &bytes);
     store_bytes(bytes, vectors, rows, to, step, channels);
     if (good)
         return;
@@ -192,27 +313,6 @@ ALWAYS_INLINE void store_rows(const ork_requant *r, const requant_lanes *constan
         for (int v = 0; v < MOST_ROW_VECTORS; v++)
             ivec_store(copy + v * LANES, v < vectors ? sums[row * vectors + v] : ivec_of(0));
         store_row_exact(r, constants, copy, vectors, to + row * step, channels);
-    }
-}
-
-static inline void store_tile_bytes(const ork_conv *conv, const requant_lanes *requant,
-                                    const int32_t *tile, int64_t rows, uint8_t *out,
-                                    int64_t channels)
-{
-    const int64_t step = conv->shape.out_stride;
-    enum { TOGETHER = MOST_ROW_VECTORS / PANEL_VECTORS };
-    ivec sums[MOST_ROW_VECTORS];
-    int64_t r = 0;
-    for (; r + TOGETHER <= rows; r += TOGETHER) {
-        for (int v = 0; v < MOST_ROW_VECTORS; v++)
-            sums[v] = ivec_load(tile + r * PANEL + v * LANES);
-        store_rows(&conv->requant, requant, sums, PANEL_VECTORS, TOGETHER, out + r * step, step,
-                   channels);
-    }
-    for (; r < rows; r++) {
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            sums[v] = ivec_load(tile + r * PANEL + v * LANES);
-        store_rows(&conv->requant, requant, sums, PANEL_VECTORS, 1, out + r * step, step, channels);
     }
 }
 

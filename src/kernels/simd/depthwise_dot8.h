@@ -136,6 +136,21 @@ static int32_t dw8_bias(const ork_conv *conv, int64_t channel)
     return (int32_t)sum;
 }
 
+/* Bias and requantization of a channel, or of the last where only lines have it. */
+static void dw8_set_lane(const ork_conv *conv, int64_t channel, dw8_block *block, int lane)
+{
+    channel = ork_min64(channel, conv->shape.in_c - 1);
+    block->bias[lane] = dw8_bias(conv, channel);
+    const ork_requant one = ork_requant_of(&conv->requant, channel);
+    requant_set(&block->requant[lane / LANES], lane % LANES, &one, one.multiplier);
+}
+
+static void dw8_prove(const ork_conv *conv, dw8_block *block)
+{
+    if (!conv->requant.multipliers && !conv->requant.out_zeros)
+        prove_requant(block->requant, BLOCK_VECTORS, &conv->requant, conv->requant.multiplier);
+}
+
 void ISA(ork_dot8_depthwise_pack)(const ork_conv *conv, void *packed)
 {
     const dw8_layout l = dw8_layout_of(conv);
@@ -143,13 +158,9 @@ void ISA(ork_dot8_depthwise_pack)(const ork_conv *conv, void *packed)
     for (int64_t b = 0; b < l.period; b++) {
         dw8_block *block = (dw8_block *)(void *)((char *)packed + (size_t)b * l.block_bytes);
         int8_t *weights = (int8_t *)block + ork_align64(sizeof(dw8_block));
-        for (int i = 0; i < BLOCK_BYTES; i++) {
-            const int64_t channel =
-                ork_min64(dw8_channel(&l, b, i / LANES, i % LANES), conv->shape.in_c - 1);
-            block->bias[i] = dw8_bias(conv, channel);
-            requant_set(&block->requant[i / LANES], i % LANES, &conv->requant,
-                        ork_requant_multiplier(&conv->requant, channel));
-        }
+        for (int i = 0; i < BLOCK_BYTES; i++)
+            dw8_set_lane(conv, dw8_channel(&l, b, i / LANES, i % LANES), block, i);
+        dw8_prove(conv, block);
         for (int64_t tap = 0; tap < DW8_PARTS * l.taps; tap++)
             dw8_take_tap(conv, &l, b, tap % l.taps, tap / l.taps, block, weights);
     }
@@ -258,8 +269,14 @@ ALWAYS_INLINE void dw8_block_run(const ork_conv *conv, const dw8_block *block,
                           ivec_load((const int32_t *)(const void *)(w + v * 4 * LANES)));
     }
     ivec bytes;
-    const bool good =
-        requantize_rows(&conv->requant, block->requant, sums, BLOCK_VECTORS, 1, false, &bytes);
+    if (block->requant->sure) {
+        requantize_rows(&conv->requant, block->requant, sums, BLOCK_VECTORS, 1, false, true,
+                        &bytes);
+        store_bytes(bytes, BLOCK_VECTORS, 1, to, 0, count);
+        return;
+    }
+    const bool good = requantize_rows(&conv->requant, block->requant, sums, BLOCK_VECTORS, 1, false,
+                                      false, &bytes);
     store_bytes(bytes, BLOCK_VECTORS, 1, to, 0, count);
     if (good)
         return;

@@ -55,8 +55,8 @@ void ISA(ork_i8_depthwise_pack)(const ork_conv *conv, void *packed)
         int16_t *weights = (int16_t *)(void *)(requant + 2);
         const int channel = (int)(c % BLOCK), lane = dw_lane(channel);
         const int64_t source = ork_min64(c, s->out_c - 1);
-        requant_set(&requant[lane / LANES], lane % LANES, &conv->requant,
-                    ork_requant_multiplier(&conv->requant, source));
+        const ork_requant one = ork_requant_of(&conv->requant, source);
+        requant_set(&requant[lane / LANES], lane % LANES, &one, one.multiplier);
         if (c >= s->out_c)
             continue;
         if (conv->bias)

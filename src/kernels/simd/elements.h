@@ -3,16 +3,48 @@
    bytes.h. */
 #include "bytes.h"
 
+/* Short rows of bytes with gaps between them are brought together first: a few pixels fill a
+   vector. So many bytes at once. */
+enum { TOGETHER_BYTES = 2048, SHORT_ROW = 256 };
+
+/* Rows that are done together: 0 where they are long, and at most `most`. */
+static int64_t rows_together(int64_t length, int64_t most)
+{
+    return length > 0 && length < SHORT_ROW ? ork_min64(most, TOGETHER_BYTES / length) : 0;
+}
+
+/* `rows` rows without gaps: those of `from`, or copied to `buffer`. */
+static const uint8_t *close_rows(const uint8_t *from, int64_t stride, int64_t rows, int64_t length,
+                                 uint8_t *buffer)
+{
+    if (stride == length)
+        return from;
+    copy_pixels(false, buffer, length, from, stride, rows, length);
+    return buffer;
+}
+
 void ISA(ork_table8)(const ork_table_map *map, const uint8_t *table, const uint8_t *in,
                      uint8_t *out, int64_t begin, int64_t end)
 {
+    uint8_t buffer[TOGETHER_BYTES];
     const bool gaps = map->in_stride != map->length || map->out_stride != map->length;
-    const int64_t rows = gaps ? end - begin : 1;
-    const int64_t length = gaps ? map->length : map->length * (end - begin);
-    in += begin * map->in_stride;
-    out += begin * map->out_stride;
-    for (int64_t row = 0; row < rows; row++)
-        look_up(table, in + row * map->in_stride, out + row * map->out_stride, length);
+    if (!gaps) {
+        look_up(table, in + begin * map->length, out + begin * map->length,
+                map->length * (end - begin));
+        return;
+    }
+    for (int64_t row = begin, rows; row < end; row += rows) {
+        const uint8_t *from = in + row * map->in_stride;
+        uint8_t *to = out + row * map->out_stride;
+        rows = ork_max64(1, rows_together(map->length, end - row));
+        if (rows == 1) {
+            look_up(table, from, to, map->length);
+            continue;
+        }
+        from = close_rows(from, map->in_stride, rows, map->length, buffer);
+        look_up(table, from, buffer, rows * map->length);
+        copy_pixels(false, to, map->out_stride, buffer, map->length, rows, map->length);
+    }
 }
 
 static void sum_part_u8(const ork_binary *binary, const ork_requant *r,
@@ -47,7 +79,7 @@ ALWAYS_INLINE bool sum_vector_u8(const ork_binary *binary, const ork_requant *r,
     pair_bytes(a, b, sums);
     for (int v = 0; v < 4; v++)
         sums[v] = madd(bias, sums[v], weights);
-    const bool good = requantize_rows(r, constants, sums, 1, 4, false, &bytes);
+    const bool good = requantize_rows(r, constants, sums, 1, 4, false, false, &bytes);
     if (good)
         store_bytes(bytes, 4, 1, out, 0, count);
     return good;
@@ -68,6 +100,27 @@ static void sum_row_u8(const ork_binary *binary, const ork_requant *r,
 #else
     #define sum_row_u8 sum_part_u8
 #endif
+
+/* Rows of u8 from offsets `at` on, as many as can be done together, at most `most`; returns how
+   many. They lie along the last dimension but one. */
+static int64_t sum_rows_u8(const ork_binary *binary, const ork_requant *r,
+                           const requant_lanes *constants, const uint8_t *a, const uint8_t *b,
+                           uint8_t *out, int64_t most)
+{
+    uint8_t buffers[3][TOGETHER_BYTES];
+    const ork_loop *loop = &binary->loop;
+    const int64_t count = loop->dim[loop->rank - 1], rows = rows_together(count, most);
+    if (rows <= 1) {
+        sum_row_u8(binary, r, constants, a, b, out, count);
+        return 1;
+    }
+    const int along = loop->rank - 2;
+    a = close_rows(a, loop->stride[1][along], rows, count, buffers[0]);
+    b = close_rows(b, loop->stride[2][along], rows, count, buffers[1]);
+    sum_row_u8(binary, r, constants, a, b, buffers[2], rows * count);
+    copy_pixels(false, out, loop->stride[0][along], buffers[2], count, rows, count);
+    return rows;
+}
 
 /* Offsets of a row; those of the row before are moved on where the dimension goes on. */
 static inline void next_row(const ork_loop *loop, int64_t row, bool first,
@@ -124,13 +177,15 @@ void ISA(ork_binary)(const ork_binary *binary, const void *a, const void *b, voi
     for (int lane = 0; binary->dtype == ORK_U8 && lane < 2 * LANES; lane++)
         requant_set(&constants[lane / LANES], lane % LANES, &r, r.multiplier);
     int64_t at[ORK_LOOP_OPERANDS];
-    for (int64_t row = begin; row < end; row++) {
+    const int64_t line = binary->loop.rank > 1 ? binary->loop.dim[binary->loop.rank - 2] : 1;
+    for (int64_t row = begin; binary->dtype == ORK_U8 && row < end;) {
+        ork_loop_offsets(&binary->loop, row, at);
+        row += sum_rows_u8(binary, &r, constants, (const uint8_t *)a + at[1],
+                           (const uint8_t *)b + at[2], (uint8_t *)out + at[0],
+                           ork_min64(end - row, line - row % line));
+    }
+    for (int64_t row = begin; binary->dtype == ORK_F32 && row < end; row++) {
         next_row(&binary->loop, row, row == begin, at);
-        if (binary->dtype == ORK_U8) {
-            sum_row_u8(binary, &r, constants, (const uint8_t *)a + at[1],
-                       (const uint8_t *)b + at[2], (uint8_t *)out + at[0], count);
-            continue;
-        }
         float *to = (float *)out + at[0];
         row_f32(binary->op, (const float *)a + at[1], (const float *)b + at[2], to, count);
         activate_row(&binary->activation, to, to, count);

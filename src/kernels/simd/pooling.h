@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Template: pooling, all channels of a tap at once. Averages of i16, and maxima of it that change
-   their scale, go to the reference. See bytes.h. */
+   their scale, go to the reference. See bytes.h; a set with max_bytes(a, b) for unsigned ones
+   defines HAS_MAX_BYTES. */
 #include "bytes.h"
 
 /* The taps of a window inside the picture: the first of them, and distances in elements. */
@@ -55,6 +56,27 @@ static void max_part(ork_dtype dtype, void *best, const void *from, int64_t coun
         max_i16(best, from, count);
 }
 
+#if defined(HAS_MAX_BYTES)
+/* A vector of channels at a time, which stays in a register from tap to tap. */
+static void max_taps_u8(const pool_window *w, int64_t channels, uint8_t *to)
+{
+    enum { BYTES = 4 * LANES };
+    const uint8_t *first = (const uint8_t *)w->first;
+    for (int64_t c = 0; c < channels; c += BYTES) {
+        const int64_t part = ork_min64(BYTES, channels - c);
+        ivec best = load_part(first + c, part);
+        for (int64_t y = 0; y < w->lines; y++)
+            for (int64_t x = 0; x < w->columns; x++)
+                best = max_bytes(
+                    best, load_part(first + c + y * w->line_step + x * w->column_step, part));
+        if (part == BYTES)
+            ivec_store_bytes(to + c, best);
+        else
+            memcpy(to + c, &best, (size_t)part);
+    }
+}
+#endif
+
 /* The maximum of nothing. */
 static void max_of_none(const ork_pooling *p, void *out)
 {
@@ -69,9 +91,16 @@ static void max_of_none(const ork_pooling *p, void *out)
 static void max_pixel(const ork_pooling *p, const pool_window *w, char *out)
 {
     const int64_t size = (int64_t)ork_dtype_table[p->dtype].size;
-    if (w->lines == 0 || w->columns == 0)
+    int64_t taps = w->lines * w->columns;
+    if (taps == 0)
         max_of_none(p, out);
-    for (int64_t i = 0; i < w->lines * w->columns; i++) {
+#if defined(HAS_MAX_BYTES)
+    if (taps > 0 && p->dtype == ORK_U8) {
+        max_taps_u8(w, p->channels, (uint8_t *)out);
+        taps = 0;
+    }
+#endif
+    for (int64_t i = 0; i < taps; i++) {
         const char *from =
             w->first + (i / w->columns * w->line_step + i % w->columns * w->column_step) * size;
         if (i == 0)

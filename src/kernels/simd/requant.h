@@ -13,7 +13,13 @@
    is the result, unless t + QUICK_MARGIN lies less than twice that above a whole number; ties do,
    so that the rules agree where this holds. DFP, whose ties are frequent, rounds acc 2^-shift to
    even, which is exact when acc has 24 bits. Sets that have it define HAS_QUICK_REQUANTIZE; lanes
-   it cannot tell, and channels whose factor and start are 0, are done as above. */
+   it cannot tell, and channels whose factor and start are 0, are done as above.
+
+   Where all channels of a panel have one multiplier, factor and start can mostly be chosen so that
+   floor(t), as a signed byte, is the result for every accumulator: t grows with it, so that this is
+   so when it is at the 255 accumulators at which the result changes and those before them. Such
+   panels are marked as sure, and nobody looks how near to a tie they are (prove_requant in
+   bytes.h). */
 
 /* Constants of LANES channels. 64-bit ones are in the order of the set's wide_slot(lane). */
 typedef struct requant_lanes {
@@ -21,6 +27,7 @@ typedef struct requant_lanes {
     int32_t term[LANES]; /* output zero point less what is left of 2^62 */
     int64_t shift[LANES], offset[LANES];
     float factor[LANES], start[LANES]; /* quick */
+    bool sure;                         /* this vector and all that stand with it in an array */
 } requant_lanes;
 
 enum { SATURATED_BITS = 18, MAX_OUT_ZERO = 1 << 16, QUICK_MOST_ZERO = 256 };
@@ -66,6 +73,7 @@ static void requant_set(requant_lanes *to, int lane, const ork_requant *r, float
     if (r->rule != ORK_RULE_DFP)
         ork_requant_split(r->rule, multiplier, &mantissa, &exponent);
     quick_set(to, lane, r, mantissa, exponent);
+    to->sure = false;
     if (exponent >= 0) { /* whatever is not 0 saturates */
         mantissa = mantissa ? (int64_t)1 << 23 : 0;
         exponent = -1;
@@ -91,6 +99,8 @@ static void requant_set(requant_lanes *to, int lane, const ork_requant *r, float
 /* Channels first .. first + LANES; those from `count` on get the last one's. */
 static void requant_lanes_set(requant_lanes *to, const ork_requant *r, int64_t first, int64_t count)
 {
-    for (int lane = 0; lane < LANES; lane++)
-        requant_set(to, lane, r, ork_requant_multiplier(r, ork_min64(first + lane, count - 1)));
+    for (int lane = 0; lane < LANES; lane++) {
+        const ork_requant one = ork_requant_of(r, ork_min64(first + lane, count - 1));
+        requant_set(to, lane, &one, one.multiplier);
+    }
 }

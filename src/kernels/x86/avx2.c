@@ -93,6 +93,12 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[1] = madd(sum[1], (ivec)_mm256_unpackhi_epi16(a, b), weights[1]);
 }
 
+/* 2 LANES bytes as int16. */
+ALWAYS_INLINE ivec load_words(const uint8_t *from)
+{
+    return (ivec)_mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)from));
+}
+
 /* Sixteen entries from `table` on by the low halves of the bytes, or the sixteen after them where
    the bit tested is set. */
 ALWAYS_INLINE __m256i look_up_two(const uint8_t *table, __m256i low, __m256i bit4)
@@ -133,6 +139,12 @@ ALWAYS_INLINE ivec load_part(const uint8_t *from, int64_t count)
     return part;
 }
 
+#define HAS_MAX_BYTES
+ALWAYS_INLINE ivec max_bytes(ivec a, ivec b)
+{
+    return (ivec)_mm256_max_epu8((__m256i)a, (__m256i)b);
+}
+
 /* See requant.h; what is below 2 QUICK_MARGIN in the result is doubtful. */
 ALWAYS_INLINE __m256 requantize_quick(ork_rule rule, const requant_lanes *k, ivec accumulators,
                                       __m256i *to)
@@ -152,28 +164,41 @@ ALWAYS_INLINE __m256 requantize_quick(ork_rule rule, const requant_lanes *k, ive
     return _mm256_sub_ps(t, floored);
 }
 
+ALWAYS_INLINE __m256i requantize_sure(const requant_lanes *k, ivec accumulators)
+{
+    const __m256 t = _mm256_fmadd_ps(_mm256_cvtepi32_ps((__m256i)accumulators),
+                                     (__m256)vec_load(k->factor), (__m256)vec_load(k->start));
+    return _mm256_cvtps_epi32(_mm256_floor_ps(t));
+}
+
 /* As in lanes16.h. */
 #define HAS_QUICK_REQUANTIZE
 ALWAYS_INLINE bool requantize_rows(const ork_requant *r, const requant_lanes *k, const ivec *sums,
-                                   int vectors, int rows, bool in_order, ivec *to)
+                                   int vectors, int rows, bool in_order, bool sure, ivec *to)
 {
     __m256i v[4] = {0}, bytes;
     __m256 rest = _mm256_set1_ps(1);
 #pragma GCC unroll 4
-    for (int i = 0; i < vectors * rows; i++)
-        rest = _mm256_min_ps(rest, requantize_quick(r->rule, &k[i % vectors], sums[i], &v[i]));
+    for (int i = 0; i < vectors * rows; i++) {
+        if (sure)
+            v[i] = requantize_sure(k, sums[i]); /* one for all */
+        else
+            rest = _mm256_min_ps(rest, requantize_quick(r->rule, &k[i % vectors], sums[i], &v[i]));
+    }
     const __m256i low = _mm256_packs_epi32(v[0], v[1]), high = _mm256_packs_epi32(v[2], v[3]);
-    if (quick_is_signed(r))
+    if (sure || quick_is_signed(r))
         bytes = _mm256_packs_epi16(low, high);
     else
         bytes = _mm256_packus_epi16(low, high);
+    if (sure && !quick_is_signed(r))
+        bytes = _mm256_xor_si256(bytes, _mm256_set1_epi8(INT8_MIN));
     if (in_order)
         bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     *to = (ivec)bytes;
     if (r->table)
         *to = look_up_vector(r->table, *to);
     const float least = r->rule == ORK_RULE_DFP ? FLT_MIN : 2 * QUICK_MARGIN;
-    return _mm256_movemask_ps(_mm256_cmp_ps(rest, _mm256_set1_ps(least), _CMP_LT_OQ)) == 0;
+    return sure || _mm256_movemask_ps(_mm256_cmp_ps(rest, _mm256_set1_ps(least), _CMP_LT_OQ)) == 0;
 }
 
 ALWAYS_INLINE void pair_bytes(ivec a, ivec b, ivec pairs[4])
@@ -211,11 +236,23 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
     _mm256_storeu_si256(to + 1, _mm256_add_epi64(_mm256_loadu_si256(to + 1), high));
 }
 
+#define DOT_ELEMENT 2
+#define DOT_ROWS    12
+#define DOT_VECTORS 2
+#define DOT_EACH_TILE(tile)                                                                        \
+    tile(1, 1) tile(1, 2) tile(1, 3) tile(1, 4) tile(1, 5) tile(1, 6) tile(1, 7) tile(1, 8)        \
+        tile(1, 9) tile(1, 10) tile(1, 11) tile(1, 12) tile(2, 1) tile(2, 2) tile(2, 3) tile(2, 4) \
+            tile(2, 5) tile(2, 6)
+#define DOT_MOST_ROWS                                                                              \
+    {                                                                                              \
+        0, 12, 6                                                                                   \
+    }
+enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/activation.h"
 #include "../simd/convert.h"
+#include "../simd/dense_dot8.h"
 #include "../simd/dense_f32.h"
 #include "../simd/dense_i16.h"
-#include "../simd/dense_i8.h"
 #include "../simd/depthwise_f32.h"
 #include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
@@ -223,3 +260,4 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/matmul.h"
 #include "../simd/peak.h"
 #include "../simd/pooling.h"
+#include "../simd/winograd_i8.h"

@@ -11,11 +11,14 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
     _mm512_storeu_si512(sums + 8, _mm512_add_epi64(_mm512_loadu_si512(sums + 8), high));
 }
 
+#define DOT_ELEMENT 2
+#include "tiles.h"
+enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/activation.h"
 #include "../simd/convert.h"
+#include "../simd/dense_dot8.h"
 #include "../simd/dense_f32.h"
 #include "../simd/dense_i16.h"
-#include "../simd/dense_i8.h"
 #include "../simd/depthwise_f32.h"
 #include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
@@ -23,3 +26,4 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/matmul.h"
 #include "../simd/peak.h"
 #include "../simd/pooling.h"
+#include "../simd/winograd_i8.h"

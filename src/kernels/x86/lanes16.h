@@ -91,6 +91,12 @@ ALWAYS_INLINE void dw_pair(ivec sum[2], const int16_t *x0, const int16_t *x1, co
     sum[1] = madd(sum[1], (ivec)_mm512_unpackhi_epi16(a, b), weights[1]);
 }
 
+/* 2 LANES bytes as int16. */
+ALWAYS_INLINE ivec load_words(const uint8_t *from)
+{
+    return (ivec)_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)from));
+}
+
 /* Bytes through a table of 256. */
 #if defined(__AVX512VBMI__)
 ALWAYS_INLINE ivec look_up_vector(const uint8_t *table, ivec bytes)
@@ -143,6 +149,12 @@ ALWAYS_INLINE ivec load_part(const uint8_t *from, int64_t count)
     return (ivec)_mm512_maskz_loadu_epi8(first_bytes(count), from);
 }
 
+#define HAS_MAX_BYTES
+ALWAYS_INLINE ivec max_bytes(ivec a, ivec b)
+{
+    return (ivec)_mm512_max_epu8((__m512i)a, (__m512i)b);
+}
+
 /* Lane i of the result is the sum of all lanes of parts[i]. */
 ALWAYS_INLINE ivec sum_lanes(const ivec parts[LANES])
 {
@@ -179,32 +191,45 @@ ALWAYS_INLINE __m512 requantize_quick(ork_rule rule, const requant_lanes *k, ive
     return _mm512_sub_ps(t, _mm512_cvtepi32_ps(*to));
 }
 
+ALWAYS_INLINE __m512i requantize_sure(const requant_lanes *k, ivec accumulators)
+{
+    const __m512 t = _mm512_fmadd_ps(_mm512_cvtepi32_ps((__m512i)accumulators),
+                                     (__m512)vec_load(k->factor), (__m512)vec_load(k->start));
+    return _mm512_cvt_roundps_epi32(t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+
 /* Up to four vectors of sums, those of `rows` pixels, to as many bytes; false when some lane needs
    more care. Packing works inside each 128 bits: four bytes of each vector come out side by side.
    That is mended, unless the sums come as interleave(...) leaves them: then it is the order wanted.
- */
+   `sure` is known where it is inlined; bytes come out as signed ones then. */
 #define HAS_QUICK_REQUANTIZE
 ALWAYS_INLINE bool requantize_rows(const ork_requant *r, const requant_lanes *k, const ivec *sums,
-                                   int vectors, int rows, bool in_order, ivec *to)
+                                   int vectors, int rows, bool in_order, bool sure, ivec *to)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i v[4] = {0}, bytes;
     __m512 rest = _mm512_set1_ps(1);
 #pragma GCC unroll 4
-    for (int i = 0; i < vectors * rows; i++)
-        rest = _mm512_min_ps(rest, requantize_quick(r->rule, &k[i % vectors], sums[i], &v[i]));
+    for (int i = 0; i < vectors * rows; i++) {
+        if (sure)
+            v[i] = requantize_sure(k, sums[i]); /* one for all */
+        else
+            rest = _mm512_min_ps(rest, requantize_quick(r->rule, &k[i % vectors], sums[i], &v[i]));
+    }
     const __m512i low = _mm512_packs_epi32(v[0], v[1]), high = _mm512_packs_epi32(v[2], v[3]);
-    if (quick_is_signed(r))
+    if (sure || quick_is_signed(r))
         bytes = _mm512_packs_epi16(low, high);
     else
         bytes = _mm512_packus_epi16(low, high);
+    if (sure && !quick_is_signed(r))
+        bytes = _mm512_xor_si512(bytes, _mm512_set1_epi8(INT8_MIN));
     if (in_order)
         bytes = _mm512_permutexvar_epi32(order, bytes);
     *to = (ivec)bytes;
     if (r->table)
         *to = look_up_vector(r->table, *to);
     const float least = r->rule == ORK_RULE_DFP ? FLT_MIN : 2 * QUICK_MARGIN;
-    return _mm512_cmp_ps_mask(rest, _mm512_set1_ps(least), _CMP_LT_OQ) == 0;
+    return sure || _mm512_cmp_ps_mask(rest, _mm512_set1_ps(least), _CMP_LT_OQ) == 0;
 }
 
 /* The bytes of a and b as int16, side by side, in the order of interleave(...). */
