@@ -21,3 +21,4 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/matmul.h"
 #include "../simd/peak.h"
 #include "../simd/pooling.h"
+#include "../simd/winograd_f32.h"

@@ -20,10 +20,21 @@ ALWAYS_INLINE vec vec_exp(vec x)
     return p * (vec)power;
 }
 
+/* exp(-x) = 2^n 2^r with r of -1/2 to 1/2, for which the polynomial is the best of its degree:
+   relative error 1e-7. */
 ALWAYS_INLINE vec vec_sigmoid(vec x)
 {
-    vec clamped = vec_min(vec_of(87.0f), vec_max(vec_of(-87.0f), x));
-    return 1.0f / (1.0f + vec_exp(-clamped));
+    const float shifter = 12582912.0f; /* as above */
+    const vec clamped = vec_min(vec_of(87.0f), vec_max(vec_of(-87.0f), x));
+    const vec t = vec_fma(vec_of(shifter), clamped, vec_of(-1.44269504f));
+    const vec r = vec_fma(shifter - t, clamped, vec_of(-1.44269504f));
+    vec p = vec_fma(vec_of(0.00967151301f), r, vec_of(0.00132647263f));
+    p = vec_fma(vec_of(0.0555073375f), r, p);
+    p = vec_fma(vec_of(0.240222421f), r, p);
+    p = vec_fma(vec_of(0.693146978f), r, p);
+    p = vec_fma(vec_of(1.0f), r, p);
+    const ivec power = ((ivec)t << 23) + 0x3f800000; /* the shifter's own bits are shifted out */
+    return vec_reciprocal(vec_fma(vec_of(1.0f), p, (vec)power));
 }
 
 /* exp of anything; what would be denormal becomes 0. */

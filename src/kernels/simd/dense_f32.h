@@ -1,24 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Template: dense f32 convolution as a matrix product. A tile is ROWS pixels by PANEL = LANES *
-   PANEL_VECTORS output channels, kept in registers over the whole sum; weights are packed
-   [group][panel][k][PANEL], the bias after them. See lanes.h. */
-#include "strip.h"
+/* Template: dense f32 convolution as a matrix product whose left side, the windows, is read where
+   it lies: in the picture, or, where windows leave it, in copies of its lines with their borders.
+   Rows of the product are output pixels in their order, whatever lines they belong to. Packed: for
+   each group and panel (tile_f32.h) its bias, then its weights [k][panel]; k runs over (ky, kx,
+   channel). */
+#include "tile_f32.h"
+
+/* About what the second-level cache holds beside a panel of weights. */
+enum { F32_STRIP = 65536, F32_LEAST_PIXELS = 64 }; /* floats, pixels */
 
 typedef struct f32_layout {
-    int64_t k, group_in, group_out, panels; /* panels of one group */
-    int64_t strip;                          /* pixels */
-    bool direct;                            /* windows are read in place */
+    int64_t k, group_in, group_out;
+    f32_panels panels; /* of a group */
+    bool in_place;     /* no window leaves the picture */
+    int64_t width;     /* of a line, with its borders */
+    int64_t rows;      /* output rows whose lines are copied together */
+    int64_t lines;     /* that these read */
+    f32_runs runs;
 } f32_layout;
+
+static bool stays_inside(const ork_conv_shape *s)
+{
+    return s->pad_top == 0 && s->pad_left == 0 &&
+           (s->out_h - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h < s->in_h &&
+           (s->out_w - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w < s->in_w;
+}
 
 static f32_layout f32_layout_of(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
-    f32_layout l = {.group_in = s->in_c / s->groups, .group_out = s->out_c / s->groups};
+    f32_layout l = {.group_in = s->in_c / s->groups,
+                    .group_out = s->out_c / s->groups,
+                    .in_place = stays_inside(s),
+                    .width = s->in_w};
     l.k = s->kernel_h * s->kernel_w * l.group_in;
-    l.panels = (l.group_out + PANEL - 1) / PANEL;
-    l.direct = is_pointwise(s);
-    /* about 64 KiB of windows, that stay in the second-level cache for all panels */
-    l.strip = ork_max64(1, ork_min64(16, 16384 / ork_max64(1, l.k * ROWS))) * ROWS;
+    l.panels = f32_panels_of(l.group_out);
+    l.rows = ork_min64(s->out_h, (F32_LEAST_PIXELS + s->out_w - 1) / s->out_w);
+    if (!l.in_place) {
+        l.width = (s->out_w - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
+        const int64_t fit = F32_STRIP / (l.width * l.group_in) - (s->kernel_h - 1) * s->dilation_h;
+        l.rows = ork_max64(l.rows, ork_min64(s->out_h, fit / s->stride_h));
+    }
+    l.lines = (l.rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
+    const int64_t pixel = l.in_place ? s->in_stride : l.group_in;
+    l.runs = (f32_runs){s->kernel_h, s->kernel_w, l.group_in, s->dilation_h * l.width * pixel,
+                        s->dilation_w * pixel};
+    if (s->dilation_w == 1 && pixel == l.group_in) { /* taps beside each other are one run */
+        l.runs.length *= s->kernel_w;
+        l.runs.columns = 1;
+    }
     return l;
 }
 
@@ -31,120 +61,99 @@ bool ISA(ork_f32_dense_supports)(const ork_conv *conv)
 
 size_t ISA(ork_f32_dense_packed_bytes)(const ork_conv *conv)
 {
-    f32_layout l = f32_layout_of(conv);
-    size_t panel = ork_size_product(PANEL * sizeof(float), l.k + 1, 1, 1);
-    return panel ? ork_size_product(panel, l.panels, conv->shape.groups, 1) : 0;
+    const f32_layout l = f32_layout_of(conv);
+    return ork_size_product(LANES * sizeof(float), l.k + 1, l.panels.vectors, conv->shape.groups);
 }
 
 void ISA(ork_f32_dense_pack)(const ork_conv *conv, void *packed)
 {
     const ork_conv_shape *s = &conv->shape;
-    f32_layout l = f32_layout_of(conv);
+    const f32_layout l = f32_layout_of(conv);
     const float *weights = conv->weights, *bias = conv->bias;
     const int64_t taps = s->kernel_h * s->kernel_w;
-    float *to = packed, *to_bias = to + s->groups * l.panels * PANEL * l.k;
-    for (int64_t panel = 0; panel < s->groups * l.panels; panel++) {
-        int64_t first = panel % l.panels * PANEL;
-        for (int64_t i = 0; i < l.k * PANEL; i++) {
-            int64_t k = i / PANEL, o = first + i % PANEL;
-            int64_t channel = panel / l.panels * l.group_out + o;
-            bool inside = o < l.group_out;
-            *to++ = inside
-                        ? weights[(channel * l.group_in + k % l.group_in) * taps + k / l.group_in]
-                        : 0.0f;
-            if (k == 0)
-                *to_bias++ = inside && bias ? bias[channel] : 0.0f;
+    float *to = packed;
+    for (int64_t panel = 0; panel < s->groups * l.panels.count; panel++) {
+        const int64_t group = panel / l.panels.count, at = panel % l.panels.count;
+        const int64_t first = f32_panel_begin(&l.panels, at) * LANES;
+        const int64_t width = f32_panel_vectors(&l.panels, at) * LANES;
+        for (int64_t k = -1; k < l.k; k++) {
+            for (int64_t o = first; o < first + width; o++) {
+                const int64_t channel = group * l.group_out + o;
+                float value = 0.0f;
+                if (o < l.group_out && k < 0)
+                    value = bias ? bias[channel] : 0.0f;
+                else if (o < l.group_out)
+                    value =
+                        weights[(channel * l.group_in + k % l.group_in) * taps + k / l.group_in];
+                *to++ = value;
+            }
         }
     }
 }
 
 size_t ISA(ork_f32_dense_scratch_bytes)(const ork_conv *conv)
 {
-    f32_layout l = f32_layout_of(conv);
-    return l.direct ? 0 : ork_size_product(sizeof(float), l.strip, l.k, 1);
+    const f32_layout l = f32_layout_of(conv);
+    return l.in_place ? 0 : ork_size_product(sizeof(float), l.lines, l.width, l.group_in);
 }
 
-ALWAYS_INLINE void copy_floats(const ork_conv *conv, void *to_data, const void *from_data,
-                               int64_t count)
+/* The input of one group that output rows from `row` on read, all of one image. */
+static void copy_lines(const ork_conv *conv, const f32_layout *l, const float *image, int64_t row,
+                       int64_t rows, float *to)
 {
-    float *to = to_data;
-    const float *from = from_data;
-    int64_t i = 0;
-    (void)conv;
-    for (; i + LANES <= count; i += LANES)
-        vec_store(to + i, vec_load(from + i));
-    if (i < count && count >= LANES) {
-        vec_store(to + count - LANES, vec_load(from + count - LANES));
-        return;
-    }
-    for (; i < count; i++)
-        to[i] = from[i];
-}
-
-/* tile = bias + a b, with `rows` rows of a, `step` floats apart. */
-static void tile_f32(int64_t k, const float *restrict a, int64_t step, int64_t rows,
-                     const float *restrict b, const float *bias, float *restrict tile)
-{
-    vec sum[ROWS][PANEL_VECTORS];
-    const float *row[ROWS];
-    for (int r = 0; r < ROWS; r++)
-        row[r] = a + ork_min64(r, rows - 1) * step;
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++) {
-#pragma GCC unroll 16
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            sum[r][v] = vec_load(bias + v * LANES);
-    }
-    for (int64_t i = 0; i < k; i++, b += PANEL) {
-        vec w[PANEL_VECTORS];
-#pragma GCC unroll 16
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            w[v] = vec_load(b + v * LANES);
-#pragma GCC unroll 16
-        for (int r = 0; r < ROWS; r++) {
-            vec x = vec_of(row[r][i]);
-#pragma GCC unroll 16
-            for (int v = 0; v < PANEL_VECTORS; v++)
-                sum[r][v] = vec_fma(sum[r][v], x, w[v]);
+    const ork_conv_shape *s = &conv->shape;
+    const int64_t floats = l->width * l->group_in;
+    const int64_t first = row * s->stride_h - s->pad_top, left = ork_min64(s->pad_left, l->width);
+    const int64_t inside = ork_max64(0, ork_min64(s->in_w, l->width - left));
+    const int64_t lines = (rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
+    for (int64_t y = first; y < first + lines; y++, to += floats) {
+        const float *from = image + y * s->in_w * s->in_stride;
+        float *at = to + left * l->group_in;
+        if (y < 0 || y >= s->in_h) {
+            memset(to, 0, (size_t)floats * sizeof(float));
+            continue;
         }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++) {
-#pragma GCC unroll 16
-        for (int v = 0; v < PANEL_VECTORS; v++)
-            vec_store(tile + r * PANEL + v * LANES, sum[r][v]);
-    }
-}
-
-static void store_tile_f32(const ork_conv *conv, float *tile, int64_t rows, float *out,
-                           int64_t channels)
-{
-    activate_vectors(&conv->activation, tile, rows * PANEL);
-    for (int64_t r = 0; r < rows; r++, tile += PANEL, out += conv->shape.out_stride) {
-        if (channels == PANEL)
-            for (int v = 0; v < PANEL_VECTORS; v++)
-                vec_store(out + v * LANES, vec_load(tile + v * LANES));
-        else
-            memcpy(out, tile, (size_t)channels * sizeof(float));
+        memset(to, 0, (size_t)(left * l->group_in) * sizeof(float));
+        const bool whole = s->in_stride == l->group_in;
+        const int64_t runs = whole ? 1 : inside, length = l->group_in * (whole ? inside : 1);
+        for (int64_t i = 0; i < runs; i++, at += length, from += s->in_stride)
+            memcpy(at, from, (size_t)length * sizeof(float));
+        memset(at, 0, (size_t)(to + floats - at) * sizeof(float));
     }
 }
 
-/* All output channels of one group for `pixels` windows. */
-static void strip_f32(const ork_conv *conv, const f32_layout *l, const float *packed, int64_t group,
-                      const float *a, int64_t step, int64_t pixels, float *out)
+/* All panels of one group for output rows of one image, or of several where windows lie in place.
+   `lines` holds what the first of them reads. */
+static void rows_f32(const ork_conv *conv, const f32_layout *l, const float *packed,
+                     const float *lines, int64_t rows, float *out)
 {
-    const int64_t all = conv->shape.groups * l->panels;
-    for (int64_t panel = 0; panel < l->panels; panel++) {
-        int64_t at = group * l->panels + panel;
-        const float *b = packed + at * l->k * PANEL;
-        const float *bias = packed + all * l->k * PANEL + at * PANEL;
-        int64_t channels = ork_min64(PANEL, l->group_out - panel * PANEL);
-        for (int64_t p = 0; p < pixels; p += ROWS) {
-            float tile[ROWS * PANEL] __attribute__((aligned(64)));
-            int64_t rows = ork_min64(ROWS, pixels - p);
-            tile_f32(l->k, a + p * step, step, rows, b, bias, tile);
-            store_tile_f32(conv, tile, rows, out + p * conv->shape.out_stride + panel * PANEL,
-                           channels);
+    const ork_conv_shape *s = &conv->shape;
+    const int64_t pixel = l->in_place ? s->in_stride : l->group_in;
+    const int64_t x_step = s->stride_w * pixel, y_step = s->stride_h * l->width * pixel;
+    f32_product product = {.runs = l->runs, .activation = &conv->activation};
+    for (int64_t panel = 0; panel < l->panels.count; panel++) {
+        const int64_t first = f32_panel_begin(&l->panels, panel) * LANES;
+        const int64_t vectors = f32_panel_vectors(&l->panels, panel);
+        product.bias = packed + first * (l->k + 1);
+        product.right = product.bias + vectors * LANES;
+        product.channels = ork_min64(vectors * LANES, l->group_out - first);
+        const float *at = lines;
+        float *to = out + first;
+        int64_t x = 0, taken;
+        for (int64_t rest = rows * s->out_w; rest > 0; rest -= taken) {
+            const float *left[F32_ROWS];
+            float *right[F32_ROWS];
+            taken = f32_next_rows(vectors, rest);
+            for (int64_t r = 0; r < taken; r++, to += s->out_stride) {
+                left[r] = at;
+                right[r] = to;
+                at += x_step;
+                if (++x == s->out_w) {
+                    x = 0;
+                    at += y_step - s->out_w * x_step;
+                }
+            }
+            f32_tiles[vectors][taken](&product, left, right);
         }
     }
 }
@@ -154,23 +163,22 @@ void ISA(ork_f32_dense_run)(const ork_conv *conv, const void *packed, const void
 {
     const ork_conv_shape *s = &conv->shape;
     const f32_layout l = f32_layout_of(conv);
-    const float *in = in_data;
-    float *out = out_data;
-    const int64_t last = end * s->out_w;
-    for (int64_t at = begin * s->out_w; at < last; at += l.strip) {
-        int64_t pixels = ork_min64(l.strip, last - at);
+    int64_t rows;
+    for (int64_t row = begin; row < end; row += rows) {
+        const int64_t y = row % s->out_h;
+        rows = ork_min64(l.rows, ork_min64(end - row, s->out_h - y));
         for (int64_t group = 0; group < s->groups; group++) {
-            float *to = out + at * s->out_stride + group * l.group_out;
-            if (l.direct) {
-                strip_f32(conv, &l, packed, group, in + at * s->in_stride + group * l.group_in,
-                          s->in_stride, pixels, to);
-                continue;
+            const float *image = (const float *)in_data +
+                                 row / s->out_h * s->in_h * s->in_w * s->in_stride +
+                                 group * l.group_in;
+            const float *lines = image + y * s->stride_h * s->in_w * s->in_stride;
+            if (!l.in_place) {
+                copy_lines(conv, &l, image, y, rows, scratch);
+                lines = scratch;
             }
-            window w = window_of(s, at);
-            for (int64_t p = 0; p < pixels; p++, window_next(s, &w))
-                gather(conv, in + group * l.group_in, sizeof(float), &w, l.group_in,
-                       (float *)scratch + p * l.k, sizeof(float), 0, copy_floats);
-            strip_f32(conv, &l, packed, group, scratch, l.k, pixels, to);
+            rows_f32(conv, &l, (const float *)packed + group * l.panels.vectors * LANES * (l.k + 1),
+                     lines, rows,
+                     (float *)out_data + row * s->out_w * s->out_stride + group * l.group_out);
         }
     }
 }

@@ -6,6 +6,7 @@
 #define LANES         8
 #define ROWS          6
 #define PANEL_VECTORS 2
+#define SUM_REGISTERS 12
 #define ISA(name)     name##_avx2
 
 #include "../simd/lanes.h"
@@ -223,3 +224,4 @@ ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
 #include "../simd/matmul.h"
 #include "../simd/peak.h"
 #include "../simd/pooling.h"
+#include "../simd/winograd_f32.h"

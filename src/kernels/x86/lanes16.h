@@ -7,6 +7,9 @@
 #define LANES         16
 #define ROWS          12
 #define PANEL_VECTORS 2
+#define SUM_REGISTERS 24
+#define HAS_RECIPROCAL
+#define HAS_PARTS
 
 #include "../simd/lanes.h"
 #include "order.h"
@@ -24,6 +27,23 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
 ALWAYS_INLINE vec vec_fma(vec sum, vec a, vec b)
 {
     return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
+}
+
+ALWAYS_INLINE vec vec_reciprocal(vec x)
+{
+    const __m512 near = _mm512_rcp14_ps((__m512)x);
+    const __m512 off = _mm512_fnmadd_ps((__m512)x, near, _mm512_set1_ps(1));
+    return (vec)_mm512_fmadd_ps(near, off, near);
+}
+
+ALWAYS_INLINE vec vec_load_part(const float *from, int64_t count)
+{
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)(0xffffu >> (LANES - count)), from);
+}
+
+ALWAYS_INLINE void vec_store_part(float *to, vec value, int64_t count)
+{
+    _mm512_mask_storeu_ps(to, (__mmask16)(0xffffu >> (LANES - count)), (__m512)value);
 }
 
 /* sum + the pairwise products of 32 int16 */
