@@ -35,12 +35,13 @@ static f32_layout f32_layout_of(const ork_conv *conv)
                     .width = s->in_w};
     l.k = s->kernel_h * s->kernel_w * l.group_in;
     l.panels = f32_panels_of(l.group_out);
-    l.rows = ork_min64(s->out_h, (F32_LEAST_PIXELS + s->out_w - 1) / s->out_w);
-    if (!l.in_place) {
+    if (!l.in_place)
         l.width = (s->out_w - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
-        const int64_t fit = F32_STRIP / (l.width * l.group_in) - (s->kernel_h - 1) * s->dilation_h;
-        l.rows = ork_max64(l.rows, ork_min64(s->out_h, fit / s->stride_h));
-    }
+    const int64_t least = (F32_LEAST_PIXELS + s->out_w - 1) / s->out_w;
+    const int64_t fit = F32_STRIP / (l.width * l.group_in) - (s->kernel_h - 1) * s->dilation_h;
+    l.rows = ork_min64(s->out_h, ork_max64(least, fit / s->stride_h));
+    if (l.in_place && l.panels.count == 1) /* nothing is read twice */
+        l.rows = s->out_h;
     l.lines = (l.rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
     const int64_t pixel = l.in_place ? s->in_stride : l.group_in;
     l.runs = (f32_runs){s->kernel_h, s->kernel_w, l.group_in, s->dilation_h * l.width * pixel,

@@ -9,6 +9,7 @@
      vec_max(a, b), vec_min(a, b)    not a number when b is not
      vec_fma(sum, a, b)              sum + a b
      and with HAS_RECIPROCAL  vec_reciprocal(x)  1 / x of x from 1 to 2^126, all but the last bit
+     and with HAS_SIXTEENTHS  vec_sixteenths(k)  the bits of 2^(k / 16) less k << 19, k modulo 16
      madd(sum, x, w)                 sum + pairwise products of int16
      requantize(...) and the order of things in vectors: see requant.h, depthwise_i8.h */
 #ifndef ORK_KERNELS_LANES_H

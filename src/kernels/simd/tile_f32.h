@@ -72,6 +72,25 @@ ALWAYS_INLINE void f32_store(float *out, const vec *values, int vectors, int64_t
     }
 }
 
+/* Activates a tile that is no longer in registers and stores it. */
+ALWAYS_INLINE void f32_finish(const f32_product *p, float *tile, const int rows, const int vectors,
+                              float *const *out)
+{
+    const bool is_silu = p->activation->op == ORK_UNARY_SILU; /* most networks of our kind have it */
+    if (!is_silu)
+        activate_vectors(p->activation, tile, rows * vectors * LANES);
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++, tile += LANES) {
+            const int64_t channels = p->channels - v * LANES;
+            const vec value = is_silu ? vec_silu(vec_load(tile)) : vec_load(tile);
+            if (channels >= LANES)
+                vec_store(out[r] + v * LANES, value);
+            else if (channels > 0)
+                vec_store_part(out[r] + v * LANES, value, channels);
+        }
+    }
+}
+
 /* Row r of the product stands at out[r]. */
 ALWAYS_INLINE void f32_tile(const int rows, const int vectors, const f32_product *p,
                             const float *const *left, float *const *out)
@@ -123,10 +142,7 @@ ALWAYS_INLINE void f32_tile(const int rows, const int vectors, const f32_product
         for (int v = 0; v < vectors; v++)
             vec_store(tile + (r * vectors + v) * LANES, sum[r][v]);
     }
-    activate_vectors(p->activation, tile, rows * vectors * LANES);
-    for (int r = 0; r < rows; r++)
-        f32_store(out[r], (const vec *)(const void *)(tile + r * vectors * LANES), vectors,
-                  p->channels);
+    f32_finish(p, tile, rows, vectors, out);
 }
 
 typedef void f32_tile_fn(const f32_product *, const float *const *, float *const *);

@@ -163,17 +163,38 @@ static wino_tile wino_tile_at(const wino_layout *l, int64_t at)
     return (wino_tile){line / l->down, line % l->down * WINO_OUT, at % l->across * WINO_OUT};
 }
 
+/* The one after it. */
+static inline void wino_next(const wino_layout *l, wino_tile *tile)
+{
+    tile->x += WINO_OUT;
+    if (tile->x < l->across * WINO_OUT)
+        return;
+    tile->x = 0;
+    tile->y += WINO_OUT;
+    if (tile->y < l->down * WINO_OUT)
+        return;
+    tile->y = 0;
+    tile->image++;
+}
+
 /* Where the 36 pixels under a tile lie; those outside of the picture are zeros. */
 static void wino_pixels(const ork_conv *conv, const wino_tile *tile, const float *in,
                         const float *zeros, const float *pixels[WINO_PLACES])
 {
     const ork_conv_shape *s = &conv->shape;
-    for (int64_t i = 0; i < WINO_PLACES; i++) {
-        const int64_t y = tile->y - s->pad_top + i / WINO_IN;
-        const int64_t x = tile->x - s->pad_left + i % WINO_IN;
-        const bool inside = y >= 0 && y < s->in_h && x >= 0 && x < s->in_w;
-        pixels[i] =
-            inside ? in + ((tile->image * s->in_h + y) * s->in_w + x) * s->in_stride : zeros;
+    const int64_t top = tile->y - s->pad_top, left = tile->x - s->pad_left;
+    const bool inside = top >= 0 && top + WINO_IN <= s->in_h && left >= 0 &&
+                        left + WINO_IN <= s->in_w;
+    const float *image = in + tile->image * s->in_h * s->in_w * s->in_stride;
+    const float *first = inside ? image + (top * s->in_w + left) * s->in_stride : image;
+    for (int y = 0; inside && y < WINO_IN; y++, first += s->in_w * s->in_stride)
+        for (int x = 0; x < WINO_IN; x++)
+            pixels[y * WINO_IN + x] = first + x * s->in_stride;
+    for (int i = 0; !inside && i < WINO_PLACES; i++) {
+        const int64_t y = top + i / WINO_IN, x = left + i % WINO_IN;
+        pixels[i] = y >= 0 && y < s->in_h && x >= 0 && x < s->in_w
+                        ? image + (y * s->in_w + x) * s->in_stride
+                        : zeros;
     }
 }
 
@@ -302,8 +323,8 @@ static void wino_tiles(const ork_conv *conv, const wino_layout *l, const float *
         const int64_t vectors = f32_panel_vectors(&l->panels, panel), width = vectors * LANES;
         const float *bias = packed + at * (WINO_PLACES * conv->shape.in_c + 1);
         wino_multiply(conv, l, bias + width, vectors, tiles, in, products);
-        for (int64_t t = 0; t < tiles; t++) {
-            const wino_tile tile = wino_tile_at(l, first + t);
+        wino_tile tile = wino_tile_at(l, first);
+        for (int64_t t = 0; t < tiles; t++, wino_next(l, &tile)) {
             for (int64_t c = 0; c < width && at + c < channels; c += LANES) {
                 float pixels[WINO_OUT * WINO_OUT * LANES] __attribute__((aligned(64)));
                 wino_finish(products + t * width + c, l->product, bias + c, &conv->activation,
@@ -332,8 +353,8 @@ void ISA(ork_f32_winograd_run)(const ork_conv *conv, const void *packed, const v
     for (int64_t first = wino_line(conv, &l, begin) * l.across; first < last; first += tiles) {
         const int64_t parts = (last - first + l.tiles - 1) / l.tiles;
         tiles = (last - first + parts - 1) / parts;
-        for (int64_t t = 0; t < tiles; t++) {
-            const wino_tile tile = wino_tile_at(&l, first + t);
+        wino_tile tile = wino_tile_at(&l, first);
+        for (int64_t t = 0; t < tiles; t++, wino_next(&l, &tile)) {
             const float *pixels[WINO_PLACES];
             wino_pixels(conv, &tile, in, zeros, pixels);
             wino_transform_tile(conv, &l, pixels, transformed + t * l.depth);
