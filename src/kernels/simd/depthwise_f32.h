@@ -76,8 +76,7 @@ static void dw_f32_pixel(const dw_f32_row *row, int64_t x, float *out)
     vec sum = row->bias;
     for (int64_t ky = 0; ky < row->lines; ky++) {
         for (int64_t k = 0; k < columns; k++)
-            sum = vec_fma(sum,
-                          dw_f32_load(in + k * s->dilation_w * s->in_stride, row->channels),
+            sum = vec_fma(sum, dw_f32_load(in + k * s->dilation_w * s->in_stride, row->channels),
                           vec_load(w + k * LANES));
         in += s->dilation_h * s->in_w * s->in_stride;
         w += s->kernel_w * LANES;
@@ -87,8 +86,8 @@ static void dw_f32_pixel(const dw_f32_row *row, int64_t x, float *out)
 
 enum { DW_PIXELS = 4, DW_MOST_COLUMNS = 16 };
 
-/* DW_PIXELS neighbours at a time, all of whose windows are inside of the picture from left to right:
-   what they share is loaded once. Gives how many pixels it did of `count`. */
+/* DW_PIXELS neighbours at a time, all of whose windows are inside of the picture from left to
+   right: what they share is loaded once. Gives how many pixels it did of `count`. */
 ALWAYS_INLINE int64_t dw_f32_inside(const int kernel, const int stride, const int64_t channels,
                                     const dw_f32_row *row, int64_t x, int64_t count, float *out)
 {
@@ -175,8 +174,12 @@ void ISA(ork_f32_depthwise_run)(const ork_conv *conv, const void *packed, const 
         taps_inside(y, s->kernel_h, s->dilation_h, s->in_h, &ky, &lines);
         const float *line = image + (y + ky * s->dilation_h) * s->in_w * s->in_stride;
         for (int64_t c = 0; c < s->out_c; c += LANES, weights += block) {
-            const dw_f32_row row = {s, line + c, weights + LANES + ky * s->kernel_w * LANES, lines,
-                                    ork_min64(LANES, s->out_c - c), vec_load(weights)};
+            const dw_f32_row row = {s,
+                                    line + c,
+                                    weights + LANES + ky * s->kernel_w * LANES,
+                                    lines,
+                                    ork_min64(LANES, s->out_c - c),
+                                    vec_load(weights)};
             dw_f32_pixels(&row, to + c);
         }
         const bool gaps = s->out_stride != s->out_c;

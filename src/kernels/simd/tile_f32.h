@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Template: the matrix product under the f32 convolutions. A tile is a few rows by one panel of 1 to
-   F32_VECTORS vectors of columns, with one register for each sum; wide tiles of few rows come nearest
-   to the peak, because a number that all columns share costs a load of its own. See lanes.h; the
-   set's file defines SUM_REGISTERS, those that a tile may fill: 12 or 24. */
+/* Template: the matrix product under the f32 convolutions. A tile is a few rows by one panel of 1
+   to F32_VECTORS vectors of columns, with one register for each sum; wide tiles of few rows come
+   nearest to the peak, because a number that all columns share costs a load of its own. See
+   lanes.h; the set's file defines SUM_REGISTERS, those that a tile may fill: 12 or 24. */
 #ifndef ORK_KERNELS_TILE_F32_H
 #define ORK_KERNELS_TILE_F32_H
 
-#include "strip.h"
+#include "lines.h"
 
 enum { F32_VECTORS = SUM_REGISTERS / 6, F32_ROWS = 12 };
 
@@ -16,37 +16,9 @@ static inline int64_t f32_rows(int64_t vectors)
     return ork_min64(F32_ROWS, SUM_REGISTERS / vectors);
 }
 
-/* The columns as panels of nearly equal width. */
-typedef struct f32_panels {
-    int64_t columns, vectors, count;
-} f32_panels;
-
-static inline f32_panels f32_panels_of(int64_t columns)
-{
-    f32_panels p = {.columns = columns, .vectors = (columns + LANES - 1) / LANES};
-    p.count = (p.vectors + F32_VECTORS - 1) / F32_VECTORS;
-    return p;
-}
-
-/* The vectors before panel `at`. */
-static inline int64_t f32_panel_begin(const f32_panels *p, int64_t at)
-{
-    return p->vectors * at / p->count;
-}
-
-static inline int64_t f32_panel_vectors(const f32_panels *p, int64_t at)
-{
-    return f32_panel_begin(p, at + 1) - f32_panel_begin(p, at);
-}
-
-/* How a row of the left side lies: runs of `length` floats, `columns` of them in each of `lines`. */
-typedef struct f32_runs {
-    int64_t lines, columns, length, line_step, column_step;
-} f32_runs;
-
 /* out = activation(bias + left right), row by row; `channels` of each row are stored. */
 typedef struct f32_product {
-    f32_runs runs;
+    window_runs runs;          /* of a row of the left side */
     const float *right, *bias; /* [k][vectors LANES]; [vectors LANES] */
     const ork_activation *activation;
     int64_t channels;
@@ -76,7 +48,8 @@ ALWAYS_INLINE void f32_store(float *out, const vec *values, int vectors, int64_t
 ALWAYS_INLINE void f32_finish(const f32_product *p, float *tile, const int rows, const int vectors,
                               float *const *out)
 {
-    const bool is_silu = p->activation->op == ORK_UNARY_SILU; /* most networks of our kind have it */
+    const bool is_silu =
+        p->activation->op == ORK_UNARY_SILU; /* most networks of our kind have it */
     if (!is_silu)
         activate_vectors(p->activation, tile, rows * vectors * LANES);
     for (int r = 0; r < rows; r++) {
@@ -104,8 +77,8 @@ ALWAYS_INLINE void f32_tile(const int rows, const int vectors, const f32_product
             sum[r][v] = vec_load(p->bias + v * LANES);
     }
     for (int64_t run = 0; run < p->runs.lines * p->runs.columns; run++) {
-        const int64_t offset = run / p->runs.columns * p->runs.line_step +
-                               run % p->runs.columns * p->runs.column_step;
+        const int64_t offset =
+            run / p->runs.columns * p->runs.line_step + run % p->runs.columns * p->runs.column_step;
         const float *row[F32_ROWS];
 #pragma GCC unroll 16
         for (int r = 0; r < rows; r++)
@@ -167,12 +140,5 @@ typedef void f32_tile_fn(const f32_product *, const float *const *, float *const
 #endif
 F32_EACH(F32_TILE)
 static f32_tile_fn *const f32_tiles[F32_VECTORS + 1][F32_ROWS + 1] = {F32_EACH(F32_NAME)};
-
-/* How many of the `rest` rows the next tile takes, so that no tile is much smaller than others. */
-static inline int64_t f32_next_rows(int64_t vectors, int64_t rest)
-{
-    const int64_t most = f32_rows(vectors), tiles = (rest + most - 1) / most;
-    return (rest + tiles - 1) / tiles;
-}
 
 #endif

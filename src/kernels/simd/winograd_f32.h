@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Template: 3x3 convolution of f32 with stride 1 by Winograd's algorithm F(4x4, 3x3): 4x4 output pixels
-   from 6x6 input pixels with 36 multiplications for each pair of channels instead of 144. See Lavin and
-   Gray, "Fast Algorithms for Convolutional Neural Networks", 2015. The polynomials are interpolated at
-   0, 2/3, -2/3, 3/2, -3/2 and infinity: with such points the error stays about twice that of plain
-   sums (2e-6 of the largest output), where the usual 0, 1, -1, 2, -2 have five times that.
+/* Template: 3x3 convolution of f32 with stride 1 by Winograd's algorithm F(4x4, 3x3): 4x4 output
+   pixels from 6x6 input pixels with 36 multiplications for each pair of channels instead of 144.
+   See Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015. The polynomials
+   are interpolated at 0, 2/3, -2/3, 3/2, -3/2 and infinity: with such points the error stays about
+   twice that of plain sums (2e-6 of the largest output), where the usual 0, 1, -1, 2, -2 have five
+   times that.
 
    Tiles begin at multiples of four pixels, whatever the range, so that results do not depend on it.
-   Packed: for each panel (tile_f32.h) of output channels its bias, then for each of the 36 places its
-   weights [in_c][panel]. Scratch: transformed inputs [36][tile][in_c], products [36][tile][panel], a
-   pixel of zeros. */
+   Packed: for each panel (tile_f32.h) of output channels its bias, then for each of the 36 places
+   its weights [in_c][panel]. Scratch: transformed inputs [36][tile][in_c], products
+   [36][tile][panel], a pixel of zeros. */
 #include "tile_f32.h"
 
 enum {
@@ -20,8 +21,8 @@ enum {
 };
 
 typedef struct wino_layout {
-    int64_t depth;             /* in_c in whole vectors */
-    f32_panels panels;
+    int64_t depth; /* in_c in whole vectors */
+    panels panels;
     int64_t width;             /* the widest panel's floats */
     int64_t across, down;      /* tiles of a picture */
     int64_t tiles;             /* that are computed together */
@@ -31,7 +32,7 @@ typedef struct wino_layout {
 static wino_layout wino_layout_of(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
-    wino_layout l = {.depth = round_up(s->in_c, LANES), .panels = f32_panels_of(s->out_c)};
+    wino_layout l = {.depth = round_up(s->in_c, LANES), .panels = panels_of(s->out_c, F32_VECTORS)};
     l.width = (l.panels.vectors + l.panels.count - 1) / l.panels.count * LANES;
     l.across = (s->out_w + WINO_OUT - 1) / WINO_OUT;
     l.down = (s->out_h + WINO_OUT - 1) / WINO_OUT;
@@ -43,8 +44,8 @@ static wino_layout wino_layout_of(const ork_conv *conv)
     return l;
 }
 
-/* Multiplications, those of tiles that reach out of the picture included; transforms and the weights'
-   way through the caches make the 36 of a tile cost about 48. */
+/* Multiplications, those of tiles that reach out of the picture included; transforms and the
+   weights' way through the caches make the 36 of a tile cost about 48. */
 bool ISA(ork_f32_winograd_supports)(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
@@ -52,13 +53,12 @@ bool ISA(ork_f32_winograd_supports)(const ork_conv *conv)
     const int64_t down = (s->out_h + WINO_OUT - 1) / WINO_OUT;
     return s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == 1 && s->stride_w == 1 &&
            s->dilation_h == 1 && s->dilation_w == 1 && s->groups == 1 && s->in_c >= 8 &&
-           s->out_c >= 8 && across * down >= 9 &&
-           across * down * 48 < s->out_h * s->out_w * 9;
+           s->out_c >= 8 && across * down >= 9 && across * down * 48 < s->out_h * s->out_w * 9;
 }
 
 size_t ISA(ork_f32_winograd_packed_bytes)(const ork_conv *conv)
 {
-    const int64_t vectors = f32_panels_of(conv->shape.out_c).vectors;
+    const int64_t vectors = panels_of(conv->shape.out_c, F32_VECTORS).vectors;
     return ork_size_product(LANES * sizeof(float), WINO_PLACES * conv->shape.in_c + 1, vectors, 1);
 }
 
@@ -131,8 +131,8 @@ void ISA(ork_f32_winograd_pack)(const ork_conv *conv, void *packed)
     const float *bias = conv->bias;
     float *to = packed;
     for (int64_t panel = 0; panel < l.panels.count; panel++) {
-        const int64_t first = f32_panel_begin(&l.panels, panel) * LANES;
-        const int64_t width = f32_panel_vectors(&l.panels, panel) * LANES;
+        const int64_t first = panel_begin(&l.panels, panel) * LANES;
+        const int64_t width = panel_vectors(&l.panels, panel) * LANES;
         for (int64_t o = first; o < first + width; o++)
             *to++ = bias && o < s->out_c ? bias[o] : 0.0f;
         for (int64_t channel = 0; channel < s->in_c; channel++)
@@ -183,8 +183,8 @@ static void wino_pixels(const ork_conv *conv, const wino_tile *tile, const float
 {
     const ork_conv_shape *s = &conv->shape;
     const int64_t top = tile->y - s->pad_top, left = tile->x - s->pad_left;
-    const bool inside = top >= 0 && top + WINO_IN <= s->in_h && left >= 0 &&
-                        left + WINO_IN <= s->in_w;
+    const bool inside =
+        top >= 0 && top + WINO_IN <= s->in_h && left >= 0 && left + WINO_IN <= s->in_w;
     const float *image = in + tile->image * s->in_h * s->in_w * s->in_stride;
     const float *first = inside ? image + (top * s->in_w + left) * s->in_stride : image;
     for (int y = 0; inside && y < WINO_IN; y++, first += s->in_w * s->in_stride)
@@ -255,7 +255,7 @@ static void wino_multiply(const ork_conv *conv, const wino_layout *l, const floa
         for (int64_t rest = tiles, taken; rest > 0; rest -= taken) {
             const float *left[F32_ROWS];
             float *out[F32_ROWS];
-            taken = f32_next_rows(vectors, rest);
+            taken = next_rows(f32_rows(vectors), rest);
             for (int64_t r = 0; r < taken; r++, from += l->depth, to += width) {
                 left[r] = from;
                 out[r] = to;
@@ -294,8 +294,8 @@ ALWAYS_INLINE void wino_finish(const float *products, int64_t step, const float 
 }
 
 /* The output rows from `begin` to `end`, counted through all pictures, are wanted. */
-static void wino_store(const ork_conv *conv, const wino_tile *tile, const float *pixels,
-                       float *out, int64_t channels, int64_t begin, int64_t end)
+static void wino_store(const ork_conv *conv, const wino_tile *tile, const float *pixels, float *out,
+                       int64_t channels, int64_t begin, int64_t end)
 {
     const ork_conv_shape *s = &conv->shape;
     const int64_t width = ork_min64(WINO_OUT, s->out_w - tile->x);
@@ -319,8 +319,8 @@ static void wino_tiles(const ork_conv *conv, const wino_layout *l, const float *
 {
     const int64_t channels = conv->shape.out_c;
     for (int64_t panel = 0; panel < l->panels.count; panel++) {
-        const int64_t at = f32_panel_begin(&l->panels, panel) * LANES;
-        const int64_t vectors = f32_panel_vectors(&l->panels, panel), width = vectors * LANES;
+        const int64_t at = panel_begin(&l->panels, panel) * LANES;
+        const int64_t vectors = panel_vectors(&l->panels, panel), width = vectors * LANES;
         const float *bias = packed + at * (WINO_PLACES * conv->shape.in_c + 1);
         wino_multiply(conv, l, bias + width, vectors, tiles, in, products);
         wino_tile tile = wino_tile_at(l, first);

@@ -202,20 +202,9 @@ ALWAYS_INLINE void store_bytes(ivec bytes, int vectors, int rows, uint8_t *to, i
     }
 }
 
-/* LANES int32 to LANES int64. */
-ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
-{
-    __m256i *to = (__m256i *)(void *)sums;
-    __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128((__m256i)more));
-    __m256i high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256((__m256i)more, 1));
-    _mm256_storeu_si256(to, _mm256_add_epi64(_mm256_loadu_si256(to), low));
-    _mm256_storeu_si256(to + 1, _mm256_add_epi64(_mm256_loadu_si256(to + 1), high));
-}
-
 #include "../simd/activation.h"
 #include "../simd/convert.h"
 #include "../simd/dense_f32.h"
-#include "../simd/dense_i16.h"
 #include "../simd/dense_i8.h"
 #include "../simd/depthwise_f32.h"
 #include "../simd/depthwise_i16.h"

@@ -39,10 +39,10 @@ ALWAYS_INLINE vec vec_reciprocal(vec x)
 
 ALWAYS_INLINE ivec vec_sixteenths(ivec k)
 {
-    const __m512i table = _mm512_setr_epi32(
-        0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7,
-        0x3f75583f, 0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf,
-        0x3f7ac0c7, 0x3f7d257d);
+    const __m512i table =
+        _mm512_setr_epi32(0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532,
+                          0x3f75fed7, 0x3f75583f, 0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
+                          0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
     return (ivec)_mm512_permutexvar_epi32((__m512i)k, table);
 }
 
