@@ -74,22 +74,30 @@ size_t ISA(ork_i16_depthwise_scratch_bytes)(const ork_conv *conv)
 typedef struct dw_i16_row {
     i16_product product;
     int64_t pairs;
+    const int16_t *end;               /* of the input */
+    const int16_t *last;              /* of the taps inside of the picture */
     const int16_t *taps[DW_I16_TAPS]; /* of the pixel; one more when their number is odd */
 } dw_i16_row;
 
 /* Where the taps of a pixel lie; those outside of the picture are zeros. */
-static void dw_i16_taps(const ork_conv *conv, const int16_t *image, const int16_t *zeros, int64_t y,
-                        int64_t x, dw_i16_row *row)
+static void dw_i16_taps(const ork_conv_shape *s, const int16_t *image, const int16_t *zeros,
+                        int64_t y, int64_t x, dw_i16_row *row)
 {
-    const ork_conv_shape *s = &conv->shape;
-    const int16_t **tap = row->taps;
-    for (int64_t ky = 0; ky < s->kernel_h; ky++) {
-        const int64_t in_y = y + ky * s->dilation_h;
-        const bool line = in_y >= 0 && in_y < s->in_h;
+    const int64_t line = s->dilation_h * s->in_w * s->in_stride, step = s->dilation_w * s->in_stride;
+    const bool whole = y >= 0 && y + (s->kernel_h - 1) * s->dilation_h < s->in_h && x >= 0 &&
+                       x + (s->kernel_w - 1) * s->dilation_w < s->in_w;
+    const int16_t **tap = row->taps, *first = whole ? image + (y * s->in_w + x) * s->in_stride : image;
+    row->last = first;
+    for (int64_t ky = 0; ky < s->kernel_h; ky++, y += s->dilation_h) {
         for (int64_t kx = 0; kx < s->kernel_w; kx++) {
             const int64_t in_x = x + kx * s->dilation_w;
-            const bool inside = line && in_x >= 0 && in_x < s->in_w;
-            *tap++ = inside ? image + (in_y * s->in_w + in_x) * s->in_stride : zeros;
+            if (whole)
+                *tap++ = first + ky * line + kx * step;
+            else if (y >= 0 && y < s->in_h && in_x >= 0 && in_x < s->in_w)
+                *tap++ = image + (y * s->in_w + in_x) * s->in_stride;
+            else
+                *tap++ = zeros;
+            row->last = tap[-1] == zeros ? row->last : tap[-1];
         }
     }
     if (s->kernel_h * s->kernel_w % 2 != 0)
@@ -111,21 +119,19 @@ ALWAYS_INLINE void dw_i16_sums(const int64_t pairs, const int16_t *const *taps, 
     }
 }
 
-/* The last channels, fewer than a block has. */
+/* The last channels, fewer than a block has, where the input ends. */
 static void dw_i16_sums_part(const dw_i16_row *row, int64_t channel, int64_t count,
                              const int16_t *weights, i16_sums *sums)
 {
     int16_t copies[2][DW_I16_BLOCK] = {{0}};
     const int16_t *const pair[2] = {copies[0], copies[1]};
     i16_sums one;
-    memset(sums, 0, sizeof(*sums));
+    memset(sums->high, 0, DW_I16_BLOCK * sizeof(*sums->high));
+    memset(sums->low, 0, DW_I16_BLOCK * sizeof(*sums->low));
     for (int64_t i = 0; i < row->pairs; i++, weights += 4 * DW_I16_BLOCK) {
         for (int k = 0; k < 2; k++) {
             const int16_t *from = row->taps[2 * i + k] + channel;
-            if (count == LANES)
-                memcpy(copies[k], from, LANES * sizeof(*from));
-            else
-                memcpy(copies[k], from, (size_t)count * sizeof(*from));
+            memcpy(copies[k], from, (size_t)count * sizeof(*from));
         }
         dw_i16_sums(1, pair, 0, weights, &one);
         for (int lane = 0; lane < DW_I16_BLOCK; lane++) {
@@ -165,7 +171,7 @@ static void dw_i16_pixel(const ork_conv *conv, const char *block, dw_i16_row *ro
         p->bias = (const int64_t *)(const void *)block;
         p->real_bias = (const double *)(const void *)(p->bias + DW_I16_BLOCK);
         p->weights = (const int16_t *)(const void *)(p->real_bias + DW_I16_BLOCK);
-        if (count < DW_I16_BLOCK)
+        if (count < DW_I16_BLOCK && row->end - row->last < c + DW_I16_BLOCK)
             dw_i16_sums_part(row, c, count, p->weights, &sums);
         else if (row->pairs == 5)
             dw_i16_sums(5, row->taps, c, p->weights, &sums);
@@ -181,6 +187,7 @@ void ISA(ork_i16_depthwise_run)(const ork_conv *conv, const void *packed, const 
     const ork_conv_shape *s = &conv->shape;
     dw_i16_row row = {.product = i16_product_of(conv, *(const int32_t *)packed),
                       .pairs = dw_i16_pairs(conv)};
+    row.end = (const int16_t *)in + (s->batch * s->in_h * s->in_w - 1) * s->in_stride + s->in_c;
     memset(scratch, 0, ISA(ork_i16_depthwise_scratch_bytes)(conv));
     for (int64_t i = begin; i < end; i++) {
         const int16_t *image =
@@ -188,7 +195,7 @@ void ISA(ork_i16_depthwise_run)(const ork_conv *conv, const void *packed, const 
         const int64_t y = i % s->out_h * s->stride_h - s->pad_top;
         int16_t *to = (int16_t *)out + i * s->out_w * s->out_stride;
         for (int64_t x = 0; x < s->out_w; x++, to += s->out_stride) {
-            dw_i16_taps(conv, image, scratch, y, x * s->stride_w - s->pad_left, &row);
+            dw_i16_taps(s, image, scratch, y, x * s->stride_w - s->pad_left, &row);
             dw_i16_pixel(conv, (const char *)packed + I16_FLAG_BYTES, &row, to);
         }
     }
