@@ -83,10 +83,12 @@ typedef struct dw_i16_row {
 static void dw_i16_taps(const ork_conv_shape *s, const int16_t *image, const int16_t *zeros,
                         int64_t y, int64_t x, dw_i16_row *row)
 {
-    const int64_t line = s->dilation_h * s->in_w * s->in_stride, step = s->dilation_w * s->in_stride;
+    const int64_t line = s->dilation_h * s->in_w * s->in_stride,
+                  step = s->dilation_w * s->in_stride;
     const bool whole = y >= 0 && y + (s->kernel_h - 1) * s->dilation_h < s->in_h && x >= 0 &&
                        x + (s->kernel_w - 1) * s->dilation_w < s->in_w;
-    const int16_t **tap = row->taps, *first = whole ? image + (y * s->in_w + x) * s->in_stride : image;
+    const int16_t **tap = row->taps,
+                  *first = whole ? image + (y * s->in_w + x) * s->in_stride : image;
     row->last = first;
     for (int64_t ky = 0; ky < s->kernel_h; ky++, y += s->dilation_h) {
         for (int64_t kx = 0; kx < s->kernel_w; kx++) {

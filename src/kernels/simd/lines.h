@@ -29,8 +29,8 @@ static inline bool stays_inside(const ork_conv_shape *s)
            (s->out_w - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w < s->in_w;
 }
 
-/* Channels padded to a multiple; about `strip` elements are read together, and at least some pixels,
-   so that weights are not fetched for a few. Without `again`, nothing is read twice. */
+/* Channels padded to a multiple; about `strip` elements are read together, and at least some
+   pixels, so that weights are not fetched for a few. Without `again`, nothing is read twice. */
 static inline line_layout line_layout_of(const ork_conv_shape *s, int64_t multiple, int64_t strip,
                                          bool again)
 {
@@ -120,8 +120,8 @@ ALWAYS_INLINE int64_t window_walk_next(window_walk *w)
     return at;
 }
 
-/* How many of the `rest` rows of a product the next tile takes, so that no tile is much smaller than
-   the others. */
+/* How many of the `rest` rows of a product the next tile takes, so that no tile is much smaller
+   than the others. */
 static inline int64_t next_rows(int64_t most, int64_t rest)
 {
     const int64_t tiles = (rest + most - 1) / most;
