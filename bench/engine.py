@@ -10,7 +10,7 @@
 
 Networks are those of bench/networks.py; NETWORK stands for NETWORK.pt and NETWORK.onnx. Rounds are
 interleaved, medians are told, and how busy the machine was. Needs numpy; calibration needs
-onnxruntime, onnx and OpenCV or Pillow besides."""
+onnxruntime, onnx and OpenCV besides."""
 import argparse
 import json
 import os
@@ -164,12 +164,11 @@ quantize_static(sys.argv[1], sys.argv[2], Pictures(sys.argv[3:]), quant_format=Q
 
 def resized(paths, folder, side):
     """Both read the same arrays, so that neither pays for decoding."""
-    from PIL import Image
+    import cv2
     made = []
     for i, path in enumerate(paths):
         made.append(str(pathlib.Path(folder) / f'{i}.npy'))
-        image = Image.open(path).convert('RGB').resize((side, side))
-        numpy.save(made[-1], numpy.asarray(image)[None])
+        numpy.save(made[-1], cv2.resize(cv2.imread(path), (side, side))[None, :, :, ::-1])
     return made
 
 

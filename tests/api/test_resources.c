@@ -114,7 +114,8 @@ static atomic_size_t held, most_held;
 
 static void *counted(void *memory)
 {
-    const size_t now = atomic_fetch_add(&held, malloc_usable_size(memory)) + malloc_usable_size(memory);
+    const size_t now =
+        atomic_fetch_add(&held, malloc_usable_size(memory)) + malloc_usable_size(memory);
     size_t most = atomic_load(&most_held);
     while (now > most && !atomic_compare_exchange_weak(&most_held, &most, now))
         continue;
@@ -264,8 +265,8 @@ static int outcome_of(ork_model *model, int threads, bool speak)
 static void test_runs_are_quiet(void **state)
 {
     (void)state;
-    forbidden = mmap(NULL, sizeof(*forbidden), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                     -1, 0);
+    forbidden =
+        mmap(NULL, sizeof(*forbidden), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(forbidden != MAP_FAILED);
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
         ork_model *model = build(types[i]);

@@ -13,32 +13,33 @@
 #include "tile_f32.h"
 
 enum {
-    WINO_OUT = 4,
-    WINO_IN = 6,
-    WINO_PLACES = WINO_IN * WINO_IN,
-    WINO_SCRATCH = 163840, /* floats; most of the second-level cache */
-    WINO_MOST_TILES = 96
+    WINO4_OUT = 4,
+    WINO4_IN = 6,
+    WINO4_PLACES = WINO4_IN * WINO4_IN,
+    WINO4_SCRATCH = 163840, /* floats; most of the second-level cache */
+    WINO4_MOST_TILES = 96
 };
 
-typedef struct wino_layout {
+typedef struct wino4_layout {
     int64_t depth; /* in_c in whole vectors */
     panels panels;
     int64_t width;             /* the widest panel's floats */
     int64_t across, down;      /* tiles of a picture */
     int64_t tiles;             /* that are computed together */
     int64_t in_place, product; /* floats from place to place; not a power of two */
-} wino_layout;
+} wino4_layout;
 
-static wino_layout wino_layout_of(const ork_conv *conv)
+static wino4_layout wino4_layout_of(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
-    wino_layout l = {.depth = round_up(s->in_c, LANES), .panels = panels_of(s->out_c, F32_VECTORS)};
+    wino4_layout l = {.depth = round_up(s->in_c, LANES),
+                      .panels = panels_of(s->out_c, F32_VECTORS)};
     l.width = (l.panels.vectors + l.panels.count - 1) / l.panels.count * LANES;
-    l.across = (s->out_w + WINO_OUT - 1) / WINO_OUT;
-    l.down = (s->out_h + WINO_OUT - 1) / WINO_OUT;
+    l.across = (s->out_w + WINO4_OUT - 1) / WINO4_OUT;
+    l.down = (s->out_h + WINO4_OUT - 1) / WINO4_OUT;
     const int64_t most = f32_rows(l.width / LANES);
-    const int64_t fit = WINO_SCRATCH / WINO_PLACES / (l.depth + l.width) / most * most;
-    l.tiles = ork_min64(l.across * l.down, ork_min64(WINO_MOST_TILES, ork_max64(fit, 2 * most)));
+    const int64_t fit = WINO4_SCRATCH / WINO4_PLACES / (l.depth + l.width) / most * most;
+    l.tiles = ork_min64(l.across * l.down, ork_min64(WINO4_MOST_TILES, ork_max64(fit, 2 * most)));
     l.in_place = l.tiles * l.depth + 16;
     l.product = l.tiles * l.width + 16;
     return l;
@@ -49,8 +50,8 @@ static wino_layout wino_layout_of(const ork_conv *conv)
 bool ISA(ork_f32_winograd_supports)(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
-    const int64_t across = (s->out_w + WINO_OUT - 1) / WINO_OUT;
-    const int64_t down = (s->out_h + WINO_OUT - 1) / WINO_OUT;
+    const int64_t across = (s->out_w + WINO4_OUT - 1) / WINO4_OUT;
+    const int64_t down = (s->out_h + WINO4_OUT - 1) / WINO4_OUT;
     return s->kernel_h == 3 && s->kernel_w == 3 && s->stride_h == 1 && s->stride_w == 1 &&
            s->dilation_h == 1 && s->dilation_w == 1 && s->groups == 1 && s->in_c >= 8 &&
            s->out_c >= 8 && across * down >= 9 && across * down * 48 < s->out_h * s->out_w * 9;
@@ -59,12 +60,12 @@ bool ISA(ork_f32_winograd_supports)(const ork_conv *conv)
 size_t ISA(ork_f32_winograd_packed_bytes)(const ork_conv *conv)
 {
     const int64_t vectors = panels_of(conv->shape.out_c, F32_VECTORS).vectors;
-    return ork_size_product(LANES * sizeof(float), WINO_PLACES * conv->shape.in_c + 1, vectors, 1);
+    return ork_size_product(LANES * sizeof(float), WINO4_PLACES * conv->shape.in_c + 1, vectors, 1);
 }
 
 /* ---- the three transforms along one axis: of taps, of inputs, of sums ---- */
 
-ALWAYS_INLINE void wino_taps(const vec *w, int step, vec *to, int to_step)
+ALWAYS_INLINE void wino4_taps(const vec *w, int step, vec *to, int to_step)
 {
     const vec inner = w[0] * (81.0f / 130) + w[2 * step] * (18.0f / 65);
     const vec outer = w[0] * (8.0f / 65) + w[2 * step] * (18.0f / 65);
@@ -76,7 +77,7 @@ ALWAYS_INLINE void wino_taps(const vec *w, int step, vec *to, int to_step)
     to[5 * to_step] = w[2 * step];
 }
 
-ALWAYS_INLINE void wino_inputs(const vec x[WINO_IN], vec to[WINO_IN])
+ALWAYS_INLINE void wino4_inputs(const vec x[WINO4_IN], vec to[WINO4_IN])
 {
     const vec squares = vec_of(-97.0f / 36);
     const vec even = vec_fma(x[4], x[2], vec_of(-9.0f / 4));
@@ -91,7 +92,7 @@ ALWAYS_INLINE void wino_inputs(const vec x[WINO_IN], vec to[WINO_IN])
     to[5] = vec_fma(x[1] + x[5], x[3], squares);
 }
 
-ALWAYS_INLINE void wino_sums(const vec m[WINO_IN], vec to[WINO_OUT])
+ALWAYS_INLINE void wino4_sums(const vec m[WINO4_IN], vec to[WINO4_OUT])
 {
     const vec even = m[1] + m[2], odd = m[1] - m[2];
     const vec outer_even = m[3] + m[4], outer_odd = m[3] - m[4];
@@ -104,12 +105,12 @@ ALWAYS_INLINE void wino_sums(const vec m[WINO_IN], vec to[WINO_OUT])
 /* ---- packing ---- */
 
 /* The weights of LANES output channels from `first` on for one input channel, at all places. */
-static void wino_pack_vector(const ork_conv *conv, int64_t first, int64_t channel, float *to,
-                             int64_t to_step)
+static void wino4_pack_vector(const ork_conv *conv, int64_t first, int64_t channel, float *to,
+                              int64_t to_step)
 {
     const ork_conv_shape *s = &conv->shape;
     float taps[9 * LANES] = {0};
-    vec w[9], lines[3 * WINO_IN], all[WINO_PLACES];
+    vec w[9], lines[3 * WINO4_IN], all[WINO4_PLACES];
     for (int64_t o = first; o < ork_min64(first + LANES, s->out_c); o++)
         for (int tap = 0; tap < 9; tap++)
             taps[tap * LANES + o - first] =
@@ -117,17 +118,17 @@ static void wino_pack_vector(const ork_conv *conv, int64_t first, int64_t channe
     for (int tap = 0; tap < 9; tap++)
         w[tap] = vec_load(taps + tap * LANES);
     for (int y = 0; y < 3; y++)
-        wino_taps(w + 3 * y, 1, lines + WINO_IN * y, 1);
-    for (int x = 0; x < WINO_IN; x++)
-        wino_taps(lines + x, WINO_IN, all + x, WINO_IN);
-    for (int place = 0; place < WINO_PLACES; place++)
+        wino4_taps(w + 3 * y, 1, lines + WINO4_IN * y, 1);
+    for (int x = 0; x < WINO4_IN; x++)
+        wino4_taps(lines + x, WINO4_IN, all + x, WINO4_IN);
+    for (int place = 0; place < WINO4_PLACES; place++)
         vec_store(to + place * to_step, all[place]);
 }
 
 void ISA(ork_f32_winograd_pack)(const ork_conv *conv, void *packed)
 {
     const ork_conv_shape *s = &conv->shape;
-    const wino_layout l = wino_layout_of(conv);
+    const wino4_layout l = wino4_layout_of(conv);
     const float *bias = conv->bias;
     float *to = packed;
     for (int64_t panel = 0; panel < l.panels.count; panel++) {
@@ -137,9 +138,9 @@ void ISA(ork_f32_winograd_pack)(const ork_conv *conv, void *packed)
             *to++ = bias && o < s->out_c ? bias[o] : 0.0f;
         for (int64_t channel = 0; channel < s->in_c; channel++)
             for (int64_t o = 0; o < width; o += LANES)
-                wino_pack_vector(conv, first + o, channel, to + channel * width + o,
-                                 s->in_c * width);
-        to += WINO_PLACES * s->in_c * width;
+                wino4_pack_vector(conv, first + o, channel, to + channel * width + o,
+                                  s->in_c * width);
+        to += WINO4_PLACES * s->in_c * width;
     }
 }
 
@@ -147,51 +148,51 @@ void ISA(ork_f32_winograd_pack)(const ork_conv *conv, void *packed)
 
 size_t ISA(ork_f32_winograd_scratch_bytes)(const ork_conv *conv)
 {
-    const wino_layout l = wino_layout_of(conv);
-    return ork_size_product(sizeof(float), WINO_PLACES, l.in_place + l.product, 1) +
+    const wino4_layout l = wino4_layout_of(conv);
+    return ork_size_product(sizeof(float), WINO4_PLACES, l.in_place + l.product, 1) +
            ork_size_product(sizeof(float), l.depth, 1, 1);
 }
 
 /* Tile `at` of all pictures: the picture, and where its output begins. */
-typedef struct wino_tile {
+typedef struct wino4_tile {
     int64_t image, y, x;
-} wino_tile;
+} wino4_tile;
 
-static wino_tile wino_tile_at(const wino_layout *l, int64_t at)
+static wino4_tile wino4_tile_at(const wino4_layout *l, int64_t at)
 {
     const int64_t line = at / l->across;
-    return (wino_tile){line / l->down, line % l->down * WINO_OUT, at % l->across * WINO_OUT};
+    return (wino4_tile){line / l->down, line % l->down * WINO4_OUT, at % l->across * WINO4_OUT};
 }
 
 /* The one after it. */
-static inline void wino_next(const wino_layout *l, wino_tile *tile)
+static inline void wino4_next(const wino4_layout *l, wino4_tile *tile)
 {
-    tile->x += WINO_OUT;
-    if (tile->x < l->across * WINO_OUT)
+    tile->x += WINO4_OUT;
+    if (tile->x < l->across * WINO4_OUT)
         return;
     tile->x = 0;
-    tile->y += WINO_OUT;
-    if (tile->y < l->down * WINO_OUT)
+    tile->y += WINO4_OUT;
+    if (tile->y < l->down * WINO4_OUT)
         return;
     tile->y = 0;
     tile->image++;
 }
 
 /* Where the 36 pixels under a tile lie; those outside of the picture are zeros. */
-static void wino_pixels(const ork_conv *conv, const wino_tile *tile, const float *in,
-                        const float *zeros, const float *pixels[WINO_PLACES])
+static void wino4_pixels(const ork_conv *conv, const wino4_tile *tile, const float *in,
+                         const float *zeros, const float *pixels[WINO4_PLACES])
 {
     const ork_conv_shape *s = &conv->shape;
     const int64_t top = tile->y - s->pad_top, left = tile->x - s->pad_left;
     const bool inside =
-        top >= 0 && top + WINO_IN <= s->in_h && left >= 0 && left + WINO_IN <= s->in_w;
+        top >= 0 && top + WINO4_IN <= s->in_h && left >= 0 && left + WINO4_IN <= s->in_w;
     const float *image = in + tile->image * s->in_h * s->in_w * s->in_stride;
     const float *first = inside ? image + (top * s->in_w + left) * s->in_stride : image;
-    for (int y = 0; inside && y < WINO_IN; y++, first += s->in_w * s->in_stride)
-        for (int x = 0; x < WINO_IN; x++)
-            pixels[y * WINO_IN + x] = first + x * s->in_stride;
-    for (int i = 0; !inside && i < WINO_PLACES; i++) {
-        const int64_t y = top + i / WINO_IN, x = left + i % WINO_IN;
+    for (int y = 0; inside && y < WINO4_IN; y++, first += s->in_w * s->in_stride)
+        for (int x = 0; x < WINO4_IN; x++)
+            pixels[y * WINO4_IN + x] = first + x * s->in_stride;
+    for (int i = 0; !inside && i < WINO4_PLACES; i++) {
+        const int64_t y = top + i / WINO4_IN, x = left + i % WINO4_IN;
         pixels[i] = y >= 0 && y < s->in_h && x >= 0 && x < s->in_w
                         ? image + (y * s->in_w + x) * s->in_stride
                         : zeros;
@@ -199,47 +200,47 @@ static void wino_pixels(const ork_conv *conv, const wino_tile *tile, const float
 }
 
 /* LANES channels of a tile; `count` of them are there. */
-ALWAYS_INLINE void wino_transform(const float *const pixels[WINO_PLACES], int64_t channel,
-                                  int64_t count, float *to, int64_t to_step)
+ALWAYS_INLINE void wino4_transform(const float *const pixels[WINO4_PLACES], int64_t channel,
+                                   int64_t count, float *to, int64_t to_step)
 {
-    vec columns[WINO_PLACES];
+    vec columns[WINO4_PLACES];
 #pragma GCC unroll 6
-    for (int x = 0; x < WINO_IN; x++) {
-        vec line[WINO_IN], done[WINO_IN];
+    for (int x = 0; x < WINO4_IN; x++) {
+        vec line[WINO4_IN], done[WINO4_IN];
 #pragma GCC unroll 6
-        for (int y = 0; y < WINO_IN; y++) {
-            const float *from = pixels[y * WINO_IN + x] + channel;
+        for (int y = 0; y < WINO4_IN; y++) {
+            const float *from = pixels[y * WINO4_IN + x] + channel;
             line[y] = count >= LANES ? vec_load(from) : vec_load_part(from, count);
         }
-        wino_inputs(line, done);
+        wino4_inputs(line, done);
 #pragma GCC unroll 6
-        for (int y = 0; y < WINO_IN; y++)
-            columns[y * WINO_IN + x] = done[y];
+        for (int y = 0; y < WINO4_IN; y++)
+            columns[y * WINO4_IN + x] = done[y];
     }
 #pragma GCC unroll 6
-    for (int y = 0; y < WINO_IN; y++) {
-        vec done[WINO_IN];
-        wino_inputs(columns + y * WINO_IN, done);
+    for (int y = 0; y < WINO4_IN; y++) {
+        vec done[WINO4_IN];
+        wino4_inputs(columns + y * WINO4_IN, done);
 #pragma GCC unroll 6
-        for (int x = 0; x < WINO_IN; x++)
-            vec_store(to + (y * WINO_IN + x) * to_step, done[x]);
+        for (int x = 0; x < WINO4_IN; x++)
+            vec_store(to + (y * WINO4_IN + x) * to_step, done[x]);
     }
 }
 
-static void wino_transform_tile(const ork_conv *conv, const wino_layout *l,
-                                const float *const pixels[WINO_PLACES], float *to)
+static void wino4_transform_tile(const ork_conv *conv, const wino4_layout *l,
+                                 const float *const pixels[WINO4_PLACES], float *to)
 {
     const int64_t channels = conv->shape.in_c;
     int64_t c = 0;
     for (; c + LANES <= channels; c += LANES)
-        wino_transform(pixels, c, LANES, to + c, l->in_place);
+        wino4_transform(pixels, c, LANES, to + c, l->in_place);
     if (c < channels)
-        wino_transform(pixels, c, channels - c, to + c, l->in_place);
+        wino4_transform(pixels, c, channels - c, to + c, l->in_place);
 }
 
 /* The products of `tiles` tiles with one panel, at all places. */
-static void wino_multiply(const ork_conv *conv, const wino_layout *l, const float *weights,
-                          int64_t vectors, int64_t tiles, const float *in, float *products)
+static void wino4_multiply(const ork_conv *conv, const wino4_layout *l, const float *weights,
+                           int64_t vectors, int64_t tiles, const float *in, float *products)
 {
     static const float none[F32_VECTORS * LANES];
     static const ork_activation identity = {.op = ORK_UNARY_IDENTITY};
@@ -248,7 +249,7 @@ static void wino_multiply(const ork_conv *conv, const wino_layout *l, const floa
                            .bias = none,
                            .activation = &identity,
                            .channels = width};
-    for (int place = 0; place < WINO_PLACES; place++) {
+    for (int place = 0; place < WINO4_PLACES; place++) {
         product.right = weights + place * conv->shape.in_c * width;
         const float *from = in + place * l->in_place;
         float *to = products + place * l->product;
@@ -266,44 +267,44 @@ static void wino_multiply(const ork_conv *conv, const wino_layout *l, const floa
 }
 
 /* LANES channels of a tile's 16 pixels. */
-ALWAYS_INLINE void wino_finish(const float *products, int64_t step, const float *bias,
-                               const ork_activation *activation,
-                               float pixels[WINO_OUT * WINO_OUT * LANES])
+ALWAYS_INLINE void wino4_finish(const float *products, int64_t step, const float *bias,
+                                const ork_activation *activation,
+                                float pixels[WINO4_OUT * WINO4_OUT * LANES])
 {
-    vec lines[WINO_OUT * WINO_IN];
+    vec lines[WINO4_OUT * WINO4_IN];
 #pragma GCC unroll 6
-    for (int x = 0; x < WINO_IN; x++) {
-        vec column[WINO_IN], done[WINO_OUT];
+    for (int x = 0; x < WINO4_IN; x++) {
+        vec column[WINO4_IN], done[WINO4_OUT];
 #pragma GCC unroll 6
-        for (int y = 0; y < WINO_IN; y++)
-            column[y] = vec_load(products + (y * WINO_IN + x) * step);
-        wino_sums(column, done);
+        for (int y = 0; y < WINO4_IN; y++)
+            column[y] = vec_load(products + (y * WINO4_IN + x) * step);
+        wino4_sums(column, done);
 #pragma GCC unroll 4
-        for (int y = 0; y < WINO_OUT; y++)
-            lines[y * WINO_IN + x] = done[y];
+        for (int y = 0; y < WINO4_OUT; y++)
+            lines[y * WINO4_IN + x] = done[y];
     }
 #pragma GCC unroll 4
-    for (int y = 0; y < WINO_OUT; y++) {
-        vec done[WINO_OUT];
-        wino_sums(lines + y * WINO_IN, done);
+    for (int y = 0; y < WINO4_OUT; y++) {
+        vec done[WINO4_OUT];
+        wino4_sums(lines + y * WINO4_IN, done);
 #pragma GCC unroll 4
-        for (int x = 0; x < WINO_OUT; x++)
-            vec_store(pixels + (y * WINO_OUT + x) * LANES, done[x] + vec_load(bias));
+        for (int x = 0; x < WINO4_OUT; x++)
+            vec_store(pixels + (y * WINO4_OUT + x) * LANES, done[x] + vec_load(bias));
     }
-    activate_vectors(activation, pixels, WINO_OUT * WINO_OUT * LANES);
+    activate_vectors(activation, pixels, WINO4_OUT * WINO4_OUT * LANES);
 }
 
 /* The output rows from `begin` to `end`, counted through all pictures, are wanted. */
-static void wino_store(const ork_conv *conv, const wino_tile *tile, const float *pixels, float *out,
-                       int64_t channels, int64_t begin, int64_t end)
+static void wino4_store(const ork_conv *conv, const wino4_tile *tile, const float *pixels,
+                        float *out, int64_t channels, int64_t begin, int64_t end)
 {
     const ork_conv_shape *s = &conv->shape;
-    const int64_t width = ork_min64(WINO_OUT, s->out_w - tile->x);
-    for (int64_t y = 0; y < ork_min64(WINO_OUT, s->out_h - tile->y); y++) {
+    const int64_t width = ork_min64(WINO4_OUT, s->out_w - tile->x);
+    for (int64_t y = 0; y < ork_min64(WINO4_OUT, s->out_h - tile->y); y++) {
         const int64_t row = tile->image * s->out_h + tile->y + y;
         float *to = out + (row * s->out_w + tile->x) * s->out_stride;
         for (int64_t x = 0; row >= begin && row < end && x < width; x++, to += s->out_stride) {
-            const vec value = vec_load(pixels + (y * WINO_OUT + x) * LANES);
+            const vec value = vec_load(pixels + (y * WINO4_OUT + x) * LANES);
             if (channels >= LANES)
                 vec_store(to, value);
             else
@@ -313,52 +314,52 @@ static void wino_store(const ork_conv *conv, const wino_tile *tile, const float 
 }
 
 /* Tiles [first, first + tiles) from their inputs to their outputs. */
-static void wino_tiles(const ork_conv *conv, const wino_layout *l, const float *packed,
-                       int64_t first, int64_t tiles, const float *in, float *products, float *out,
-                       int64_t begin, int64_t end)
+static void wino4_tiles(const ork_conv *conv, const wino4_layout *l, const float *packed,
+                        int64_t first, int64_t tiles, const float *in, float *products, float *out,
+                        int64_t begin, int64_t end)
 {
     const int64_t channels = conv->shape.out_c;
     for (int64_t panel = 0; panel < l->panels.count; panel++) {
         const int64_t at = panel_begin(&l->panels, panel) * LANES;
         const int64_t vectors = panel_vectors(&l->panels, panel), width = vectors * LANES;
-        const float *bias = packed + at * (WINO_PLACES * conv->shape.in_c + 1);
-        wino_multiply(conv, l, bias + width, vectors, tiles, in, products);
-        wino_tile tile = wino_tile_at(l, first);
-        for (int64_t t = 0; t < tiles; t++, wino_next(l, &tile)) {
+        const float *bias = packed + at * (WINO4_PLACES * conv->shape.in_c + 1);
+        wino4_multiply(conv, l, bias + width, vectors, tiles, in, products);
+        wino4_tile tile = wino4_tile_at(l, first);
+        for (int64_t t = 0; t < tiles; t++, wino4_next(l, &tile)) {
             for (int64_t c = 0; c < width && at + c < channels; c += LANES) {
-                float pixels[WINO_OUT * WINO_OUT * LANES] __attribute__((aligned(64)));
-                wino_finish(products + t * width + c, l->product, bias + c, &conv->activation,
-                            pixels);
-                wino_store(conv, &tile, pixels, out + at + c, channels - at - c, begin, end);
+                float pixels[WINO4_OUT * WINO4_OUT * LANES] __attribute__((aligned(64)));
+                wino4_finish(products + t * width + c, l->product, bias + c, &conv->activation,
+                             pixels);
+                wino4_store(conv, &tile, pixels, out + at + c, channels - at - c, begin, end);
             }
         }
     }
 }
 
 /* The tile line that an output row belongs to. */
-static int64_t wino_line(const ork_conv *conv, const wino_layout *l, int64_t row)
+static int64_t wino4_line(const ork_conv *conv, const wino4_layout *l, int64_t row)
 {
-    return row / conv->shape.out_h * l->down + row % conv->shape.out_h / WINO_OUT;
+    return row / conv->shape.out_h * l->down + row % conv->shape.out_h / WINO4_OUT;
 }
 
 void ISA(ork_f32_winograd_run)(const ork_conv *conv, const void *packed, const void *in, void *out,
                                int64_t begin, int64_t end, void *scratch)
 {
-    const wino_layout l = wino_layout_of(conv);
-    float *transformed = scratch, *products = transformed + WINO_PLACES * l.in_place;
-    float *zeros = products + WINO_PLACES * l.product;
+    const wino4_layout l = wino4_layout_of(conv);
+    float *transformed = scratch, *products = transformed + WINO4_PLACES * l.in_place;
+    float *zeros = products + WINO4_PLACES * l.product;
     memset(zeros, 0, (size_t)l.depth * sizeof(float));
-    const int64_t last = (wino_line(conv, &l, end - 1) + 1) * l.across;
+    const int64_t last = (wino4_line(conv, &l, end - 1) + 1) * l.across;
     int64_t tiles;
-    for (int64_t first = wino_line(conv, &l, begin) * l.across; first < last; first += tiles) {
+    for (int64_t first = wino4_line(conv, &l, begin) * l.across; first < last; first += tiles) {
         const int64_t parts = (last - first + l.tiles - 1) / l.tiles;
         tiles = (last - first + parts - 1) / parts;
-        wino_tile tile = wino_tile_at(&l, first);
-        for (int64_t t = 0; t < tiles; t++, wino_next(&l, &tile)) {
-            const float *pixels[WINO_PLACES];
-            wino_pixels(conv, &tile, in, zeros, pixels);
-            wino_transform_tile(conv, &l, pixels, transformed + t * l.depth);
+        wino4_tile tile = wino4_tile_at(&l, first);
+        for (int64_t t = 0; t < tiles; t++, wino4_next(&l, &tile)) {
+            const float *pixels[WINO4_PLACES];
+            wino4_pixels(conv, &tile, in, zeros, pixels);
+            wino4_transform_tile(conv, &l, pixels, transformed + t * l.depth);
         }
-        wino_tiles(conv, &l, packed, first, tiles, transformed, products, out, begin, end);
+        wino4_tiles(conv, &l, packed, first, tiles, transformed, products, out, begin, end);
     }
 }
