@@ -64,10 +64,17 @@ static void shift_row_i16(const int16_t *restrict in, int16_t *restrict out, int
         out[i] = nearest_i16((float)in[i] * factor);
 }
 
+/* Floats have no step of their own, whatever their quantization says. */
+static double step_of(ork_dtype dtype, const ork_quant *quant)
+{
+    return dtype == ORK_F32 ? 1.0 : ork_quant_step64(quant);
+}
+
 /* Steps are powers of two: floats hold their ratio and its products with 16 bits. */
 static void convert_i16(const ork_convert *c, const void *in, void *out, int64_t from, int64_t to)
 {
-    const float factor = (float)(ork_quant_step64(&c->in_quant) / ork_quant_step64(&c->out_quant));
+    const float factor =
+        (float)(step_of(c->in_dtype, &c->in_quant) / step_of(c->out_dtype, &c->out_quant));
     if (c->in_dtype == ORK_F32)
         quantize_row_i16((const float *)in + from, (int16_t *)out + to, c->length, factor);
     else if (c->out_dtype == ORK_F32)
