@@ -195,8 +195,8 @@ static void tell(const bench *b, int count)
                 b->cli->arguments.items[0], b->repeat, b->median * 1e3, b->least * 1e3,
                 b->most * 1e3, b->macs / b->median * 1e-9, b->threads);
     ork_cli_say(b->cli, "processor time %.3f ms a run, all threads", b->processor * 1e3);
-    ork_cli_say(b->cli, "tensors %s, weights %s", ork_cli_bytes(stats.arena_bytes),
-                ork_cli_bytes(stats.weight_bytes));
+    ork_cli_say(b->cli, "tensors %s (%s at one time), weights %s", ork_cli_bytes(stats.arena_bytes),
+                ork_cli_bytes(stats.live_bytes), ork_cli_bytes(stats.weight_bytes));
 }
 
 static void layer_to_json(ork_cli_json *json, const layer *l)
@@ -226,6 +226,7 @@ static int tell_json(const bench *b, int count)
     ork_cli_json_number(&json, "processor_ms", b->processor * 1e3);
     ork_cli_json_number(&json, "multiplications", b->macs);
     ork_cli_json_number(&json, "tensor_bytes", (double)stats.arena_bytes);
+    ork_cli_json_number(&json, "live_bytes", (double)stats.live_bytes);
     ork_cli_json_number(&json, "weight_bytes", (double)stats.weight_bytes);
     ork_cli_json_open(&json, "layers", '[');
     for (int i = 0; i < count; i++)

@@ -349,6 +349,7 @@ typedef struct ork_session_stats {
     size_t arena_bytes;  /* all intermediate tensors, planned once */
     size_t weight_bytes; /* packed weights */
     double last_run_ms;
+    size_t live_bytes; /* the most that must be kept at one time: no plan's arena is smaller */
 } ork_session_stats;
 ORK_API void ork_session_get_stats(const ork_session *session, ork_session_stats *stats);
 

@@ -158,7 +158,8 @@ void ork_session_get_stats(const ork_session *s, ork_session_stats *stats)
 {
     *stats = (ork_session_stats){.arena_bytes = ork_plan_arena_bytes(s->plan),
                                  .weight_bytes = ork_plan_weight_bytes(s->plan),
-                                 .last_run_ms = s->last_run * 1e3};
+                                 .last_run_ms = s->last_run * 1e3,
+                                 .live_bytes = ork_plan_live_bytes(s->plan)};
 }
 
 void ork_session_profile(ork_session *s, bool on)

@@ -214,6 +214,9 @@ typedef struct ork_conv_kernel {
 
 /* The best row for this processor; never NULL: the reference takes everything. */
 const ork_conv_kernel *ork_conv_select(const ork_conv *conv);
+/* Output rows that the kernel computes together: dividing them between threads would do some work
+   twice. */
+int64_t ork_conv_rows_together(const ork_conv_kernel *kernel);
 size_t ork_conv_kernel_count(void);
 const ork_conv_kernel *ork_conv_kernel_at(size_t index); /* for tests and benches */
 

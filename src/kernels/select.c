@@ -38,6 +38,20 @@ const ork_conv_kernel *ork_conv_select(const ork_conv *conv)
     return NULL;
 }
 
+/* Rows whose tiles are more than one output row high, by the beginning of their names. */
+static const struct tall {
+    const char *name;
+    int64_t rows;
+} tall[] = {{"f32_winograd_", 4}};
+
+int64_t ork_conv_rows_together(const ork_conv_kernel *kernel)
+{
+    for (size_t i = 0; i < ORK_COUNT(tall); i++)
+        if (strncmp(kernel->name, tall[i].name, strlen(tall[i].name)) == 0)
+            return tall[i].rows;
+    return 1;
+}
+
 /* The other operators: rows of all, tagged by operator, in the order of the list. */
 typedef enum operator_id {
     OP_UNARY,

@@ -63,6 +63,14 @@ struct ork_plan {
     size_t arena_bytes, live_bytes, weight_bytes, scratch_bytes;
 };
 
+/* The table of a function of 16 bits. */
+typedef struct shared_table {
+    struct shared_table *next;
+    ork_activation function;
+    ork_quant in, out;
+    int16_t *entries;
+} shared_table;
+
 /* While a plan is made. */
 typedef struct planner {
     ork_plan *plan;
@@ -75,6 +83,7 @@ typedef struct planner {
     bool *fused;             /* by value id: computed by another node's step, or not at all */
     const ork_node *
         *focuses; /* by a convolution's value id: the concat it looks through, or NULL */
+    shared_table *tables;
 } planner;
 
 /* layout.c */

@@ -9,14 +9,22 @@
 typedef struct conv_params {
     ork_conv conv;
     const ork_conv_kernel *kernel;
+    int64_t together; /* rows of a unit */
     void *packed;
     uint8_t table[256];
 } conv_params;
 
+static void run_units(const conv_params *p, const void *packed, const call *c, int64_t begin,
+                      int64_t end)
+{
+    const int64_t all = p->conv.shape.batch * p->conv.shape.out_h, last = end * p->together;
+    p->kernel->run(&p->conv, packed, c->in[0], c->out, begin * p->together, last < all ? last : all,
+                   c->scratch);
+}
+
 static void run_convolution(const void *params, const call *c, int64_t begin, int64_t end)
 {
-    const conv_params *p = params;
-    p->kernel->run(&p->conv, p->packed, c->in[0], c->out, begin, end, c->scratch);
+    run_units(params, ((const conv_params *)params)->packed, c, begin, end);
 }
 
 static ork_conv_shape shape_of(const ork_node *node, const slot *in, const slot *out)
@@ -103,8 +111,7 @@ static void run_pack(const void *params, const call *c, int64_t begin, int64_t e
 
 static void run_packed(const void *params, const call *c, int64_t begin, int64_t end)
 {
-    const conv_params *p = params;
-    p->kernel->run(&p->conv, c->in[1], c->in[0], c->out, begin, end, c->scratch);
+    run_units(params, c->in[1], c, begin, end);
 }
 
 /* Weights that the network computes are packed on each run. */
@@ -336,12 +343,14 @@ static bool emit_convolution(planner *p, const ork_node *node, conv_params *para
     conv->kind =
         node->op == ORK_OP_CONV_TRANSPOSE2D ? ORK_CONV_TRANSPOSED : ork_conv_kind_of(&conv->shape);
     params->kernel = ork_conv_select(conv);
+    params->together = ork_conv_rows_together(params->kernel);
     const bool known = conv->weights != NULL;
     if (known && !pack(p, node, params))
         return false;
     slot *packed = known ? NULL : emit_pack(p, node, params);
+    const int64_t all = conv->shape.batch * conv->shape.out_h;
     step *s = emit(p, node, params->kernel->name, known ? run_convolution : run_packed, params,
-                   conv->shape.batch * conv->shape.out_h, macs, out, in, packed);
+                   (all + params->together - 1) / params->together, macs, out, in, packed);
     s->scratch_bytes = params->kernel->scratch_bytes(conv);
     s->macs = macs;
     return true;

@@ -11,7 +11,7 @@ typedef struct unary_params {
     ork_table_map map;
     ork_convert convert;
     uint8_t table8[256];
-    int16_t *table16;
+    const int16_t *table16;
 } unary_params;
 
 static void run_unary(const void *params, const call *c, int64_t begin, int64_t end)
@@ -65,6 +65,23 @@ void emit_table(planner *p, const ork_node *node, rows r, operand out, operand i
     s->in[0] = in;
 }
 
+/* Layers with the same function and scales share a table: there are few of them, and together they
+   would fill the caches. */
+static const int16_t *table16_of(planner *p, const ork_activation *function, const ork_quant *in,
+                                 const ork_quant *out)
+{
+    for (const shared_table *t = p->tables; t; t = t->next)
+        if (memcmp(&t->function, function, sizeof(*function)) == 0 &&
+            ork_quant_equal(&t->in, in, 0) && ork_quant_equal(&t->out, out, 0))
+            return t->entries;
+    shared_table *t = ORK_NEW(p->plan->arena, shared_table);
+    *t = (shared_table){p->tables, *function, *in, *out,
+                        ORK_NEW_ARRAY(p->plan->arena, int16_t, 65536)};
+    ork_unary_make_table16(function, in, out, t->entries);
+    p->tables = t;
+    return t->entries;
+}
+
 bool lower_unary(planner *p, const ork_node *node)
 {
     const ork_type *x = &node->inputs[0]->type, *y = &node->output->type;
@@ -76,8 +93,7 @@ bool lower_unary(planner *p, const ork_node *node)
     if (y->dtype == ORK_F32) {
         emit_rows(p, node, "unary_f32", run_unary, params, rows_of(out, in), out, in);
     } else if (y->dtype == ORK_I16) {
-        params->table16 = ORK_NEW_ARRAY(p->plan->arena, int16_t, 65536);
-        ork_unary_make_table16(&params->unary.function, &x->quant, &y->quant, params->table16);
+        params->table16 = table16_of(p, &params->unary.function, &x->quant, &y->quant);
         emit_rows(p, node, "table16", run_table16, params, rows_of(out, in), out, in);
     } else {
         function_table(node, params->table8);

@@ -67,6 +67,24 @@ static void random_square(ork_conv_shape *s)
     s->out_stride = s->out_c + (random_in(0, 1) ? random_in(1, 9) : 0);
 }
 
+/* 3x3 as most networks have it, large enough for what is computed in tiles. */
+static void common_shape(ork_conv_shape *s)
+{
+    random_shape(ORK_CONV_DENSE, s);
+    s->kernel_h = s->kernel_w = 3;
+    s->stride_h = s->stride_w = s->dilation_h = s->dilation_w = s->groups = 1;
+    s->pad_top = random_in(0, 2);
+    s->pad_left = random_in(0, 2);
+    s->in_h = random_in(9, 24);
+    s->in_w = random_in(9, 24);
+    s->out_h = s->in_h + s->pad_top + random_in(-2, 0);
+    s->out_w = s->in_w + s->pad_left + random_in(-2, 0);
+    s->in_c = random_in(8, 40);
+    s->out_c = random_in(8, 150);
+    s->in_stride = s->in_c + random_in(0, 2);
+    s->out_stride = s->out_c + random_in(0, 2);
+}
+
 static void random_activation(ork_activation *f)
 {
     static const ork_activation functions[] = {
@@ -179,7 +197,7 @@ static testcase testcase_new(ork_conv_kind kind, ork_dtype dtype)
     ork_conv_shape *s = &t.conv.shape;
     size_t element = ork_dtype_table[dtype].size;
     if (kind == ORK_CONV_DENSE && random_in(0, 7) == 0)
-        random_square(s);
+        random_in(0, 1) ? random_square(s) : common_shape(s);
     else
         random_shape(kind, s);
     random_activation(&t.conv.activation);
@@ -248,11 +266,16 @@ static bool same_f32(const testcase *t, const float *got, const float *want, siz
 
 static void check(const ork_conv_kernel *kernel, const ork_conv_kernel *reference)
 {
+    int supported = 0;
     for (int i = 0; i < case_count(400); i++) {
         testcase t = testcase_new(kernel->kind, kernel->dtype);
         const ork_conv_shape *s = &t.conv.shape;
         if (kernel->supports(&t.conv)) {
             guarded want = run(reference, &t, false), got = run(kernel, &t, true);
+            guarded whole = run(kernel, &t, false);
+            supported++;
+            if (memcmp(got.data, whole.data, whole.size) != 0)
+                fail_msg("%s depends on how rows are divided, case %d", kernel->name, i);
             bool same = kernel->dtype == ORK_F32
                             ? same_f32(&t, (const float *)(const void *)got.data,
                                        (const float *)(const void *)want.data, want.size / 4)
@@ -267,9 +290,12 @@ static void check(const ork_conv_kernel *kernel, const ork_conv_kernel *referenc
                          (int)t.conv.requant.rule, ork_unary_table[t.conv.activation.op].name);
             guarded_free(&want);
             guarded_free(&got);
+            guarded_free(&whole);
         }
         testcase_free(&t);
     }
+    if (case_count(400) >= 400 && supported < 10)
+        fail_msg("%s is hardly tested: %d cases", kernel->name, supported);
 }
 
 static const ork_conv_kernel *reference_of(const ork_conv_kernel *kernel)

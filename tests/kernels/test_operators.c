@@ -78,26 +78,39 @@ static void check_table8(void)
     }
 }
 
-static void check_convert(void)
+static ork_quant random_quant(ork_dtype dtype)
 {
-    for (int i = 0; i < case_count(CASES); i++) {
-        ork_quant quant = {.scheme = ORK_SCHEME_AFFINE,
+    if (dtype == ORK_U8)
+        return (ork_quant){.scheme = ORK_SCHEME_AFFINE,
                            .scale = random_in(0, 1) ? 0.25f : 0.02f + 0.01f * random_unit(),
                            .zero_point = (int32_t)random_in(0, 255)};
-        ork_convert c = {.in_dtype = i & 1 ? ORK_F32 : ORK_U8,
-                         .out_dtype = i & 1 ? ORK_U8 : ORK_F32,
-                         .in_quant = i & 1 ? (ork_quant){0} : quant,
-                         .out_quant = i & 1 ? quant : (ork_quant){0},
+    /* counts for nothing where there are floats */
+    return (ork_quant){.scheme = ORK_SCHEME_DFP, .fraction_length = (int32_t)random_in(-3, 12)};
+}
+
+static void check_convert(void)
+{
+    static const ork_dtype pairs[][2] = {{ORK_U8, ORK_F32},
+                                         {ORK_F32, ORK_U8},
+                                         {ORK_I16, ORK_F32},
+                                         {ORK_F32, ORK_I16},
+                                         {ORK_I16, ORK_I16}};
+    for (int i = 0; i < case_count(CASES); i++) {
+        const ork_dtype from = pairs[i % 5][0], to = pairs[i % 5][1];
+        ork_convert c = {.in_dtype = from,
+                         .out_dtype = to,
+                         .in_quant = random_quant(from),
+                         .out_quant = random_quant(to),
                          .rows = random_in(1, 4),
                          .length = random_in(1, 150)};
-        const size_t in_size = i & 1 ? 4 : 1, out_size = i & 1 ? 1 : 4;
+        const size_t in_size = ork_dtype_table[from].size, out_size = ork_dtype_table[to].size;
         c.in_stride = c.length + random_in(0, 3);
         c.out_stride = c.length + random_in(0, 3);
         guarded in = guarded_new((size_t)(c.rows * c.in_stride) * in_size, in_size);
         guarded got = guarded_new((size_t)(c.rows * c.out_stride) * out_size, out_size);
         guarded want = guarded_new(got.size, out_size);
         guarded_fill(&in, c.in_dtype);
-        for (size_t k = 0; i & 1 && k < in.size / 4; k++) {
+        for (size_t k = 0; from == ORK_F32 && k < in.size / 4; k++) {
             static const float odd[] = {NAN, INFINITY, -INFINITY, 1e30f, -0.0f, 0.125f};
             float *at = (float *)(void *)in.data + k;
             *at = random_in(0, 9) ? rintf(*at * 64) / 8 : odd[random_in(0, 5)]; /* ties too */
@@ -275,18 +288,21 @@ static ork_binary random_binary(int i)
 {
     static const ork_binary_op ops[] = {ORK_BINARY_ADD, ORK_BINARY_SUB, ORK_BINARY_MUL,
                                         ORK_BINARY_DIV};
+    static const ork_dtype types[] = {ORK_F32, ORK_U8, ORK_I16};
+    const ork_dtype dtype = types[i % 3];
     ork_quant q[3];
-    for (int k = 0; k < 3; k++)
-        q[k] = (ork_quant){.scheme = ORK_SCHEME_AFFINE,
-                           .scale = ldexpf(1.5f + random_unit() * 0.5f, (int)random_in(-9, -4)),
-                           .zero_point = (int32_t)random_in(0, 255)};
+    for (int k = 0; k < 3; k++) {
+        q[k] = random_quant(dtype);
+        if (dtype == ORK_U8)
+            q[k].scale = ldexpf(1.5f + random_unit() * 0.5f, (int)random_in(-9, -4));
+    }
     if (i % 5 == 0)
         q[0].scale = q[1].scale = q[2].scale = 0.03125f; /* ties */
-    ork_binary b = ork_binary_make(i & 1 ? ORK_FAMILY_PUMA : ORK_FAMILY_LION, ops[i / 4 % 4],
-                                   i & 2 ? ORK_F32 : ORK_U8, &q[0], &q[1], &q[2]);
-    if (i & 2 && random_in(0, 1))
+    ork_binary b = ork_binary_make(i & 1 ? ORK_FAMILY_PUMA : ORK_FAMILY_LION, ops[i / 4 % 4], dtype,
+                                   &q[0], &q[1], &q[2]);
+    if (dtype == ORK_F32 && random_in(0, 1))
         b.activation.op = ORK_UNARY_RELU;
-    if (!(i & 2) && random_in(0, 2) == 0)
+    if (dtype != ORK_F32 && random_in(0, 2) == 0)
         b.clamp_min = q[2].zero_point;
     int64_t rows = random_in(1, 5), length = random_in(1, 300);
     b.loop = (ork_loop){.rank = 2, .dim = {rows, length}};

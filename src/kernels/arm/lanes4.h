@@ -6,9 +6,11 @@
 #define LANES         4
 #define PANEL_VECTORS 2
 #if defined(__aarch64__)
-    #define ROWS 8
+    #define ROWS          8
+    #define SUM_REGISTERS 24
 #else
-    #define ROWS 4
+    #define ROWS          4
+    #define SUM_REGISTERS 12
 #endif
 
 #include "../simd/lanes.h"

@@ -2,13 +2,6 @@
 #define ISA(name) name##_neon
 #include "lanes4.h"
 
-/* LANES int32 to LANES int64. */
-ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
-{
-    vst1q_s64(sums, vaddw_s32(vld1q_s64(sums), vget_low_s32((int32x4_t)more)));
-    vst1q_s64(sums + 2, vaddw_s32(vld1q_s64(sums + 2), vget_high_s32((int32x4_t)more)));
-}
-
 #define DOT_ELEMENT 2
 #define DOT_ROWS    8
 #define DOT_VECTORS 2
@@ -24,7 +17,6 @@ enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/convert.h"
 #include "../simd/dense_dot8.h"
 #include "../simd/dense_f32.h"
-#include "../simd/dense_i16.h"
 #include "../simd/depthwise_f32.h"
 #include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
@@ -32,4 +24,5 @@ enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/matmul.h"
 #include "../simd/peak.h"
 #include "../simd/pooling.h"
+#include "../simd/winograd_f32.h"
 #include "../simd/winograd_i8.h"

@@ -170,15 +170,24 @@ static int32_t dot8_weight_zero(const ork_conv *conv, int64_t channel)
 static void dot8_pack_channel(const ork_conv *conv, const dot8_layout *l, int64_t channel,
                               int64_t lane, int64_t width, dot8_panel *panel, int8_t *to)
 {
-    const int64_t k = l->segments * l->length;
+    const ork_conv_shape *s = &conv->shape;
+    const int64_t k = l->segments * l->length, taps = s->kernel_h * s->kernel_w;
+    const int64_t first = channel * l->group_in * taps;
     const int32_t moved = conv->weight_dtype == ORK_U8 ? 128 : 0;
     const int32_t in_zero = conv->requant.in_zero + dot_offset(conv->dtype);
+    int64_t tap = 0, in = 0;
     uint32_t sum = 0;
-    for (int64_t i = 0; i < k; i++) {
-        const int32_t weight = raw_weight(conv, channel, i) - moved;
-        const int64_t quad = i / l->length * l->quads + i % l->length / 4;
-        to[(quad * width + lane) * 4 + i % l->length % 4] = (int8_t)weight;
-        sum += (uint32_t)weight;
+    for (int64_t segment = 0; segment < l->segments; segment++, to += l->quads * width * 4) {
+        for (int64_t i = 0; i < l->length; i++) {
+            const int64_t at = first + in * taps + tap;
+            const int32_t weight = ork_load_int(conv->weight_dtype, conv->weights, at) - moved;
+            to[(i / 4 * width + lane) * 4 + i % 4] = (int8_t)weight;
+            sum += (uint32_t)weight;
+            if (++in == l->group_in) {
+                in = 0;
+                tap++;
+            }
+        }
     }
     panel->zero[lane] = dot8_weight_zero(conv, channel);
     const uint32_t rest = (uint32_t)k * (uint32_t)panel->zero[lane] - sum;

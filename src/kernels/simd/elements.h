@@ -3,6 +3,8 @@
    bytes.h. */
 #include "bytes.h"
 
+#include <stdlib.h>
+
 /* Short rows of bytes with gaps between them are brought together first: a few pixels fill a
    vector. So many bytes at once. */
 enum { TOGETHER_BYTES = 2048, SHORT_ROW = 256 };
@@ -147,6 +149,42 @@ static void row_f32(ork_binary_op op, const float *a, const float *b, float *out
             out[i] = a[i] * b[i];
 }
 
+/* Of dynamic fixed points, whose steps are powers of two; as the reference does it, in binary64. */
+#define DEFINE_FIXED(name, expression)                                                             \
+    static void fixed_##name(const ork_binary *binary, const int16_t *restrict a,                  \
+                             const int16_t *restrict b, int16_t *restrict out, int64_t count)      \
+    {                                                                                              \
+        const double a_step = ork_quant_step64(&binary->a_quant);                                  \
+        const double b_step = ork_quant_step64(&binary->b_quant);                                  \
+        const double factor = 1.0 / ork_quant_step64(&binary->out_quant);                          \
+        const double low = binary->clamp_min, high = binary->clamp_max;                            \
+        for (int64_t i = 0; i < count; i++) {                                                      \
+            const double x = a[i] * a_step, y = b[i] * b_step;                                     \
+            double value = rint((expression)*factor);                                              \
+            value = value > low ? value : low;                                                     \
+            out[i] = (int16_t)(int32_t)(value < high ? value : high);                              \
+        }                                                                                          \
+    }
+DEFINE_FIXED(add, x + y)
+DEFINE_FIXED(sub, x - y)
+DEFINE_FIXED(mul, (x)*y)
+
+static void row_i16(const ork_binary *binary, const int16_t *a, const int16_t *b, int16_t *out,
+                    int64_t count)
+{
+    if (binary->op == ORK_BINARY_ADD)
+        fixed_add(binary, a, b, out, count);
+    else if (binary->op == ORK_BINARY_SUB)
+        fixed_sub(binary, a, b, out, count);
+    else
+        fixed_mul(binary, a, b, out, count);
+}
+
+static bool is_dfp16(const ork_quant *quant)
+{
+    return quant->scheme == ORK_SCHEME_DFP && abs(quant->fraction_length) < 200;
+}
+
 static bool binary_is_fast(const ork_binary *binary)
 {
     const int last = binary->loop.rank - 1;
@@ -154,9 +192,13 @@ static bool binary_is_fast(const ork_binary *binary)
         if (binary->loop.stride[k][last] != 1)
             return false;
     }
+    const bool usual = binary->op == ORK_BINARY_ADD || binary->op == ORK_BINARY_SUB ||
+                       binary->op == ORK_BINARY_MUL;
     if (binary->dtype == ORK_F32)
-        return binary->op == ORK_BINARY_ADD || binary->op == ORK_BINARY_SUB ||
-               binary->op == ORK_BINARY_MUL;
+        return usual;
+    if (binary->dtype == ORK_I16)
+        return usual && is_dfp16(&binary->a_quant) && is_dfp16(&binary->b_quant) &&
+               is_dfp16(&binary->out_quant);
     return binary->dtype == ORK_U8 && ork_is_chip_sum(binary) &&
            requant_supported(&binary->requant);
 }
@@ -184,8 +226,13 @@ void ISA(ork_binary)(const ork_binary *binary, const void *a, const void *b, voi
                            (const uint8_t *)b + at[2], (uint8_t *)out + at[0],
                            ork_min64(end - row, line - row % line));
     }
-    for (int64_t row = begin; binary->dtype == ORK_F32 && row < end; row++) {
+    for (int64_t row = begin; binary->dtype != ORK_U8 && row < end; row++) {
         next_row(&binary->loop, row, row == begin, at);
+        if (binary->dtype == ORK_I16) {
+            row_i16(binary, (const int16_t *)a + at[1], (const int16_t *)b + at[2],
+                    (int16_t *)out + at[0], count);
+            continue;
+        }
         float *to = (float *)out + at[0];
         row_f32(binary->op, (const float *)a + at[1], (const float *)b + at[2], to, count);
         activate_row(&binary->activation, to, to, count);

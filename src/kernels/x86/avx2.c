@@ -6,6 +6,7 @@
 #define LANES         8
 #define ROWS          6
 #define PANEL_VECTORS 2
+#define SUM_REGISTERS 12
 #define ISA(name)     name##_avx2
 
 #include "../simd/lanes.h"
@@ -226,16 +227,6 @@ ALWAYS_INLINE void store_bytes(ivec bytes, int vectors, int rows, uint8_t *to, i
     }
 }
 
-/* LANES int32 to LANES int64. */
-ALWAYS_INLINE void widen_add(int64_t *sums, ivec more)
-{
-    __m256i *to = (__m256i *)(void *)sums;
-    __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128((__m256i)more));
-    __m256i high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256((__m256i)more, 1));
-    _mm256_storeu_si256(to, _mm256_add_epi64(_mm256_loadu_si256(to), low));
-    _mm256_storeu_si256(to + 1, _mm256_add_epi64(_mm256_loadu_si256(to + 1), high));
-}
-
 #define DOT_ELEMENT 2
 #define DOT_ROWS    12
 #define DOT_VECTORS 2
@@ -252,7 +243,6 @@ enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/convert.h"
 #include "../simd/dense_dot8.h"
 #include "../simd/dense_f32.h"
-#include "../simd/dense_i16.h"
 #include "../simd/depthwise_f32.h"
 #include "../simd/depthwise_i16.h"
 #include "../simd/depthwise_i8.h"
@@ -260,4 +250,5 @@ enum { WINO_LEAST_CHANNELS = 16 };
 #include "../simd/matmul.h"
 #include "../simd/peak.h"
 #include "../simd/pooling.h"
+#include "../simd/winograd_f32.h"
 #include "../simd/winograd_i8.h"

@@ -7,6 +7,10 @@
 #define LANES         16
 #define ROWS          12
 #define PANEL_VECTORS 2
+#define SUM_REGISTERS 24
+#define HAS_RECIPROCAL
+#define HAS_PARTS
+#define HAS_SIXTEENTHS
 
 #include "../simd/lanes.h"
 #include "order.h"
@@ -24,6 +28,32 @@ ALWAYS_INLINE vec vec_min(vec a, vec b)
 ALWAYS_INLINE vec vec_fma(vec sum, vec a, vec b)
 {
     return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
+}
+
+ALWAYS_INLINE vec vec_reciprocal(vec x)
+{
+    const __m512 near = _mm512_rcp14_ps((__m512)x);
+    const __m512 off = _mm512_fnmadd_ps((__m512)x, near, _mm512_set1_ps(1));
+    return (vec)_mm512_fmadd_ps(near, off, near);
+}
+
+ALWAYS_INLINE ivec vec_sixteenths(ivec k)
+{
+    const __m512i table =
+        _mm512_setr_epi32(0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532,
+                          0x3f75fed7, 0x3f75583f, 0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c,
+                          0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d);
+    return (ivec)_mm512_permutexvar_epi32((__m512i)k, table);
+}
+
+ALWAYS_INLINE vec vec_load_part(const float *from, int64_t count)
+{
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)(0xffffu >> (LANES - count)), from);
+}
+
+ALWAYS_INLINE void vec_store_part(float *to, vec value, int64_t count)
+{
+    _mm512_mask_storeu_ps(to, (__mmask16)(0xffffu >> (LANES - count)), (__m512)value);
 }
 
 /* sum + the pairwise products of 32 int16 */
