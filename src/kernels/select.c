@@ -42,7 +42,7 @@ const ork_conv_kernel *ork_conv_select(const ork_conv *conv)
 static const struct tall {
     const char *name;
     int64_t rows;
-} tall[] = {{"f32_winograd_", 4}};
+} tall[] = {{"f32_winograd_", 4}, {"u8_winograd_", 4}, {"i8_winograd_", 4}};
 
 int64_t ork_conv_rows_together(const ork_conv_kernel *kernel)
 {
