@@ -248,6 +248,9 @@ typedef struct ork_estimate_report {
    model's and lives until its next. options may be NULL. NULL on failure. */
 ORK_API const ork_estimate_report *ork_model_estimate(ork_model *model,
                                                       const ork_estimate_options *options);
+/* The report as eval_perf prints it, to be freed with ork_text_free; with operators and their sums,
+   or only the times of layers. */
+ORK_API char *ork_estimate_text(const ork_estimate_report *report, bool details);
 
 /* ---- looking at a model ---------------------------------------------------------------- */
 

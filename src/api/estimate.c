@@ -9,9 +9,9 @@ static ork_estimate_report *report_of(ork_arena *arena, const ork_npu_estimate *
                                       const char *network)
 {
     ork_estimate_report *report = ORK_NEW(arena, ork_estimate_report);
-    int count = (int)estimate->layers.count;
+    size_t count = estimate->layers.count;
     ork_estimate_layer *layers = ORK_NEW_ARRAY(arena, ork_estimate_layer, count + 1);
-    for (int i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const ork_npu_layer *layer = &estimate->layers.items[i];
         layers[i] = (ork_estimate_layer){
             .layer = ork_arena_strdup(arena, layer->node->name),
@@ -31,7 +31,7 @@ static ork_estimate_report *report_of(ork_arena *arena, const ork_npu_estimate *
         .npu_mhz = estimate->soc->npu_mhz,
         .memory_mhz = estimate->soc->memory_mhz,
         .seconds = estimate->seconds,
-        .layer_count = count,
+        .layer_count = (int)count,
         .layers = layers,
     };
     return report;
