@@ -234,6 +234,10 @@ bool ork_cli_is_picture_name(const char *path);
 bool ork_cli_is_video_name(const char *path);
 /* Adds the pictures of a folder by name; false when it cannot be read. */
 bool ork_cli_list_pictures(const char *folder, ork_cli_list *pictures);
+/* What to give the library for a list of samples or a folder of pictures: the list, or a temporary
+   one. 0 or the exit code; ork_cli_drop_list in any case. path may be NULL. */
+int ork_cli_list_samples(ork_cli *cli, const char *path, const char **list);
+void ork_cli_drop_list(const char *path, const char *list);
 /* Adds the lines of a file of labels; nothing when path is NULL. An exit code, 0 when it went well.
  */
 int ork_cli_read_labels(ork_cli *cli, const char *path, ork_cli_list *labels);

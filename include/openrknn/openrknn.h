@@ -304,6 +304,84 @@ ORK_API int ork_session_threads(const ork_session *session);
    second. */
 ORK_API double ork_peak_macs(ork_dtype dtype);
 
+/* ---- where accuracy is lost -------------------------------------------------------------- */
+
+/* A quantized network held against the float network that it was made of, layer by layer. */
+typedef struct ork_analysis ork_analysis;
+
+typedef enum ork_dump {
+    ORK_DUMP_NOTHING,
+    ORK_DUMP_TENSORS, /* text: a number a line */
+    ORK_DUMP_ARRAYS,  /* .npy */
+} ork_dump;
+
+typedef struct ork_analysis_options {
+    size_t size;
+    const char *dataset; /* samples as for ork_build_options */
+    int samples;         /* at most so many of them; 0: all */
+    /* Where the vendor's toolkit leaves its files; NULL: nowhere. With its folders fp32, entire_qnt
+       and individual_qnt, and its lists of errors. The folder is made. */
+    const char *folder;
+    ork_dump dump;       /* also each layer's numbers, of the first sample */
+    bool reference_only; /* only the float network is run, and its numbers are written */
+    double bad_sqnr;     /* dB below which the output of a layer is bad; 0: 10 */
+} ork_analysis_options;
+
+/* Runs both networks on samples, and each layer alone. The model must have been loaded from a float
+   network and built with quantization. NULL on failure, with the error in the model. */
+ORK_API ork_analysis *ork_analysis_new(ork_model *model, const ork_analysis_options *options);
+ORK_API void ork_analysis_free(ork_analysis *analysis);
+
+/* How far numbers are from those of the float network. */
+typedef struct ork_layer_error {
+    double cosine;         /* NaN when one is all zero */
+    double euclidean;      /* length of the difference */
+    double unit_euclidean; /* the same with both scaled to length 1 */
+    double sqnr;           /* signal over squared error in dB; infinite when nothing differs */
+    double channel_sqnr;   /* of the average channel, each counting alike */
+    double greatest;       /* |difference| */
+    int64_t lost_channels; /* those with an error of more than half of their own signal */
+    int64_t not_finite;    /* numbers of either network */
+} ork_layer_error;
+
+enum { ORK_HISTOGRAM_BINS = 64 };
+
+/* An operator of the network, with the function that is computed together with it. Texts live as
+   long as the analysis. */
+typedef struct ork_analyzed_layer {
+    const char *name, *output, *op, *file; /* file: of dumps, without folder and ending */
+    int rank;
+    int64_t dims[8];
+    ork_dtype dtype;        /* F32: it stays in floats */
+    int groups;             /* of channels in which it is computed; 1: whole */
+    ork_layer_error alone;  /* fed with the float network's numbers */
+    ork_layer_error entire; /* in the quantized network */
+    double damage;          /* error of the network's answers when this layer alone is computed on
+                               integers: 0 none, 1 nothing left */
+    double saturated;       /* share of the float numbers that its range cuts off */
+    double weight_ratio, output_ratio; /* greatest over least range of channels that share a scale;
+                                          weight_ratio 0: it has no weights */
+    double low, high;                  /* of the float numbers */
+    const uint32_t *float_bins, *quantized_bins; /* ORK_HISTOGRAM_BINS each, from low to high */
+    bool bad, culprit;
+} ork_analyzed_layer;
+
+ORK_API int ork_analysis_layer_count(const ork_analysis *analysis);
+/* False when there is no such layer. */
+ORK_API bool ork_analysis_layer(const ork_analysis *analysis, int index, ork_analyzed_layer *layer);
+/* A sentence on a layer, or, with layer -1, on the network; NULL after the last. */
+ORK_API const char *ork_analysis_advice(const ork_analysis *analysis, int layer, int index);
+/* The layer that does the most damage, the second ...; -1 after the last worth a word. */
+ORK_API int ork_analysis_culprit(const ork_analysis *analysis, int index);
+ORK_API int ork_analysis_first_bad(const ork_analysis *analysis); /* -1: none */
+/* Error of the quantized network's answers: 0 none, 1 nothing left. */
+ORK_API double ork_analysis_error(const ork_analysis *analysis);
+ORK_API const char *ork_analysis_verdict(const ork_analysis *analysis); /* one or two sentences */
+/* All of it as one JSON document, or as one page for browsers that needs nothing else. To be freed
+   with ork_text_free. */
+ORK_API char *ork_analysis_json(const ork_analysis *analysis);
+ORK_API char *ork_analysis_page(const ork_analysis *analysis);
+
 /* ---- pictures -------------------------------------------------------------------------- */
 
 /* 8-bit RGB. */

@@ -46,6 +46,9 @@ struct ork_session {
 const ork_graph *model_graph(const ork_model *model);
 /* The graph after the passes, a clone of the loaded one; NULL on failure. */
 ork_graph *canonical_graph(ork_model *model);
+/* What build quantizes: after the passes, with target and preprocessing as they are configured now;
+   NULL on failure. */
+ork_graph *prepared_graph(ork_model *model);
 int config_int(const ork_model *model, config_id id);
 ork_dtype config_dtype(const ork_model *model);
 /* Channel order, mean and std into the graph's inputs; false with E0303 or E0304. */

@@ -102,6 +102,16 @@ ork_graph *canonical_graph(ork_model *model)
     return NULL;
 }
 
+ork_graph *prepared_graph(ork_model *model)
+{
+    ork_graph *graph = ork_graph_clone(model->loaded, false);
+    graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
+    if (config_preprocess(model, graph) && canonicalize(model, graph))
+        return graph;
+    ork_graph_free(graph);
+    return NULL;
+}
+
 /* ---- loading ---- */
 
 static bool is_rknn(ork_bytes bytes, const char *path)
@@ -369,11 +379,10 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
     if (options.dataset && *options.dataset && !options.do_quantization)
         ork_log(model->diag, ORK_LOG_NOTE, "the dataset is not used without quantization");
     note_target(model);
-    ork_graph *graph = ork_graph_clone(model->loaded, false);
-    graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
-    bool good = config_preprocess(model, graph) && canonicalize(model, graph) &&
-                (!options.do_quantization || quantize(model, graph, options.dataset));
-    if (!good) {
+    ork_graph *graph = prepared_graph(model);
+    if (!graph)
+        return false;
+    if (options.do_quantization && !quantize(model, graph, options.dataset)) {
         ork_graph_free(graph);
         return false;
     }

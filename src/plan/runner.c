@@ -2,6 +2,7 @@
 #include "runner.h"
 #include "internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,8 +139,18 @@ void runner_observe_value(ork_runner *r, const slot *s)
         to_floats(s->value, data, r->observed);
         data = r->observed;
     }
+    r->looked_at = s;
     r->observe(r->observe_user,
                &(ork_observation){s->value, data, count, s->layout == LAYOUT_PIXELS});
+    r->looked_at = NULL;
+}
+
+void ork_runner_overwrite(ork_runner *r, const float *data)
+{
+    const ork_type *type = &r->looked_at->value->type;
+    assert(type->dtype == ORK_F32);
+    memcpy(runner_pointer(r, r->looked_at, 0), data,
+           (size_t)ork_shape_count(&type->shape) * sizeof(*data));
 }
 
 /* ---- runs ---- */

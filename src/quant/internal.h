@@ -99,17 +99,10 @@ void ork_units_find(const ork_graph *graph, ork_arena *arena, ork_units *units);
 /* Launches that a split into `groups` adds. */
 int ork_unit_cost(const ork_unit *unit, int groups);
 
-/* Where the values of a part come from: these channels of the value that had this name. */
-typedef struct ork_origin {
-    const char *of;
-    const int32_t *channels;
-    int64_t count;
-} ork_origin;
-
 /* Computes the unit in parts: channel c belongs to group_of[c] < groups. The parts are joined again
-   channel after channel of each group, and what reads them is rewritten to that order. `origins`
-   gets an ork_origin for the name of every new value. The graph may be any copy of the one in which
-   the unit was found, also one in which other units are split. */
+   channel after channel of each group, and what reads them is rewritten to that order: every value
+   gets its origin, and `origins` that of every part, by name. The graph may be any copy of the one
+   in which the unit was found, also one in which other units are split. */
 bool ork_unit_split(ork_graph *graph, ork_diag *diag, const ork_unit *unit, const uint8_t *group_of,
                     int groups, ork_map *origins);
 
@@ -142,6 +135,14 @@ ork_probe *ork_probe_new(ork_diag *diag, const ork_graph *graph, ork_dataset *da
 void ork_probe_free(ork_probe *probe);
 /* The float graph with the heads as outputs; forms of it can be judged. */
 const ork_graph *ork_probe_graph(const ork_probe *probe);
+size_t ork_probe_samples(const ork_probe *probe);
+/* Stores a sample that was kept as inputs of a form of the graph. */
+void ork_probe_feed(const ork_probe *probe, size_t sample, ork_runner *runner);
+/* The error, as below, of a runner that has run the sample and whose first outputs are the heads.
+ */
+double ork_probe_error(const ork_probe *probe, size_t sample, const ork_runner *runner);
+/* A copy whose first outputs are the heads, in the order of the probe's graph; its own follow. */
+ork_graph *ork_graph_with_heads(const ork_graph *graph);
 /* Runs a form of the graph, with the same inputs and outputs, on at most `samples` samples. The
    error is the mean over the heads of squared error over variance: 0 the same, 1 nothing left. */
 bool ork_probe_judge(ork_probe *probe, const ork_graph *graph, size_t samples, double *error);

@@ -158,4 +158,79 @@ typedef struct ork_quantization {
 bool ork_quantize_best(ork_diag *diag, ork_graph *graph, ork_dataset *dataset,
                        const ork_quantization *options, ork_pool *pool);
 
+/* ---- where accuracy is lost ---------------------------------------------------------------- */
+
+/* How far numbers are from those of the float network, over all samples. */
+typedef struct ork_distance {
+    double cosine;         /* of the angle between both; NaN when one is all zero */
+    double euclidean;      /* length of the difference */
+    double unit_euclidean; /* the same with both scaled to length 1 */
+    double sqnr;           /* signal over squared error, in dB; infinite when nothing differs */
+    double channel_sqnr;   /* the same of the average channel, each channel counting alike */
+    double greatest;       /* |difference| */
+    int64_t lost_channels; /* those with an error of more than half of their own signal */
+    int64_t not_finite;    /* numbers of either */
+} ork_distance;
+
+enum { ORK_ACCURACY_BINS = 64 };
+
+/* A layer: an operator of the float network, with the function that is computed together with it.
+ */
+typedef struct ork_layer_accuracy {
+    const char *name;   /* of the operator */
+    const char *output; /* of the value that is compared, behind the function */
+    const char *op;     /* "conv2d + silu" */
+    const char *file;   /* of dumps, without its ending */
+    ork_shape shape;
+    ork_dtype dtype; /* of the quantized network; F32 where it stays float */
+    int64_t channels;
+    int groups;            /* of channels in which it is computed; 1: whole */
+    bool is_isolated;      /* the next two were measured */
+    ork_distance isolated; /* the layer alone on integers, fed with the float network's numbers */
+    double damage;         /* error of the network's answers with this layer alone on integers: 0
+                              none, 1 nothing left (the measure of ork_quantize_best) */
+    ork_distance accumulated; /* in the quantized network */
+    double saturated;         /* share of the float numbers that the range cuts off */
+    double weight_ratio; /* greatest over least range of channels whose weights share a scale; 0:
+                            there are no weights */
+    double output_ratio; /* the same of the channels of the output */
+    double peak;         /* greatest |number| over the standard deviation */
+    float low, high;     /* of the float numbers */
+    uint32_t bins[2][ORK_ACCURACY_BINS]; /* between them: float, quantized */
+    bool is_bad, is_culprit;
+    ork_names advice; /* sentences */
+} ork_layer_accuracy;
+
+typedef struct ork_accuracy {
+    ork_arena *arena;
+    const char *network, *target;
+    size_t samples;
+    double bad_sqnr;                    /* as it was asked for */
+    double error;                       /* of the answers of the whole quantized network */
+    ORK_VEC(ork_layer_accuracy) layers; /* in order of execution */
+    ORK_VEC(size_t) culprits;           /* layers by damage, the worst first */
+    int first_bad;                      /* the first whose output is bad; -1: none */
+    size_t unmatched;                   /* layers of the float network that the other has not */
+    const char *verdict;
+    ork_names advice; /* on the network as a whole */
+} ork_accuracy;
+
+typedef enum ork_dump_kind { ORK_DUMP_NONE, ORK_DUMP_TEXT, ORK_DUMP_NPY } ork_dump_kind;
+
+typedef struct ork_analysis_task {
+    const ork_graph *reference; /* CANON, float */
+    const ork_graph *quantized; /* made of it, its values with their origins */
+    ork_family family;
+    size_t samples;           /* of the dataset, from its beginning */
+    const char *folder;       /* for the files of the vendor's toolkit; NULL: none are written */
+    ork_dump_kind dump;       /* numbers of each layer, of the first sample */
+    bool dump_reference_only; /* nothing is compared */
+    double bad_sqnr;          /* dB of the average channel below which a layer is bad */
+} ork_analysis_task;
+
+/* Compares the quantized network with the float one, layer by layer. NULL with the error set. */
+ork_accuracy *ork_analyze(ork_diag *diag, const ork_analysis_task *analysis, ork_dataset *dataset,
+                          ork_pool *pool);
+void ork_accuracy_free(ork_accuracy *accuracy);
+
 #endif
