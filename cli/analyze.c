@@ -98,8 +98,9 @@ static void say(ork_cli *cli, const values *v, const ork_analysis *analysis)
                 "layer");
     for (int i = 0; i < count && i < told; i++)
         say_layer(cli, analysis, order[i]);
-    ork_cli_say(cli, "damage: error of the answers with this layer alone on integers; alone, entire: "
-                     "signal over error of the average channel in dB\n\n%s\n",
+    ork_cli_say(cli,
+                "damage: error of the answers with this layer alone on integers; alone, entire: "
+                "signal over error of the average channel in dB\n\n%s\n",
                 ork_analysis_verdict(analysis));
     say_advice(cli, analysis, -1);
     for (int i = 0, index; i < 3 && (index = ork_analysis_culprit(analysis, i)) >= 0; i++)
@@ -122,23 +123,9 @@ static int write_text(ork_cli *cli, const char *path, char *text)
     return 0;
 }
 
-static int write_files(ork_cli *cli, const values *v, const ork_analysis *analysis)
-{
-    int code = 0;
-    if (v->page)
-        code = write_text(cli, v->page, ork_analysis_page(analysis));
-    if (!code && v->folder)
-        code = write_text(cli, ork_cli_format("%s/error_analysis.html", v->folder),
-                          ork_analysis_page(analysis));
-    if (!code && v->folder)
-        code = write_text(cli, ork_cli_format("%s/error_analysis.json", v->folder),
-                          ork_analysis_json(analysis));
-    return code;
-}
-
 static int tell(ork_cli *cli, const values *v, const ork_analysis *analysis)
 {
-    int code = write_files(cli, v, analysis);
+    int code = v->page ? write_text(cli, v->page, ork_analysis_page(analysis)) : 0;
     if (code || !cli->json) {
         if (!code)
             say(cli, v, analysis);

@@ -243,6 +243,8 @@ typedef struct ork_session_options {
     const char *target;    /* NULL: the simulator on this computer */
     const char *device_id; /* NULL: the only device */
     int threads;           /* 0: as the model */
+    /* Runs the float network that the model was loaded as, in place of what was built of it. */
+    bool reference;
 } ork_session_options;
 
 /* NULL on failure, with the error in the model. options may be NULL. */
@@ -319,8 +321,10 @@ typedef struct ork_analysis_options {
     size_t size;
     const char *dataset; /* samples as for ork_build_options */
     int samples;         /* at most so many of them; 0: all */
-    /* Where the vendor's toolkit leaves its files; NULL: nowhere. With its folders fp32, entire_qnt
-       and individual_qnt, and its lists of errors. The folder is made. */
+    /* Where to leave what the vendor's toolkit does, its folders fp32, entire_qnt and
+       individual_qnt and its lists of errors, and error_analysis.json and .html beside them; NULL:
+       nowhere. The folder is made. With RKNN_DRAW_DATA_DISTRIBUTE=1 in the environment, pictures of
+       the layers' distributions go to dump_data_distribute in the working folder. */
     const char *folder;
     ork_dump dump;       /* also each layer's numbers, of the first sample */
     bool reference_only; /* only the float network is run, and its numbers are written */
@@ -527,6 +531,13 @@ ORK_API bool ork_evaluation_add(ork_evaluation *evaluation, int image, const ork
    another, for the first image_count images, or all when it is 0; those that the file does not name
    have none. Labels have no part in it. */
 ORK_API bool ork_evaluation_read(ork_evaluation *evaluation, const char *path, int image_count);
+/* Runs detectors over the first `limit` images of the truth, or all when it is 0. Each picture is
+   read once; what detectors[i] finds is added to evaluations[i]. Both lists have `count` entries; a
+   detector may be NULL. folder: where the pictures lie; NULL: the folder named as the annotations,
+   or theirs. The model takes progress and errors. */
+ORK_API bool ork_evaluation_run(ork_model *model, const ork_ground_truth *truth, const char *folder,
+                                int limit, ork_detector *const *detectors,
+                                ork_evaluation *const *evaluations, int count);
 /* The name of a figure, "AP50", and what it is; false when there is none. */
 ORK_API bool ork_figure_info(int figure, const char **name, const char **help);
 /* Over all added images. category: an index, or -1 for the mean over all that have objects. A
@@ -591,6 +602,16 @@ ORK_API int ork_classifier_class_count(const ork_classifier *classifier);
    fewer. Errors go to the session. */
 ORK_API bool ork_classifier_run(ork_classifier *classifier, const ork_picture *picture,
                                 int *classes, int count);
+
+enum { ORK_BEST_CLASSES = 5 };
+
+/* Runs classifiers over the first `limit` pictures, or all when it is 0. places[i * n + k], n the
+   number of pictures: where the class of picture k stands in the order of classifiers[i]: 0 it is
+   the best, ORK_BEST_CLASSES it is not among the best ones. offset: outputs before the first class.
+   Fails with E0905 when a picture's class is beyond a network's outputs. The model takes progress
+   and errors. */
+ORK_API bool ork_labelled_run(ork_model *model, const ork_labelled *labelled, int limit, int offset,
+                              ork_classifier *const *classifiers, int count, int *places);
 
 /* ---- sets of pictures ------------------------------------------------------------------ */
 

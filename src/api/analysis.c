@@ -27,8 +27,9 @@ static bool check(ork_model *model, const ork_analysis_options *options)
         return fail_order(model, "there is no built model to analyze",
                           "call build(do_quantization=True, dataset=...) first");
     if (!model->loaded)
-        return fail_order(model, "the model was loaded as it was built: there is no float network "
-                                 "to compare it with",
+        return fail_order(model,
+                          "the model was loaded as it was built: there is no float network "
+                          "to compare it with",
                           "load the float network, build it with do_quantization=True, and analyze "
                           "that");
     if (ork_graph_is_quantized(model->loaded)) {
@@ -68,6 +69,59 @@ static ork_accuracy *analyze(ork_model *model, const ork_analysis_options *optio
     return accuracy;
 }
 
+/* ---- files ---- */
+
+static bool write_text(ork_diag *diag, const char *folder, const char *name, ork_str *text)
+{
+    ork_str path = {0};
+    ork_str_printf(&path, "%s/%s", folder, name);
+    ork_output *output = ork_output_open(diag, path.text);
+    if (output)
+        ork_output_write(output, text->text, text->length);
+    const bool good = output && ork_output_commit(output);
+    ork_str_free(&path);
+    ork_str_free(text);
+    return good;
+}
+
+static bool write_report(ork_diag *diag, const char *folder, const ork_accuracy *accuracy)
+{
+    ork_str json = {0}, page = {0};
+    ork_report_json(accuracy, &json);
+    ork_report_page(accuracy, &page);
+    const bool good = write_text(diag, folder, "error_analysis.json", &json);
+    return write_text(diag, folder, "error_analysis.html", &page) && good;
+}
+
+/* As the vendor's toolkit does, a picture for each layer. */
+static bool draw_distributions(ork_diag *diag, const ork_accuracy *accuracy)
+{
+    static const char folder[] = "dump_data_distribute";
+    const char *wanted = getenv("RKNN_DRAW_DATA_DISTRIBUTE");
+    bool good = true;
+    if (!wanted || strcmp(wanted, "1") != 0)
+        return true;
+    good = ork_folder_make(diag, folder);
+    for (size_t i = 0; good && i < accuracy->layers.count; i++) {
+        ork_str picture = {0}, name = {0};
+        ork_report_histogram(&accuracy->layers.items[i], &picture);
+        ork_str_printf(&name, "%s.svg", accuracy->layers.items[i].file);
+        good = write_text(diag, folder, name.text, &picture);
+        ork_str_free(&name);
+    }
+    return good;
+}
+
+static bool write_files(ork_model *model, const ork_analysis_options *options,
+                        const ork_accuracy *accuracy)
+{
+    if (options->reference_only || !options->folder)
+        return true;
+    ork_log(model->diag, ORK_LOG_NOTE, "%s", accuracy->verdict);
+    return write_report(model->diag, options->folder, accuracy) &&
+           draw_distributions(model->diag, accuracy);
+}
+
 ork_analysis *ork_analysis_new(ork_model *model, const ork_analysis_options *given)
 {
     ork_analysis_options options = {0};
@@ -82,8 +136,10 @@ ork_analysis *ork_analysis_new(ork_model *model, const ork_analysis_options *giv
     ork_accuracy *accuracy = dataset ? analyze(model, &options, reference, dataset) : NULL;
     ork_dataset_free(dataset);
     ork_graph_free(reference);
-    if (!accuracy)
+    if (!accuracy || !write_files(model, &options, accuracy)) {
+        ork_accuracy_free(accuracy);
         return NULL;
+    }
     ork_analysis *analysis = ORK_NEW(accuracy->arena, ork_analysis);
     analysis->accuracy = accuracy;
     return analysis;

@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ork_ground_truth {
-    ork_arena *arena;
-    ork_coco coco;
-};
-
 struct ork_evaluation {
     ork_model *model; /* takes errors */
     const ork_coco *coco;
@@ -34,6 +29,7 @@ ork_ground_truth *ork_ground_truth_read(ork_model *model, const char *path)
     ork_arena *arena = ork_arena_new();
     ork_ground_truth *truth = ORK_NEW(arena, ork_ground_truth);
     truth->arena = arena;
+    truth->path = ork_arena_strdup(arena, path);
     bool good = ork_coco_read(model->diag, arena, file.bytes, &truth->coco);
     ork_file_unmap(&file);
     if (good)

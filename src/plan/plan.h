@@ -78,6 +78,9 @@ typedef struct ork_observation {
     bool is_nhwc;
 } ork_observation;
 
+/* Copies `count` numbers, in the graph's order of axes. */
+void ork_observation_copy(const ork_observation *seen, float *numbers);
+
 /* Called after each step of an observable plan, and for each input after it is stored. The
    observation is valid during the call. Calls come from the thread that called ork_runner_run, in
    execution order. */

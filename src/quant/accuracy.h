@@ -30,8 +30,8 @@ ork_distance comparison_distance(const comparison *c);
 
 /* A layer of the float network and what holds its numbers in the quantized one. */
 typedef struct studied {
-    const ork_node *node;     /* names it; NULL: an input of the network */
-    const ork_value *output;  /* of the float network, behind the function */
+    const ork_node *node;       /* names it; NULL: an input of the network */
+    const ork_value *output;    /* of the float network, behind the function */
     ORK_VEC(ork_value *) parts; /* of the quantized network */
     comparison isolated, accumulated;
     double damage;
@@ -51,7 +51,8 @@ typedef struct layer_list {
 /* observed: by value id of the quantized graph. */
 void layers_find(layer_list *list, ork_arena *arena, const ork_graph *reference,
                  const ork_graph *quantized, const bool *observed);
-/* The value of the float graph that a value of the quantized one holds, whole or in part; or NULL. */
+/* The value of the float graph that a value of the quantized one holds, whole or in part; or NULL.
+ */
 const ork_value *layers_source(const ork_graph *reference, const ork_value *part);
 
 /* Between the whole and a part of its channels, both in the graph's order of axes. */
@@ -72,12 +73,10 @@ typedef enum snapshot_folder { SNAPSHOT_FLOAT, SNAPSHOT_ENTIRE, SNAPSHOT_ALONE }
 
 /* Makes the folders. */
 bool snapshot_open(ork_diag *diag, const ork_analysis_task *analysis);
-/* A name for the layer's files. */
-const char *snapshot_name(ork_arena *arena, const char *op, const char *name, size_t index,
-                          const ork_shape *shape);
 bool snapshot_dump(ork_diag *diag, const ork_analysis_task *analysis, snapshot_folder folder,
                    const char *name, const ork_shape *shape, const float *numbers);
 /* The lists of errors, and the order of the layers. */
-bool snapshot_close(ork_diag *diag, const ork_analysis_task *analysis, const ork_accuracy *accuracy);
+bool snapshot_close(ork_diag *diag, const ork_analysis_task *analysis,
+                    const ork_accuracy *accuracy);
 
 #endif

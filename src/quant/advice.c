@@ -43,14 +43,14 @@ static const char *tell_weights(const judging *j)
     const ork_layer_accuracy *l = j->layer;
     if (!l->is_culprit || !is_narrow(l) || l->weight_ratio < wide_ratio)
         return NULL;
-    return ork_arena_printf(j->accuracy->arena,
-                            "The weights of its channels differ in range by %.0f times and share one "
-                            "scale, so that most channels have a few codes only. %s",
-                            l->weight_ratio,
-                            l->groups > 1
-                                ? "Allow more groups (splits), or compute it with 16 bits."
-                                : "Compute it in groups of channels (splits, on by default), or with "
-                                  "16 bits.");
+    return ork_arena_printf(
+        j->accuracy->arena,
+        "The weights of its channels differ in range by %.0f times and share one "
+        "scale, so that most channels have a few codes only. %s",
+        l->weight_ratio,
+        l->groups > 1 ? "Allow more groups (splits), or compute it with 16 bits."
+                      : "Compute it in groups of channels (splits, on by default), or with "
+                        "16 bits.");
 }
 
 static const char *tell_outputs(const judging *j)
@@ -58,12 +58,12 @@ static const char *tell_outputs(const judging *j)
     const ork_layer_accuracy *l = j->layer;
     if (!l->is_culprit || !is_narrow(l) || l->output_ratio < wide_ratio)
         return NULL;
-    return ork_arena_printf(j->accuracy->arena,
-                            "The channels of its output differ in range by %.0f times and share one "
-                            "scale%s.",
-                            l->output_ratio,
-                            l->isolated.lost_channels ? "; that is what is lost of the small ones"
-                                                      : "");
+    return ork_arena_printf(
+        j->accuracy->arena,
+        "The channels of its output differ in range by %.0f times and share one "
+        "scale%s.",
+        l->output_ratio,
+        l->isolated.lost_channels ? "; that is what is lost of the small ones" : "");
 }
 
 static const char *tell_lost(const judging *j)
@@ -83,10 +83,11 @@ static const char *tell_saturated(const judging *j)
     const ork_layer_accuracy *l = j->layer;
     if (l->saturated < many_saturated)
         return NULL;
-    return ork_arena_printf(j->accuracy->arena,
-                            "Its range cuts off %.1f %% of its numbers: calibrate with samples like "
-                            "these, with the channel order that the network runs with.",
-                            l->saturated * 100);
+    return ork_arena_printf(
+        j->accuracy->arena,
+        "Its range cuts off %.1f %% of its numbers: calibrate with samples like "
+        "these, with the channel order that the network runs with.",
+        l->saturated * 100);
 }
 
 static const char *tell_peak(const judging *j)
@@ -94,10 +95,11 @@ static const char *tell_peak(const judging *j)
     const ork_layer_accuracy *l = j->layer;
     if (!l->is_culprit || !is_narrow(l) || l->peak < far_peak)
         return NULL;
-    return ork_arena_printf(j->accuracy->arena,
-                            "A few numbers stretch its range: the greatest is %.0f deviations away. "
-                            "Try quantized_algorithm='mmse'.",
-                            l->peak);
+    return ork_arena_printf(
+        j->accuracy->arena,
+        "A few numbers stretch its range: the greatest is %.0f deviations away. "
+        "Try quantized_algorithm='mmse'.",
+        l->peak);
 }
 
 static const char *tell_joined(const judging *j)
@@ -157,11 +159,12 @@ static const char *answers_text(double error)
     static const struct {
         double below;
         const char *text;
-    } grades[] = {{0.01, "The quantized network answers as the float network does"},
-                  {0.1, "The quantized network answers nearly as the float network does"},
-                  {0.5, "The quantized network answers noticeably different from the float network"},
-                  {HUGE_VAL, "The quantized network's answers have little to do with those of the "
-                             "float network"}};
+    } grades[] = {
+        {0.01, "The quantized network answers as the float network does"},
+        {0.1, "The quantized network answers nearly as the float network does"},
+        {0.5, "The quantized network answers noticeably different from the float network"},
+        {HUGE_VAL, "The quantized network's answers have little to do with those of the "
+                   "float network"}};
     size_t i = 0;
     while (i + 1 < ORK_COUNT(grades) && !(error < grades[i].below))
         i++;
@@ -173,15 +176,19 @@ static const char *culprits_text(const ork_accuracy *a)
     const char *text = "";
     const size_t count = ork_min_size(a->culprits.count, NAMED_CULPRITS);
     for (size_t i = 0; i < count; i++)
-        text = ork_arena_printf(a->arena, "%s%s'%s'", text, i == 0 ? "" : i + 1 < count ? ", " : " and ",
+        text = ork_arena_printf(a->arena, "%s%s'%s'", text,
+                                i == 0          ? ""
+                                : i + 1 < count ? ", "
+                                                : " and ",
                                 a->layers.items[a->culprits.items[i]].name);
     return text;
 }
 
 static void give_verdict(ork_accuracy *a)
 {
-    a->verdict = ork_arena_printf(a->arena, "%s (error of the answers %.3g, where 0 is none and 1 "
-                                            "leaves nothing).",
+    a->verdict = ork_arena_printf(a->arena,
+                                  "%s (error of the answers %.3g, where 0 is none and 1 "
+                                  "leaves nothing).",
                                   answers_text(a->error), a->error);
     if (a->culprits.count)
         a->verdict = ork_arena_printf(a->arena, "%s Most damage is done by %s.", a->verdict,
@@ -199,21 +206,24 @@ static void advise_network(ork_accuracy *a)
         whole += l->weight_ratio >= wide_ratio && l->groups == 1;
     }
     if (whole && a->error >= 0.1)
-        ork_vec_push(a->arena, &a->advice,
-                     "Build without vendor_exact and with splits (8 by default): convolutions whose "
-                     "channels differ in range are then computed in groups, each with its own scale.");
+        ork_vec_push(
+            a->arena, &a->advice,
+            "Build without vendor_exact and with splits (8 by default): convolutions whose "
+            "channels differ in range are then computed in groups, each with its own scale.");
     if (a->error >= 0.1 && !whole)
-        ork_vec_push(a->arena, &a->advice,
-                     "Quantize with 16 bits (dynamic_fixed_point-i16) to see whether 8 bits are the "
-                     "cause; if it is no better, look at the samples, the channel order, mean and "
-                     "std.");
+        ork_vec_push(
+            a->arena, &a->advice,
+            "Quantize with 16 bits (dynamic_fixed_point-i16) to see whether 8 bits are the "
+            "cause; if it is no better, look at the samples, the channel order, mean and "
+            "std.");
     if (a->samples < 4)
         ork_vec_push(a->arena, &a->advice,
                      "Measured on few samples: give some more to be sure of the order of layers.");
     if (a->unmatched)
         ork_vec_push(a->arena, &a->advice,
-                     ork_arena_printf(a->arena, "%zu layers of the float network have no counterpart "
-                                                "in the quantized one and are left out.",
+                     ork_arena_printf(a->arena,
+                                      "%zu layers of the float network have no counterpart "
+                                      "in the quantized one and are left out.",
                                       a->unmatched));
 }
 

@@ -30,22 +30,7 @@ typedef struct study {
 
 /* ---- numbers of a value ---- */
 
-/* In the graph's order of axes. */
-static void to_rows(const ork_observation *seen, float *rows)
-{
-    const int64_t *d = seen->value->type.shape.dim;
-    if (!seen->is_nhwc) {
-        memcpy(rows, seen->data, (size_t)seen->count * sizeof(float));
-        return;
-    }
-    const int64_t channels = d[1], pixels = d[2] * d[3];
-    for (int64_t n = 0; n < d[0]; n++)
-        for (int64_t c = 0; c < channels; c++)
-            for (int64_t i = 0; i < pixels; i++)
-                *rows++ = seen->data[(n * pixels + i) * channels + c];
-}
-
-/* The other way. */
+/* From the graph's order of axes to that in which the value is observed. */
 static void to_layout(const ork_observation *seen, const float *rows, float *numbers)
 {
     const int64_t *d = seen->value->type.shape.dim;
@@ -76,7 +61,7 @@ static float *rows_of(study *s, const ork_observation *seen)
 {
     float *rows = new_numbers(s, seen->count);
     if (rows)
-        to_rows(seen, rows);
+        ork_observation_copy(seen, rows);
     return rows;
 }
 
@@ -93,9 +78,8 @@ static void dump(study *s, snapshot_folder folder, const studied *l, const float
     const size_t index = (size_t)(l - s->layers.items.items);
     if (s->sample || s->failed || s->options->dump == ORK_DUMP_NONE || !s->options->folder)
         return;
-    s->failed = !snapshot_dump(s->diag, s->options, folder,
-                               s->result->layers.items[index].file, &l->output->type.shape,
-                               numbers);
+    s->failed = !snapshot_dump(s->diag, s->options, folder, s->result->layers.items[index].file,
+                               &l->output->type.shape, numbers);
 }
 
 /* ---- the quantized network against the float one ---- */
@@ -380,8 +364,8 @@ static float channel_weight(const ork_value *weight, int64_t c)
     const int64_t length = ork_shape_span(&weight->type.shape, 1, weight->type.shape.rank);
     float most = 0;
     for (int64_t i = 0; i < length; i++)
-        most = fmaxf(most, fabsf((float)ork_element_get(weight->type.dtype, weight->data,
-                                                        c * length + i)));
+        most = fmaxf(
+            most, fabsf((float)ork_element_get(weight->type.dtype, weight->data, c * length + i)));
     return most;
 }
 
@@ -394,19 +378,20 @@ static const ork_value *weight_of(const ork_node *node)
 
 /* Over the channels that share a scale, the worst of all parts. A value joined of parts is taken
    part by part. */
-static void channel_ratios(const studied *l, const ork_value *part, double *weights, double *outputs)
+static void channel_ratios(const studied *l, const ork_value *part, double *weights,
+                           double *outputs)
 {
     const ork_node *node = part->producer;
     double most[2] = {0}, least[2] = {0};
     const ork_value *weight = weight_of(l->node);
-    const bool joined = l->node && node && node->op == ORK_OP_CONCAT &&
-                        l->node->op != ORK_OP_CONCAT;
+    const bool joined =
+        l->node && node && node->op == ORK_OP_CONCAT && l->node->op != ORK_OP_CONCAT;
     for (int i = 0; joined && i < node->input_count; i++)
         channel_ratios(l, node->inputs[i], weights, outputs);
     if (joined)
         return;
-    const int64_t count = weight && part->type.shape.rank != 4 ? weight->type.shape.dim[0]
-                                                               : part_channels(part);
+    const int64_t count =
+        weight && part->type.shape.rank != 4 ? weight->type.shape.dim[0] : part_channels(part);
     for (int64_t i = 0; i < count; i++) {
         const int64_t c = part->origin ? part->origin->channels[i] : i;
         if (weight && c < weight->type.shape.dim[0])
@@ -468,8 +453,8 @@ static void describe_layers(study *s)
             .channels = l->accumulated.channels,
             .groups = groups_of(l),
         };
-        a.file = snapshot_name(s->arena, l->node ? ork_op_table[l->node->op].name : "input", name,
-                               i, &a.shape);
+        a.file = ork_layer_file(s->arena, l->node ? ork_op_table[l->node->op].name : "input", name,
+                                i, &a.shape);
         ork_vec_push(s->arena, &s->result->layers, a);
     }
 }
@@ -486,8 +471,7 @@ static void fill_layers(study *s)
         a->isolated = comparison_distance(a->is_isolated ? &l->isolated : &l->accumulated);
         a->accumulated = comparison_distance(&l->accumulated);
         a->damage = a->is_isolated ? l->damage / samples : 0;
-        a->saturated =
-            (double)l->saturated / ((double)ork_shape_count(&a->shape) * samples);
+        a->saturated = (double)l->saturated / ((double)ork_shape_count(&a->shape) * samples);
         a->peak = peak_of(&l->accumulated);
         for (size_t k = 0; k < l->parts.count; k++)
             channel_ratios(l, l->parts.items[k], &a->weight_ratio, &a->output_ratio);
@@ -526,8 +510,8 @@ static bool prepare(study *s, ork_dataset *dataset)
     const ork_sample_span span = {
         .stage = "keeping answers", .end = s->options->samples, .step = 1};
     s->reference = ork_graph_with_heads(s->options->reference);
-    s->probe = ork_probe_new(s->diag, s->options->reference, dataset, &span, s->pool,
-                             s->options->family);
+    s->probe =
+        ork_probe_new(s->diag, s->options->reference, dataset, &span, s->pool, s->options->family);
     s->quantized = s->probe ? with_heads_of(s, ork_probe_graph(s->probe)) : NULL;
     if (!s->quantized)
         return false;
@@ -571,11 +555,7 @@ ork_accuracy *ork_analyze(ork_diag *diag, const ork_analysis_task *analysis, ork
                              .bad_sqnr = analysis->bad_sqnr,
                              .first_bad = -1,
                              .verdict = ""};
-    study s = {.diag = diag,
-               .options = analysis,
-               .pool = pool,
-               .arena = arena,
-               .result = result};
+    study s = {.diag = diag, .options = analysis, .pool = pool, .arena = arena, .result = result};
     const bool good = carry_out(&s, dataset);
     ork_runner_free(s.runner);
     ork_runner_free(s.quantized_runner);

@@ -76,9 +76,9 @@ ork_distance comparison_distance(const comparison *c)
     d.cosine = length > 0 ? fmin(c->product / length, 1) : (double)NAN;
     d.euclidean = sqrt(error);
     /* Two vectors of length 1: one that is all zero stays so. */
-    d.unit_euclidean = length > 0                               ? sqrt(2 * (1 - d.cosine))
+    d.unit_euclidean = length > 0                            ? sqrt(2 * (1 - d.cosine))
                        : squares > 0 || c->other_squares > 0 ? 1
-                                                                : 0;
+                                                             : 0;
     d.sqnr = decibels(squares, error);
     d.channel_sqnr = decibels((double)c->channels, lost);
     return d;

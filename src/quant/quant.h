@@ -233,4 +233,11 @@ ork_accuracy *ork_analyze(ork_diag *diag, const ork_analysis_task *analysis, ork
                           ork_pool *pool);
 void ork_accuracy_free(ork_accuracy *accuracy);
 
+/* A name for files of a layer's output, as the vendor's toolkit names them, without an ending. */
+const char *ork_layer_file(ork_arena *arena, const char *op, const char *name, size_t index,
+                           const ork_shape *shape);
+/* Writes numbers, given in the graph's order of axes, pictures as N H W C. */
+bool ork_layer_write(ork_diag *diag, const char *path, ork_dump_kind kind, const ork_shape *shape,
+                     const float *numbers);
+
 #endif

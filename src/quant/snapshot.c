@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What accuracy_analysis of the vendor's toolkit leaves behind, with its names, for the scripts that
-   read it:
+/* What accuracy_analysis of the vendor's toolkit leaves behind, with its names, for the scripts
+   that read it:
 
      fp32/            the numbers of each layer of the float network, and order.txt
      entire_qnt/      the same of the quantized network
      individual_qnt/  the same of each layer alone
      entire_qnt_error_analysis.txt, individual_qnt_error_analysis.txt
 
-   Numbers are .npy or .tensor files (one number a line), their axes in the order N H W C. A line of a
-   list is the name of a layer's file, its type, and "eculidean_norm" (so spelled) and "cosine_norm":
-   distance and cosine with both vectors scaled to length 1. */
+   Numbers are .npy or .tensor files (one number a line), their axes in the order N H W C. A line of
+   a list is the name of a layer's file, its type, and "eculidean_norm" (so spelled) and
+   "cosine_norm": distance and cosine with both vectors scaled to length 1. */
 #include "accuracy.h"
 
 #include <math.h>
@@ -49,8 +49,8 @@ static bool is_plain(char c)
            c == '_' || c == '-';
 }
 
-const char *snapshot_name(ork_arena *arena, const char *op, const char *name, size_t index,
-                          const ork_shape *shape)
+const char *ork_layer_file(ork_arena *arena, const char *op, const char *name, size_t index,
+                           const ork_shape *shape)
 {
     enum { LONGEST = 120 }; /* with the rest below what file systems take */
     char *plain = ork_arena_strndup(arena, name, ork_min_size(strlen(name), LONGEST));
@@ -101,8 +101,8 @@ static bool write_lines(ork_diag *diag, const char *path, const float *numbers, 
     return ork_output_commit(output);
 }
 
-static bool write_numbers(ork_diag *diag, const ork_analysis_task *analysis, const char *path,
-                          const ork_shape *shape, const float *numbers)
+bool ork_layer_write(ork_diag *diag, const char *path, ork_dump_kind kind, const ork_shape *shape,
+                     const float *numbers)
 {
     const int64_t count = ork_shape_count(shape);
     float *ordered = ork_data_alloc((size_t)(count ? count : 1) * sizeof(float));
@@ -116,8 +116,8 @@ static bool write_numbers(ork_diag *diag, const ork_analysis_task *analysis, con
     } else {
         memcpy(ordered, numbers, (size_t)count * sizeof(float));
     }
-    const bool good = analysis->dump == ORK_DUMP_NPY ? ork_npy_write(diag, path, &tensor)
-                                                     : write_lines(diag, path, ordered, count);
+    const bool good = kind == ORK_DUMP_NPY ? ork_npy_write(diag, path, &tensor)
+                                           : write_lines(diag, path, ordered, count);
     ork_data_free(ordered);
     return good;
 }
@@ -127,7 +127,7 @@ bool snapshot_dump(ork_diag *diag, const ork_analysis_task *analysis, snapshot_f
 {
     ork_str path = {0};
     ork_str_printf(&path, "%s/%s/%s.%s", analysis->folder, folders[folder], name, ending(analysis));
-    const bool good = write_numbers(diag, analysis, path.text, shape, numbers);
+    const bool good = ork_layer_write(diag, path.text, analysis->dump, shape, numbers);
     ork_str_free(&path);
     return good;
 }
@@ -160,8 +160,8 @@ static bool write_text(ork_diag *diag, const ork_analysis_task *analysis, const 
     return ork_output_commit(output);
 }
 
-static bool write_errors(ork_diag *diag, const ork_analysis_task *analysis, const ork_accuracy *accuracy,
-                         bool alone)
+static bool write_errors(ork_diag *diag, const ork_analysis_task *analysis,
+                         const ork_accuracy *accuracy, bool alone)
 {
     ork_str text = {0}, file = {0};
     for (size_t i = 0; i < accuracy->layers.count; i++) {
@@ -182,7 +182,8 @@ static bool write_errors(ork_diag *diag, const ork_analysis_task *analysis, cons
     return good;
 }
 
-static bool write_order(ork_diag *diag, const ork_analysis_task *analysis, const ork_accuracy *accuracy)
+static bool write_order(ork_diag *diag, const ork_analysis_task *analysis,
+                        const ork_accuracy *accuracy)
 {
     ork_str text = {0};
     for (size_t i = 0; i < accuracy->layers.count; i++)
@@ -195,7 +196,6 @@ static bool write_order(ork_diag *diag, const ork_analysis_task *analysis, const
 bool snapshot_close(ork_diag *diag, const ork_analysis_task *analysis, const ork_accuracy *accuracy)
 {
     return write_order(diag, analysis, accuracy) &&
-           (analysis->dump_reference_only ||
-            (write_errors(diag, analysis, accuracy, false) &&
-             write_errors(diag, analysis, accuracy, true)));
+           (analysis->dump_reference_only || (write_errors(diag, analysis, accuracy, false) &&
+                                              write_errors(diag, analysis, accuracy, true)));
 }

@@ -72,7 +72,8 @@ static void put_grid(ork_str *out, const ork_accuracy *a)
     ork_str_printf(out, "last layer</text>");
 }
 
-static void put_course_line(ork_str *out, const ork_accuracy *a, course_fn course, const char *style)
+static void put_course_line(ork_str *out, const ork_accuracy *a, course_fn course,
+                            const char *style)
 {
     ork_str_printf(out, "<polyline class=\"%s\" points=\"", style);
     for (size_t i = 0; i < a->layers.count; i++) {
@@ -120,8 +121,9 @@ static void put_first_bad(ork_str *out, const ork_accuracy *a)
 
 void put_course(ork_str *out, const ork_accuracy *a)
 {
-    ork_str_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"signal over error of "
-                        "each layer\">",
+    ork_str_printf(out,
+                   "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"signal over error of "
+                   "each layer\">",
                    WIDTH, HEIGHT);
     put_grid(out, a);
     put_first_bad(out, a);
@@ -170,8 +172,9 @@ static void put_steps(ork_str *out, const uint32_t *bins, uint32_t most, const c
 void put_histogram(ork_str *out, const ork_layer_accuracy *l)
 {
     const uint32_t most = greatest_bin(l);
-    ork_str_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 -4 %d %d\" "
-                        "role=\"img\" aria-label=\"how often each number comes\">",
+    ork_str_printf(out,
+                   "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 -4 %d %d\" "
+                   "role=\"img\" aria-label=\"how often each number comes\">",
                    WIDE, HIGH + BELOW + 4);
     put_steps(out, l->bins[0], most, "hf");
     put_steps(out, l->bins[1], most, "hq");

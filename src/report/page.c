@@ -117,7 +117,8 @@ static void put_row(ork_str *out, const ork_layer_accuracy *l, size_t index, dou
 {
     ork_str_printf(out, "<tr id=\"layer%zu\"%s><td data-v=\"%zu\">%zu</td>", index,
                    l->is_culprit ? " class=\"bad\"" : "", index, index);
-    ork_str_printf(out, "<td><details><summary%s>", l->is_culprit ? " class=\"n\"><b" : " class=\"n\"");
+    ork_str_printf(out, "<td><details><summary%s>",
+                   l->is_culprit ? " class=\"n\"><b" : " class=\"n\"");
     put_html(out, l->name);
     ork_str_printf(out, "%s</summary>\n", l->is_culprit ? "</b>" : "");
     put_more(out, l);
@@ -135,11 +136,12 @@ static void put_row(ork_str *out, const ork_layer_accuracy *l, size_t index, dou
 
 static void put_table(ork_str *out, const ork_accuracy *a)
 {
-    static const char *const heads[] = {"#",        "layer",  "operator", "type", "alone dB",
+    static const char *const heads[] = {"#",         "layer",  "operator", "type", "alone dB",
                                         "entire dB", "damage", "cut %",    "NaN",  "ratio"};
-    ork_str_printf(out, "<h2>Layers</h2>\n<p><input id=\"filter\" hidden placeholder=\"find a layer "
-                        "or operator\" aria-label=\"find a layer\"></p>\n"
-                        "<div class=\"wide\"><table id=\"layers\"><thead><tr>");
+    ork_str_printf(out,
+                   "<h2>Layers</h2>\n<p><input id=\"filter\" hidden placeholder=\"find a layer "
+                   "or operator\" aria-label=\"find a layer\"></p>\n"
+                   "<div class=\"wide\"><table id=\"layers\"><thead><tr>");
     for (size_t i = 0; i < ORK_COUNT(heads); i++)
         ork_str_printf(out, "<th scope=\"col\">%s</th>", heads[i]);
     ork_str_printf(out, "</tr></thead><tbody>\n");
@@ -195,21 +197,23 @@ static void put_advice(ork_str *out, const ork_accuracy *a)
 
 static void put_key(ork_str *out, const ork_accuracy *a)
 {
-    ork_str_printf(out, "<div class=\"key\"><span><i class=\"ia\"></i>alone: the layer on integers, "
-                        "fed with exact numbers</span><span><i class=\"ie\"></i>entire: in the "
-                        "quantized network</span><span><i class=\"ib\"></i>culprit</span>"
-                        "<span>dashed: below ");
+    ork_str_printf(out,
+                   "<div class=\"key\"><span><i class=\"ia\"></i>alone: the layer on integers, "
+                   "fed with exact numbers</span><span><i class=\"ie\"></i>entire: in the "
+                   "quantized network</span><span><i class=\"ib\"></i>culprit</span>"
+                   "<span>dashed: below ");
     put_figure(out, a->bad_sqnr, 0);
     ork_str_printf(out, " dB an output is bad</span></div>\n");
 }
 
 static void put_head(ork_str *out, const ork_accuracy *a)
 {
-    ork_str_printf(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                        "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>Accuracy "
-                        "of ");
+    ork_str_printf(out,
+                   "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+                   "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                   "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>Accuracy "
+                   "of ");
     put_html(out, a->network);
     ork_str_printf(out, "</title>\n<style>%s</style></head><body>\n<h1>Where accuracy is lost: ",
                    report_style);
@@ -232,19 +236,20 @@ void ork_report_page(const ork_accuracy *a, ork_str *out)
     put_course(out, a);
     put_key(out, a);
     put_table(out, a);
-    ork_str_printf(out, "<h2>What the columns mean</h2>\n<ul>"
-                        "<li><b>alone</b>, <b>entire</b>: signal over squared error of the average "
-                        "channel, each channel counting alike.</li>"
-                        "<li><b>damage</b>: error of the network's answers with this layer alone on "
-                        "integers.</li>"
-                        "<li><b>cut</b>: share of the float network's numbers outside of the "
-                        "layer's range.</li>"
-                        "<li><b>NaN</b>: numbers that are not finite.</li>"
-                        "<li><b>ratio</b>: how many times the weights of channels that share a "
-                        "scale differ in range.</li>"
-                        "<li>Histograms: filled the float network, outlined the quantized one; "
-                        "heights are logarithms of counts.</li></ul>\n"
-                        "<script>%s</script></body></html>\n",
+    ork_str_printf(out,
+                   "<h2>What the columns mean</h2>\n<ul>"
+                   "<li><b>alone</b>, <b>entire</b>: signal over squared error of the average "
+                   "channel, each channel counting alike.</li>"
+                   "<li><b>damage</b>: error of the network's answers with this layer alone on "
+                   "integers.</li>"
+                   "<li><b>cut</b>: share of the float network's numbers outside of the "
+                   "layer's range.</li>"
+                   "<li><b>NaN</b>: numbers that are not finite.</li>"
+                   "<li><b>ratio</b>: how many times the weights of channels that share a "
+                   "scale differ in range.</li>"
+                   "<li>Histograms: filled the float network, outlined the quantized one; "
+                   "heights are logarithms of counts.</li></ul>\n"
+                   "<script>%s</script></body></html>\n",
                    report_script);
 }
 
@@ -254,9 +259,10 @@ void ork_report_histogram(const ork_layer_accuracy *layer, ork_str *out)
     put_histogram(&picture, layer);
     const char *inside = strchr(picture.text, '>') + 1; /* the style goes behind the first tag */
     ork_str_append(out, picture.text, (size_t)(inside - picture.text));
-    ork_str_printf(out, "<style>svg{background:#fff;font:12px sans-serif}.hf{fill:#9fb4cc}"
-                        ".hq{fill:none;stroke:#b8531a;stroke-width:1.4}.g{stroke:#d8dde3}"
-                        ".x{fill:#5b6572}</style>%s",
+    ork_str_printf(out,
+                   "<style>svg{background:#fff;font:12px sans-serif}.hf{fill:#9fb4cc}"
+                   ".hq{fill:none;stroke:#b8531a;stroke-width:1.4}.g{stroke:#d8dde3}"
+                   ".x{fill:#5b6572}</style>%s",
                    inside);
     ork_str_free(&picture);
 }

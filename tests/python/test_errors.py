@@ -18,7 +18,7 @@ NOT_YET = {
     'direct_build': (('a.json', 'a.data'), -1),
     'hybrid_quantization_step1': (('list.txt',), -1),
     'hybrid_quantization_step2': (('a.json', 'a.data', 'a.cfg'), -1),
-    'accuracy_analysis': (('list.txt',), -1),
+    'accuracy_analysis': (('list.txt', '.', True, 'rk1808'), -1),
     'export_rknn_precompile_model': (('a.rknn',), -1),
     'export_rknn_sync_model': (('a.rknn', [1]), -1),
     'export_encrypted_rknn_model': (('a.rknn',), -1),
