@@ -253,7 +253,8 @@ static bool read_letterbox(evaluating *e, const char *text)
             e->detect.letterbox = (ork_letterbox_mode)i;
             return true;
         }
-    fail_argument(e->self, "evaluate(letterbox=...)", "give 'auto', 'center', 'top-left' or 'stretch'",
+    fail_argument(e->self, "evaluate(letterbox=...)",
+                  "give 'auto', 'center', 'top-left' or 'stretch'",
                   "there is no such way to fit a picture");
     return false;
 }

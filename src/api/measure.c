@@ -13,8 +13,7 @@ static const char *picture_folder(ork_arena *arena, const char *annotations)
     const char *name = strrchr(annotations, '/'), *ending = strrchr(annotations, '.');
     name = name ? name + 1 : annotations;
     if (ending && ending > name) {
-        const char *beside =
-            ork_arena_strndup(arena, annotations, (size_t)(ending - annotations));
+        const char *beside = ork_arena_strndup(arena, annotations, (size_t)(ending - annotations));
         if (ork_is_folder(beside))
             return beside;
     }

@@ -113,7 +113,7 @@ static void put_first_bad(ork_str *out, const ork_accuracy *a)
     const double x = x_of(a, (size_t)a->first_bad);
     const bool right = x > WIDTH / 2;
     put_line(out, "fb", x, TOP, x, HEIGHT - BOTTOM);
-    put_label(out, "tb", right ? "end" : "start", right ? x - 6 : x + 6, TOP + 8);
+    put_label(out, "tb", right ? "end" : "start", right ? x - 6 : x + 6, TOP + 18);
     ork_str_printf(out, "first bad output: ");
     put_html(out, a->layers.items[a->first_bad].name);
     ork_str_printf(out, "</text>");

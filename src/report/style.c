@@ -37,7 +37,7 @@ const char report_style[] =
     "width:100%}"
     "th:nth-child(3),td:nth-child(3){text-align:left}"
     "tr.bad .n,td.r{color:var(--bad)}summary{cursor:pointer}summary b{font-weight:600}"
-    "tr:target{background:var(--card)}"
+    "tr{scroll-margin-top:40px}tr:target{background:var(--card)}"
     ".more{max-width:560px;margin:8px 0 10px;color:var(--dim)}.more p{margin:6px 0}"
     ".more .do{color:var(--ink)}"
     ".bars{display:grid;grid-template-columns:minmax(120px,auto) 1fr auto;gap:6px 12px;"

@@ -25,7 +25,7 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -293,6 +293,40 @@ class TextForm(Base):
         self.assertEqual(document['outputs'], ['act'])
         self.assertEqual(document['multiplications'], 32 * 32 * 8 * 9 + 21 * 21 * 8 * 8 * 144)
         self.fails(2, 'E0305', 'check', self.folder / 'net.txt', '--target', 'rk9999')
+
+    def samples(self, count=3):
+        """Random arrays of 32 x 32 x 8, and their list."""
+        header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1, 32, 32, 8), }"
+        header += b' ' * (117 - len(header)) + b'\n'
+        for i in range(count):
+            data = bytes((k * 2654435761 + i * 40503 >> 11) % 256 for k in range(32 * 32 * 8))
+            (self.folder / f'{i}.npy').write_bytes(b'\x93NUMPY\x01\x00' +
+                                                   struct.pack('<H', len(header)) + header + data)
+        return self.write('list.txt', ''.join(f'{i}.npy\n' for i in range(count)))
+
+    def test_analyze(self):
+        net, samples = self.write('net.txt'), self.samples()
+        page, folder = self.folder / 'page.html', self.folder / 'snapshot'
+        text = self.good('analyze', net, '-d', samples, '-p', page, '-o', folder, '--std', '64').stdout
+        self.assertRegex(text, r'(?m)^ +1 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+% +u8  stem<&> \(conv2d \+ silu\)$')
+        self.assertIn('The quantized network', text)
+        self.assertEqual(page.read_text(), (folder / 'error_analysis.html').read_text())
+        self.assertIn('stem&lt;&amp;&gt;', page.read_text())
+        self.assertNotIn('stem<&>', page.read_text())
+        lines = (folder / 'entire_qnt_error_analysis.txt').read_text().splitlines()
+        self.assertEqual([line.split()[0] for line in lines],
+                         ['input_x_0_out0_nhwc_1_32_32_8.tensor',
+                          'conv2d_stem____1_out0_nhwc_1_32_32_8.tensor',
+                          'conv2d_large_2_out0_nhwc_1_21_21_8.tensor'])
+        self.assertIn('large (conv2d + sign)', text)
+        self.assertEqual(os.listdir(folder / 'fp32'), ['order.txt'])
+        document = json.loads(self.good('analyze', net, '-d', samples, '--std', '64', '--json', '-n', 2,
+                                        '--samples', self.write('one.txt', '2.npy\n')).stdout)
+        self.assertEqual(document['analysis']['samples'], 1)
+        self.assertEqual(document['analysis']['layers'][1]['name'], 'stem<&>')
+        self.fails(5, 'E0404', 'analyze', net)
+        self.fails(5, 'E0401', 'analyze', net, '-d', 'missing.txt')
+        self.fails(8, 'E0102', 'analyze', net, '-d', samples, '-p', self.folder / 'no/page.html')
 
     def test_bench(self):
         net = self.write('net.txt')

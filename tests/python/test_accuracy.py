@@ -36,7 +36,7 @@ def built(quantize=True, vendor_exact=True, **config):
 def read_list(path):
     """As scripts for RKNN-Toolkit read it."""
     rows = {}
-    for line in open(path):
+    for line in path.read_text().splitlines():
         name, dtype, *figures = [field.strip() for field in line.split('\t')]
         rows[name] = (dtype, {key: float(value) for key, value in
                               (figure.split('=') for figure in figures)})
@@ -85,8 +85,8 @@ class Analysis(support.InEmptyFolder):
         for name in order:
             self.assertRegex(name, r'^[\w.-]+_out0_nhwc(_\d+)+\.npy$')
         # The first line has the columns of the vendor's toolkit.
-        first = open(snapshot / 'entire_qnt_error_analysis.txt').readline()
-        self.assertRegex(first, r'^\S+ *\tu8\teculidean_norm=\d\.\d{6}\tcosine_norm=\d\.\d{6}\n$')
+        first = (snapshot / 'entire_qnt_error_analysis.txt').read_text().splitlines()[0]
+        self.assertRegex(first, r'^\S+ *\tu8\teculidean_norm=\d\.\d{6}\tcosine_norm=\d\.\d{6}$')
         self.compare_dumps(snapshot, 'entire_qnt', entire)
         self.compare_dumps(snapshot, 'individual_qnt', alone)
         self.check_outputs(rknn, snapshot, order)
