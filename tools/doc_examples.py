@@ -24,8 +24,8 @@ def environment(root):
     return dict(os.environ, PATH=before('PATH', 'build/cli'),
                 PYTHONPATH=before('PYTHONPATH', 'build/python'),
                 CPATH=before('CPATH', 'include'),
-                LIBRARY_PATH=before('LIBRARY_PATH', 'build/src', 'build'),
-                LD_LIBRARY_PATH=before('LD_LIBRARY_PATH', 'build/src', 'build'))
+                LIBRARY_PATH=before('LIBRARY_PATH', 'build/src', 'build/src/runtime', 'build'),
+                LD_LIBRARY_PATH=before('LD_LIBRARY_PATH', 'build/src', 'build/src/runtime', 'build'))
 
 
 def run(language, code, folder, env):

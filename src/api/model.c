@@ -12,7 +12,7 @@
 
 const char *ork_version(void)
 {
-    return "0.1.0";
+    return ORK_VERSION;
 }
 
 const ork_error *ork_error_at(int index)

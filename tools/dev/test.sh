@@ -103,7 +103,8 @@ part_sanitize() {
 }
 
 # Tests in which several threads work on one thing.
-thread_tests='base_base plan_plan api_model api_session kernels_conv kernels_operators'
+thread_tests='base_base plan_plan api_model api_session kernels_conv kernels_operators
+runtime_rknn_api'
 
 part_threads() {
     local name known chosen=''

@@ -187,11 +187,11 @@ static const char *token_text(const parser *p)
 
 /* ---- expressions ----------------------------------------------------------------------- */
 
-static ork_ts_expr *parse_expr(parser *p);
+static ork_torch_expr *parse_expr(parser *p);
 
-static ork_ts_expr *new_expr(parser *p, ork_ts_expr_kind kind)
+static ork_torch_expr *new_expr(parser *p, ork_torch_expr_kind kind)
 {
-    ork_ts_expr *expr = ORK_NEW(p->arena, ork_ts_expr);
+    ork_torch_expr *expr = ORK_NEW(p->arena, ork_torch_expr);
     expr->kind = kind;
     expr->line = p->token.line;
     return expr;
@@ -227,9 +227,9 @@ static const char *unescape(parser *p)
     return text;
 }
 
-static ork_ts_expr *parse_integer(parser *p)
+static ork_torch_expr *parse_integer(parser *p)
 {
-    ork_ts_expr *expr = new_expr(p, ORK_TS_INTEGER);
+    ork_torch_expr *expr = new_expr(p, ORK_TORCH_INTEGER);
     const char *text = token_text(p);
     errno = 0;
     expr->integer = strtoll(text, NULL, 10);
@@ -244,20 +244,20 @@ static ork_ts_expr *parse_integer(parser *p)
     return expr;
 }
 
-static ork_ts_expr *parse_word(parser *p)
+static ork_torch_expr *parse_word(parser *p)
 {
     static const struct {
         const char *word;
-        ork_ts_expr_kind kind;
-    } words[] = {{"True", ORK_TS_TRUE}, {"False", ORK_TS_FALSE}, {"None", ORK_TS_NOTHING}};
-    ork_ts_expr *expr = new_expr(p, ORK_TS_GLOBAL);
+        ork_torch_expr_kind kind;
+    } words[] = {{"True", ORK_TORCH_TRUE}, {"False", ORK_TORCH_FALSE}, {"None", ORK_TORCH_NOTHING}};
+    ork_torch_expr *expr = new_expr(p, ORK_TORCH_GLOBAL);
     for (size_t i = 0; i < ORK_COUNT(words); i++)
         if (is_word(p, words[i].word))
             expr->kind = words[i].kind;
     expr->text = token_text(p);
     void *slot = ork_map_get(p->locals, expr->text);
-    if (expr->kind == ORK_TS_GLOBAL && slot != NULL) {
-        expr->kind = ORK_TS_LOCAL;
+    if (expr->kind == ORK_TORCH_GLOBAL && slot != NULL) {
+        expr->kind = ORK_TORCH_LOCAL;
         expr->slot = (int)(intptr_t)slot - 1;
     }
     advance(p);
@@ -265,11 +265,11 @@ static ork_ts_expr *parse_word(parser *p)
 }
 
 /* Items up to `close`; *trailing tells whether a comma follows the last one. */
-static bool parse_items(parser *p, ork_ts_expr *into, char close, bool *trailing)
+static bool parse_items(parser *p, ork_torch_expr *into, char close, bool *trailing)
 {
     *trailing = false;
     while (!is_symbol(p, close)) {
-        ork_ts_expr *item = parse_expr(p);
+        ork_torch_expr *item = parse_expr(p);
         if (item == NULL)
             return false;
         ork_vec_push(p->arena, &into->items, item);
@@ -280,18 +280,18 @@ static bool parse_items(parser *p, ork_ts_expr *into, char close, bool *trailing
     return expect(p, close);
 }
 
-static ork_ts_expr *parse_list(parser *p)
+static ork_torch_expr *parse_list(parser *p)
 {
-    ork_ts_expr *list = new_expr(p, ORK_TS_LISTING);
+    ork_torch_expr *list = new_expr(p, ORK_TORCH_LISTING);
     bool trailing;
     advance(p);
     return parse_items(p, list, ']', &trailing) ? list : NULL;
 }
 
 /* "(e)" is e, "()", "(e,)" and "(a, b)" are tuples. */
-static ork_ts_expr *parse_parenthesis(parser *p)
+static ork_torch_expr *parse_parenthesis(parser *p)
 {
-    ork_ts_expr *tuple = new_expr(p, ORK_TS_TUPLING);
+    ork_torch_expr *tuple = new_expr(p, ORK_TORCH_TUPLING);
     bool trailing;
     advance(p);
     if (!parse_items(p, tuple, ')', &trailing))
@@ -299,15 +299,15 @@ static ork_ts_expr *parse_parenthesis(parser *p)
     return tuple->items.count == 1 && !trailing ? tuple->items.items[0] : tuple;
 }
 
-static ork_ts_expr *parse_dict(parser *p)
+static ork_torch_expr *parse_dict(parser *p)
 {
-    ork_ts_expr *dict = new_expr(p, ORK_TS_DICTING);
+    ork_torch_expr *dict = new_expr(p, ORK_TORCH_DICTING);
     advance(p);
     while (!is_symbol(p, '}')) {
-        ork_ts_expr *key = parse_expr(p);
+        ork_torch_expr *key = parse_expr(p);
         if (key == NULL || !expect(p, ':'))
             return NULL;
-        ork_ts_expr *value = parse_expr(p);
+        ork_torch_expr *value = parse_expr(p);
         if (value == NULL)
             return NULL;
         ork_vec_push(p->arena, &dict->items, key);
@@ -318,29 +318,29 @@ static ork_ts_expr *parse_dict(parser *p)
     return expect(p, '}') ? dict : NULL;
 }
 
-static ork_ts_expr *parse_negative(parser *p)
+static ork_torch_expr *parse_negative(parser *p)
 {
-    ork_ts_expr *expr = new_expr(p, ORK_TS_NEGATIVE);
+    ork_torch_expr *expr = new_expr(p, ORK_TORCH_NEGATIVE);
     advance(p);
     expr->object = parse_expr(p);
     return expr->object != NULL ? expr : NULL;
 }
 
-static ork_ts_expr *parse_atom(parser *p)
+static ork_torch_expr *parse_atom(parser *p)
 {
-    ork_ts_expr *expr = NULL;
+    ork_torch_expr *expr = NULL;
     switch (p->token.kind) {
     case TOKEN_NAME:
         return parse_word(p);
     case TOKEN_INTEGER:
         return parse_integer(p);
     case TOKEN_NUMBER:
-        expr = new_expr(p, ORK_TS_NUMBER);
+        expr = new_expr(p, ORK_TORCH_NUMBER);
         expr->number = strtod(token_text(p), NULL);
         advance(p);
         return expr;
     case TOKEN_TEXT:
-        expr = new_expr(p, ORK_TS_TEXT);
+        expr = new_expr(p, ORK_TORCH_TEXT);
         expr->text = unescape(p);
         advance(p);
         return expr;
@@ -362,12 +362,12 @@ static ork_ts_expr *parse_atom(parser *p)
 }
 
 /* NAME "=" in an argument list is a keyword; a keyword's name is never a local. */
-static bool parse_argument(parser *p, ork_ts_expr *call, size_t *capacity)
+static bool parse_argument(parser *p, ork_torch_expr *call, size_t *capacity)
 {
-    ork_ts_expr *item = parse_expr(p);
+    ork_torch_expr *item = parse_expr(p);
     const char *keyword = NULL;
     if (item != NULL && is_symbol(p, '=')) {
-        if (item->kind != ORK_TS_GLOBAL && item->kind != ORK_TS_LOCAL)
+        if (item->kind != ORK_TORCH_GLOBAL && item->kind != ORK_TORCH_LOCAL)
             return fail_at_token(p, "','");
         keyword = item->text;
         advance(p);
@@ -382,9 +382,9 @@ static bool parse_argument(parser *p, ork_ts_expr *call, size_t *capacity)
     return true;
 }
 
-static ork_ts_expr *parse_call(parser *p, ork_ts_expr *callee)
+static ork_torch_expr *parse_call(parser *p, ork_torch_expr *callee)
 {
-    ork_ts_expr *call = new_expr(p, ORK_TS_CALLING);
+    ork_torch_expr *call = new_expr(p, ORK_TORCH_CALLING);
     call->object = callee;
     size_t capacity = 0;
     advance(p);
@@ -397,19 +397,19 @@ static ork_ts_expr *parse_call(parser *p, ork_ts_expr *callee)
     return expect(p, ')') ? call : NULL;
 }
 
-static ork_ts_expr *parse_attribute(parser *p, ork_ts_expr *object)
+static ork_torch_expr *parse_attribute(parser *p, ork_torch_expr *object)
 {
     advance(p);
     if (p->token.kind != TOKEN_NAME) {
         fail_at_token(p, "a name");
         return NULL;
     }
-    ork_ts_expr *expr = object;
-    if (object->kind == ORK_TS_GLOBAL) {
+    ork_torch_expr *expr = object;
+    if (object->kind == ORK_TORCH_GLOBAL) {
         object->text = ork_arena_printf(p->arena, "%s.%.*s", object->text,
                                         (int)(p->token.end - p->token.begin), p->token.begin);
     } else {
-        expr = new_expr(p, ORK_TS_ATTRIBUTE);
+        expr = new_expr(p, ORK_TORCH_ATTRIBUTE);
         expr->object = object;
         expr->text = token_text(p);
     }
@@ -417,9 +417,9 @@ static ork_ts_expr *parse_attribute(parser *p, ork_ts_expr *object)
     return expr;
 }
 
-static ork_ts_expr *parse_subscript(parser *p, ork_ts_expr *object)
+static ork_torch_expr *parse_subscript(parser *p, ork_torch_expr *object)
 {
-    ork_ts_expr *expr = new_expr(p, ORK_TS_SUBSCRIPT);
+    ork_torch_expr *expr = new_expr(p, ORK_TORCH_SUBSCRIPT);
     bool trailing;
     advance(p);
     expr->object = object;
@@ -432,9 +432,9 @@ static ork_ts_expr *parse_subscript(parser *p, ork_ts_expr *object)
     return expr;
 }
 
-static ork_ts_expr *parse_postfix(parser *p)
+static ork_torch_expr *parse_postfix(parser *p)
 {
-    ork_ts_expr *expr = parse_atom(p);
+    ork_torch_expr *expr = parse_atom(p);
     /* Chains grow without recursion here, but whoever walks them recurses. */
     for (int length = 0; expr != NULL; length++) {
         if (length > MAX_DEPTH) {
@@ -453,14 +453,14 @@ static ork_ts_expr *parse_postfix(parser *p)
     return expr;
 }
 
-static ork_ts_expr *parse_expr(parser *p)
+static ork_torch_expr *parse_expr(parser *p)
 {
     if (p->depth >= MAX_DEPTH) {
         fail_at_token(p, "less nesting");
         return NULL;
     }
     p->depth++;
-    ork_ts_expr *expr = parse_postfix(p);
+    ork_torch_expr *expr = parse_postfix(p);
     p->depth--;
     return expr;
 }
@@ -487,11 +487,11 @@ static const char *control_flow_word(const parser *p)
 }
 
 /* What stands left of "=" was parsed as an expression; only names can be assigned to. */
-static bool take_target(parser *p, ork_ts_statement *statement, const ork_ts_expr *expr)
+static bool take_target(parser *p, ork_torch_statement *statement, const ork_torch_expr *expr)
 {
     int slot;
-    bool is_name = (expr->kind == ORK_TS_GLOBAL && strchr(expr->text, '.') == NULL) ||
-                   expr->kind == ORK_TS_LOCAL;
+    bool is_name = (expr->kind == ORK_TORCH_GLOBAL && strchr(expr->text, '.') == NULL) ||
+                   expr->kind == ORK_TORCH_LOCAL;
     if (!is_name)
         return fail_at_token(p, "an assignment to a name");
     if (!add_slot(p, expr->text, &slot))
@@ -501,12 +501,12 @@ static bool take_target(parser *p, ork_ts_statement *statement, const ork_ts_exp
 }
 
 /* "a, b" without brackets, as loops hand on their values. */
-static ork_ts_expr *parse_open_tuple(parser *p)
+static ork_torch_expr *parse_open_tuple(parser *p)
 {
-    ork_ts_expr *expr = parse_expr(p);
+    ork_torch_expr *expr = parse_expr(p);
     if (expr == NULL || !is_symbol(p, ','))
         return expr;
-    ork_ts_expr *tuple = new_expr(p, ORK_TS_TUPLING);
+    ork_torch_expr *tuple = new_expr(p, ORK_TORCH_TUPLING);
     ork_vec_push(p->arena, &tuple->items, expr);
     while (accept(p, ',')) {
         expr = parse_expr(p);
@@ -517,21 +517,21 @@ static ork_ts_expr *parse_open_tuple(parser *p)
     return tuple;
 }
 
-static bool parse_assignment(parser *p, ork_ts_statement *statement, ork_ts_expr *first)
+static bool parse_assignment(parser *p, ork_torch_statement *statement, ork_torch_expr *first)
 {
-    ORK_VEC(ork_ts_expr *) names = {0};
+    ORK_VEC(ork_torch_expr *) names = {0};
     ork_vec_push(p->arena, &names, first);
-    statement->kind = ORK_TS_ASSIGN;
+    statement->kind = ORK_TORCH_ASSIGN;
     while (accept(p, ',')) {
-        statement->kind = ORK_TS_UNPACK;
+        statement->kind = ORK_TORCH_UNPACK;
         if (is_symbol(p, '='))
             break;
-        ork_ts_expr *name = parse_expr(p);
+        ork_torch_expr *name = parse_expr(p);
         if (name == NULL)
             return false;
         ork_vec_push(p->arena, &names, name);
     }
-    if (statement->kind == ORK_TS_ASSIGN && accept(p, ':') && parse_expr(p) == NULL)
+    if (statement->kind == ORK_TORCH_ASSIGN && accept(p, ':') && parse_expr(p) == NULL)
         return false;
     if (!expect(p, '='))
         return false;
@@ -544,18 +544,18 @@ static bool parse_assignment(parser *p, ork_ts_statement *statement, ork_ts_expr
     return true;
 }
 
-static bool parse_statement(parser *p, ork_ts_statement *statement)
+static bool parse_statement(parser *p, ork_torch_statement *statement)
 {
-    *statement = (ork_ts_statement){.kind = ORK_TS_EVALUATE, .line = p->token.line};
+    *statement = (ork_torch_statement){.kind = ORK_TORCH_EVALUATE, .line = p->token.line};
     if (is_word(p, "return")) {
-        statement->kind = ORK_TS_RETURN;
+        statement->kind = ORK_TORCH_RETURN;
         advance(p);
         if (p->token.kind == TOKEN_NEWLINE || p->token.kind == TOKEN_END)
             return true;
         statement->expr = parse_expr(p);
         return statement->expr != NULL;
     }
-    ork_ts_expr *expr = parse_expr(p);
+    ork_torch_expr *expr = parse_expr(p);
     if (expr == NULL)
         return false;
     if (is_symbol(p, '=') || is_symbol(p, ',') || is_symbol(p, ':'))
@@ -564,12 +564,12 @@ static bool parse_statement(parser *p, ork_ts_statement *statement)
     return true;
 }
 
-static bool parse_block(parser *p, ptrdiff_t outer, ork_ts_block *block);
+static bool parse_block(parser *p, ptrdiff_t outer, ork_torch_block *block);
 
 /* ":" and an indented block. */
-static bool parse_suite(parser *p, ptrdiff_t column, ork_ts_block **block)
+static bool parse_suite(parser *p, ptrdiff_t column, ork_torch_block **block)
 {
-    *block = ORK_NEW(p->arena, ork_ts_block);
+    *block = ORK_NEW(p->arena, ork_torch_block);
     if (!expect(p, ':'))
         return false;
     if (p->token.kind != TOKEN_NEWLINE && p->token.kind != TOKEN_END)
@@ -577,9 +577,9 @@ static bool parse_suite(parser *p, ptrdiff_t column, ork_ts_block **block)
     return parse_block(p, column, *block);
 }
 
-static bool parse_if(parser *p, ptrdiff_t column, ork_ts_statement *statement)
+static bool parse_if(parser *p, ptrdiff_t column, ork_torch_statement *statement)
 {
-    statement->kind = ORK_TS_IF;
+    statement->kind = ORK_TORCH_IF;
     advance(p);
     statement->expr = parse_expr(p);
     if (!statement->expr || !parse_suite(p, column, &statement->body))
@@ -590,19 +590,19 @@ static bool parse_if(parser *p, ptrdiff_t column, ork_ts_statement *statement)
     return parse_suite(p, column, &statement->otherwise);
 }
 
-static bool parse_while(parser *p, ptrdiff_t column, ork_ts_statement *statement)
+static bool parse_while(parser *p, ptrdiff_t column, ork_torch_statement *statement)
 {
-    statement->kind = ORK_TS_WHILE;
+    statement->kind = ORK_TORCH_WHILE;
     advance(p);
     statement->expr = parse_expr(p);
     return statement->expr && parse_suite(p, column, &statement->body);
 }
 
 /* for NAME in range(...) */
-static bool parse_for(parser *p, ptrdiff_t column, ork_ts_statement *statement)
+static bool parse_for(parser *p, ptrdiff_t column, ork_torch_statement *statement)
 {
     int slot;
-    statement->kind = ORK_TS_FOR;
+    statement->kind = ORK_TORCH_FOR;
     advance(p);
     if (p->token.kind != TOKEN_NAME)
         return fail_at_token(p, "a name");
@@ -616,18 +616,19 @@ static bool parse_for(parser *p, ptrdiff_t column, ork_ts_statement *statement)
     statement->expr = parse_expr(p);
     if (!statement->expr)
         return false;
-    if (statement->expr->kind != ORK_TS_CALLING || statement->expr->object->kind != ORK_TS_GLOBAL ||
+    if (statement->expr->kind != ORK_TORCH_CALLING ||
+        statement->expr->object->kind != ORK_TORCH_GLOBAL ||
         strcmp(statement->expr->object->text, "range") != 0)
         return fail_at_token(p, "the end of range(...)");
     return parse_suite(p, column, &statement->body);
 }
 
 /* True when the statement has blocks; *good tells whether they could be read. */
-static bool parse_compound(parser *p, ptrdiff_t column, ork_ts_statement *statement, bool *good)
+static bool parse_compound(parser *p, ptrdiff_t column, ork_torch_statement *statement, bool *good)
 {
     static const struct {
         const char *word;
-        bool (*parse)(parser *, ptrdiff_t, ork_ts_statement *);
+        bool (*parse)(parser *, ptrdiff_t, ork_torch_statement *);
     } compounds[] = {{"if", parse_if}, {"while", parse_while}, {"for", parse_for}};
     for (size_t i = 0; i < ORK_COUNT(compounds); i++) {
         if (!is_word(p, compounds[i].word))
@@ -643,17 +644,17 @@ static bool parse_compound(parser *p, ptrdiff_t column, ork_ts_statement *statem
 }
 
 /* Of other control flow nothing behind it is read. */
-static bool skip_rest(parser *p, ork_ts_statement *statement)
+static bool skip_rest(parser *p, ork_torch_statement *statement)
 {
-    statement->kind = ORK_TS_CONTROL_FLOW;
+    statement->kind = ORK_TORCH_CONTROL_FLOW;
     p->at = p->end;
     advance(p);
     return true;
 }
 
-static bool parse_line(parser *p, ptrdiff_t column, ork_ts_block *block)
+static bool parse_line(parser *p, ptrdiff_t column, ork_torch_block *block)
 {
-    ork_ts_statement statement = {.line = p->token.line};
+    ork_torch_statement statement = {.line = p->token.line};
     bool good = true;
     if (is_word(p, "pass")) {
         advance(p);
@@ -673,7 +674,7 @@ static bool parse_line(parser *p, ptrdiff_t column, ork_ts_block *block)
 }
 
 /* Statements that stand further right than `outer`, all in one column. */
-static bool parse_block(parser *p, ptrdiff_t outer, ork_ts_block *block)
+static bool parse_block(parser *p, ptrdiff_t outer, ork_torch_block *block)
 {
     ptrdiff_t own = -1;
     for (;;) {
@@ -690,10 +691,10 @@ static bool parse_block(parser *p, ptrdiff_t outer, ork_ts_block *block)
     }
 }
 
-static bool parse_parameter(parser *p, ork_ts_function *function)
+static bool parse_parameter(parser *p, ork_torch_function *function)
 {
     int slot;
-    ork_ts_parameter parameter = {0};
+    ork_torch_parameter parameter = {0};
     if (p->token.kind != TOKEN_NAME)
         return fail_at_token(p, "a parameter");
     parameter.name = token_text(p);
@@ -711,7 +712,7 @@ static bool parse_parameter(parser *p, ork_ts_function *function)
 }
 
 /* "def forward(self: C,\n    x: Tensor) -> Tensor:" */
-static bool parse_head(parser *p, ork_ts_function *function)
+static bool parse_head(parser *p, ork_torch_function *function)
 {
     advance(p); /* def */
     advance(p); /* its name */
@@ -730,7 +731,7 @@ static bool parse_head(parser *p, ork_ts_function *function)
     return expect(p, ':');
 }
 
-bool ork_ts_parse_function(ork_diag *diag, ork_arena *arena, ork_ts_function *function)
+bool ork_torch_parse_function(ork_diag *diag, ork_arena *arena, ork_torch_function *function)
 {
     if (function->is_parsed)
         return true;
@@ -752,8 +753,8 @@ bool ork_ts_parse_function(ork_diag *diag, ork_arena *arena, ork_ts_function *fu
 
 /* ---- class attributes ------------------------------------------------------------------ */
 
-ork_ts_expr *ork_ts_class_constant(ork_diag *diag, ork_arena *arena, const ork_ts_class *owner,
-                                   const char *name)
+ork_torch_expr *ork_torch_class_constant(ork_diag *diag, ork_arena *arena,
+                                         const ork_torch_class *owner, const char *name)
 {
     size_t length = strlen(name);
     const char *at = owner->begin;

@@ -41,10 +41,10 @@ static const char *name_behind(ork_arena *arena, const line *text, const char *k
     return ork_arena_strndup(arena, begin, (size_t)(end - begin));
 }
 
-static ork_ts_function *begin_function(ork_arena *arena, ork_ts_file *file, ork_ts_class *owner,
-                                       const line *text)
+static ork_torch_function *begin_function(ork_arena *arena, ork_torch_file *file,
+                                          ork_torch_class *owner, const line *text)
 {
-    ork_ts_function *function = ORK_NEW(arena, ork_ts_function);
+    ork_torch_function *function = ORK_NEW(arena, ork_torch_function);
     function->name = name_behind(arena, text, "def ");
     function->owner = owner;
     function->file = file->path;
@@ -58,10 +58,10 @@ static ork_ts_function *begin_function(ork_arena *arena, ork_ts_file *file, ork_
     return function;
 }
 
-static ork_ts_class *begin_class(ork_arena *arena, ork_ts_file *file, const char *module_name,
-                                 const line *text)
+static ork_torch_class *begin_class(ork_arena *arena, ork_torch_file *file, const char *module_name,
+                                    const line *text)
 {
-    ork_ts_class *type = ORK_NEW(arena, ork_ts_class);
+    ork_torch_class *type = ORK_NEW(arena, ork_torch_class);
     type->name = name_behind(arena, text, "class ");
     type->qualified_name = ork_arena_printf(arena, "%s.%s", module_name, type->name);
     type->file = file->path;
@@ -72,16 +72,16 @@ static ork_ts_class *begin_class(ork_arena *arena, ork_ts_file *file, const char
     return type;
 }
 
-ork_ts_file *ork_ts_scan_file(ork_arena *arena, const char *path, const char *module_name,
-                              ork_bytes text)
+ork_torch_file *ork_torch_scan_file(ork_arena *arena, const char *path, const char *module_name,
+                                    ork_bytes text)
 {
-    ork_ts_file *file = ORK_NEW(arena, ork_ts_file);
+    ork_torch_file *file = ORK_NEW(arena, ork_torch_file);
     file->path = path;
     const char *at = (const char *)text.data, *end = at + text.size;
     uint32_t number = 0;
     line text_line;
-    ork_ts_class *type = NULL;
-    ork_ts_function *function = NULL;
+    ork_torch_class *type = NULL;
+    ork_torch_function *function = NULL;
     size_t function_indent = 0;
     while (next_line(&at, end, &number, &text_line)) {
         if (text_line.begin == text_line.end)
@@ -104,7 +104,7 @@ ork_ts_file *ork_ts_scan_file(ork_arena *arena, const char *path, const char *mo
     return file;
 }
 
-ork_ts_function *ork_ts_find_method(const ork_ts_class *owner, const char *name)
+ork_torch_function *ork_torch_find_method(const ork_torch_class *owner, const char *name)
 {
     for (size_t i = 0; i < owner->methods.count; i++)
         if (!strcmp(owner->methods.items[i]->name, name))

@@ -19,14 +19,14 @@ static bool fix_export(ork_diag *diag)
                    "    torch.export.save(program, 'model.pt2')");
 }
 
-void *ork_ts_export_malformed(ork_ts *ts, const char *format, ...)
+void *ork_torch_export_malformed(ork_torch *torch, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    ork_fail(ts->diag, ORK_ERR_TORCH_CODE, "%s", ork_arena_vprintf(ts->arena, format, args));
+    ork_fail(torch->diag, ORK_ERR_TORCH_CODE, "%s", ork_arena_vprintf(torch->arena, format, args));
     va_end(args);
-    ork_where(ts->diag, "%s", ork_ts_place(ts));
-    fix_export(ts->diag);
+    ork_where(torch->diag, "%s", ork_torch_place(torch));
+    fix_export(torch->diag);
     return NULL;
 }
 
@@ -39,12 +39,12 @@ static bool fail_archive(ork_diag *diag, const char *what, const char *why)
 
 static bool has(ork_arena *arena, const ork_zip *zip, const char *name)
 {
-    ork_ts_archive archive = {.zip = (ork_zip *)zip, .root = ork_ts_archive_root(arena, zip)};
+    ork_torch_archive archive = {.zip = (ork_zip *)zip, .root = ork_torch_archive_root(arena, zip)};
     size_t index;
-    return ork_ts_find_record(arena, &archive, name, &index);
+    return ork_torch_find_record(arena, &archive, name, &index);
 }
 
-bool ork_ts_is_export(ork_arena *arena, const ork_zip *zip)
+bool ork_torch_is_export(ork_arena *arena, const ork_zip *zip)
 {
     return has(arena, zip, "archive_format") || has(arena, zip, old_program);
 }
@@ -53,20 +53,20 @@ bool ork_ts_is_export(ork_arena *arena, const ork_zip *zip)
 
 /* Torch does not pack its JSON, which takes much memory; what others packed may be as large as that
    of a large network. */
-static ork_json *read_json(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
+static ork_json *read_json(ork_diag *diag, ork_arena *arena, const ork_torch_archive *archive,
                            const char *name)
 {
     enum { MAX_PACKED = 64 * 1024 * 1024 };
     ork_bytes bytes;
     size_t index;
-    if (ork_ts_find_record(arena, archive, name, &index)) {
+    if (ork_torch_find_record(arena, archive, name, &index)) {
         const ork_zip_entry *entry = ork_zip_entry_at(archive->zip, index);
         if (entry->method != ORK_ZIP_STORED && entry->size > MAX_PACKED) {
             ork_fail(diag, ORK_ERR_MODEL_FORMAT, "the record %s is packed and too large", name);
             return NULL;
         }
     }
-    if (!ork_ts_record(diag, archive, name, arena, &bytes))
+    if (!ork_torch_record(diag, archive, name, arena, &bytes))
         return NULL;
     ork_json *json = ork_json_read(diag, arena, bytes);
     if (!json)
@@ -96,7 +96,7 @@ static bool check_schema(ork_diag *diag, ork_arena *arena, const ork_json *progr
 }
 
 static bool take_program(ork_diag *diag, ork_arena *arena, const ork_json *program,
-                         ork_ts_export *exported)
+                         ork_torch_export *exported)
 {
     const ork_json *module = ork_json_get(program, "graph_module");
     exported->graph = ork_json_get(module, "graph");
@@ -122,12 +122,12 @@ static const ork_pickle_dict *entries_of(const ork_pickle_value *value)
 
 /* A file of torch.save inside the archive. Its bytes stay where they are, so it must not be
    packed. */
-static bool open_saved(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
-                       size_t index, ork_ts_payload *payload)
+static bool open_saved(ork_diag *diag, ork_arena *arena, const ork_torch_archive *archive,
+                       size_t index, ork_torch_payload *payload)
 {
     ork_bytes bytes;
     ork_pickle_value *value;
-    ork_ts_archive *inside = ORK_NEW(arena, ork_ts_archive);
+    ork_torch_archive *inside = ORK_NEW(arena, ork_torch_archive);
     if (ork_zip_entry_at(archive->zip, index)->method != ORK_ZIP_STORED)
         return ork_fail(diag, ORK_ERR_MODEL_FORMAT, "the record %s is packed",
                         ork_zip_name(archive->zip, index));
@@ -136,8 +136,8 @@ static bool open_saved(ork_diag *diag, ork_arena *arena, const ork_ts_archive *a
     inside->zip = ork_zip_open(diag, arena, bytes);
     if (!inside->zip)
         return ork_why(diag, "it stands in the record %s", ork_zip_name(archive->zip, index));
-    inside->root = ork_ts_archive_root(arena, inside->zip);
-    if (!ork_ts_record(diag, inside, "data.pkl", arena, &bytes) ||
+    inside->root = ork_torch_archive_root(arena, inside->zip);
+    if (!ork_torch_record(diag, inside, "data.pkl", arena, &bytes) ||
         !ork_pickle_read(diag, arena, bytes, &value, NULL))
         return ork_why(diag, "it stands in the record %s", ork_zip_name(archive->zip, index));
     payload->storage.archive = inside;
@@ -153,12 +153,12 @@ static bool open_saved(ork_diag *diag, ork_arena *arena, const ork_ts_archive *a
 }
 
 /* folder is "weights" or "constants". */
-static bool open_payload(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
-                         const char *model, const char *folder, ork_ts_payload *payload)
+static bool open_payload(ork_diag *diag, ork_arena *arena, const ork_torch_archive *archive,
+                         const char *model, const char *folder, ork_torch_payload *payload)
 {
     size_t index;
     const char *saved = ork_arena_printf(arena, "data/%s/%s.pt", folder, model);
-    if (ork_ts_find_record(arena, archive, saved, &index))
+    if (ork_torch_find_record(arena, archive, saved, &index))
         return open_saved(diag, arena, archive, index, payload);
     const char *name = ork_arena_printf(arena, "data/%s/%s_%s_config.json", folder, model, folder);
     const ork_json *json = read_json(diag, arena, archive, name);
@@ -170,12 +170,12 @@ static bool open_payload(ork_diag *diag, ork_arena *arena, const ork_ts_archive 
     return true;
 }
 
-static bool open_old_payload(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
-                             const char *const names[2], ork_ts_payload *payload)
+static bool open_old_payload(ork_diag *diag, ork_arena *arena, const ork_torch_archive *archive,
+                             const char *const names[2], ork_torch_payload *payload)
 {
     size_t index;
     for (int i = 0; i < 2; i++)
-        if (ork_ts_find_record(arena, archive, names[i], &index))
+        if (ork_torch_find_record(arena, archive, names[i], &index))
             return open_saved(diag, arena, archive, index, payload);
     payload->tensors = ork_map_new(arena);
     return true;
@@ -184,8 +184,8 @@ static bool open_old_payload(ork_diag *diag, ork_arena *arena, const ork_ts_arch
 /* ---- the two layouts ------------------------------------------------------------------- */
 
 /* Torch 2.1 wrote the weights under a name that ends in .json. */
-static bool open_old(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
-                     ork_ts_export *exported)
+static bool open_old(ork_diag *diag, ork_arena *arena, const ork_torch_archive *archive,
+                     ork_torch_export *exported)
 {
     static const char *const weights[] = {"serialized_state_dict.pt", "serialized_state_dict.json"};
     static const char *const constants[] = {"serialized_constants.pt", "serialized_constants.json"};
@@ -196,7 +196,7 @@ static bool open_old(ork_diag *diag, ork_arena *arena, const ork_ts_archive *arc
 }
 
 /* Names of models/NAME.json; several are separated by commas. */
-static const char *model_names(ork_arena *arena, const ork_ts_archive *archive, size_t *count)
+static const char *model_names(ork_arena *arena, const ork_torch_archive *archive, size_t *count)
 {
     const char *folder = ork_arena_printf(arena, "%smodels/", archive->root), *names = "";
     size_t skipped = strlen(folder), ending = strlen(".json");
@@ -212,7 +212,7 @@ static const char *model_names(ork_arena *arena, const ork_ts_archive *archive, 
     return names;
 }
 
-static bool holds_folder(ork_arena *arena, const ork_ts_archive *archive, const char *name)
+static bool holds_folder(ork_arena *arena, const ork_torch_archive *archive, const char *name)
 {
     const char *folder = ork_arena_printf(arena, "%s%s", archive->root, name);
     for (size_t i = 0; i < ork_zip_count(archive->zip); i++)
@@ -221,7 +221,7 @@ static bool holds_folder(ork_arena *arena, const ork_ts_archive *archive, const 
     return false;
 }
 
-static bool fail_models(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
+static bool fail_models(ork_diag *diag, ork_arena *arena, const ork_torch_archive *archive,
                         const char *names, size_t count)
 {
     if (count > 1) {
@@ -236,8 +236,8 @@ static bool fail_models(ork_diag *diag, ork_arena *arena, const ork_ts_archive *
                         "it holds no record models/NAME.json");
 }
 
-static bool open_current(ork_diag *diag, ork_arena *arena, const ork_ts_archive *archive,
-                         ork_ts_export *exported)
+static bool open_current(ork_diag *diag, ork_arena *arena, const ork_torch_archive *archive,
+                         ork_torch_export *exported)
 {
     size_t count;
     const char *model = model_names(arena, archive, &count);
@@ -250,13 +250,14 @@ static bool open_current(ork_diag *diag, ork_arena *arena, const ork_ts_archive 
            open_payload(diag, arena, archive, model, "constants", &exported->constants);
 }
 
-bool ork_ts_export_open(ork_diag *diag, ork_arena *arena, ork_zip *zip, ork_ts_archive *archive)
+bool ork_torch_export_open(ork_diag *diag, ork_arena *arena, ork_zip *zip,
+                           ork_torch_archive *archive)
 {
-    ork_ts_export *exported = ORK_NEW(arena, ork_ts_export);
-    *archive = (ork_ts_archive){.zip = zip, .root = ork_ts_archive_root(arena, zip)};
+    ork_torch_export *exported = ORK_NEW(arena, ork_torch_export);
+    *archive = (ork_torch_archive){.zip = zip, .root = ork_torch_archive_root(arena, zip)};
     archive->exported = exported;
     exported->constants.storage.has_numbers = true;
-    if (!ork_ts_check_byte_order(diag, arena, archive))
+    if (!ork_torch_check_byte_order(diag, arena, archive))
         return false;
     return has(arena, zip, old_program) ? open_old(diag, arena, archive, exported)
                                         : open_current(diag, arena, archive, exported);
@@ -264,7 +265,7 @@ bool ork_ts_export_open(ork_diag *diag, ork_arena *arena, ork_zip *zip, ork_ts_a
 
 /* ---- tensors --------------------------------------------------------------------------- */
 
-bool ork_ts_export_size(const ork_json *size, int64_t *value)
+bool ork_torch_export_size(const ork_json *size, int64_t *value)
 {
     const ork_json *expression = ork_json_get(size, "as_expr");
     if (expression)
@@ -272,7 +273,7 @@ bool ork_ts_export_size(const ork_json *size, int64_t *value)
     return ork_json_as_int(ork_json_get(size, "as_int"), value);
 }
 
-const char *ork_ts_export_storage_class(int64_t scalar_type)
+const char *ork_torch_export_storage_class(int64_t scalar_type)
 {
     static const char *const classes[] = {
         [1] = "ByteStorage",          [2] = "CharStorage",           [3] = "ShortStorage",
@@ -285,7 +286,7 @@ const char *ork_ts_export_storage_class(int64_t scalar_type)
                                                                         : NULL;
 }
 
-static bool take_meta(const ork_json *meta, ork_ts_tensor_info *info)
+static bool take_meta(const ork_json *meta, ork_torch_tensor_info *info)
 {
     const ork_json *sizes = ork_json_get(meta, "sizes"), *strides = ork_json_get(meta, "strides");
     size_t rank = ork_json_count(sizes);
@@ -293,61 +294,61 @@ static bool take_meta(const ork_json *meta, ork_ts_tensor_info *info)
         return false;
     info->shape.rank = (int)rank;
     for (size_t i = 0; i < rank; i++)
-        if (!ork_ts_export_size(ork_json_item(sizes, i), &info->shape.dim[i]) ||
-            !ork_ts_export_size(ork_json_item(strides, i), &info->stride[i]) ||
+        if (!ork_torch_export_size(ork_json_item(sizes, i), &info->shape.dim[i]) ||
+            !ork_torch_export_size(ork_json_item(strides, i), &info->stride[i]) ||
             info->shape.dim[i] < 0 || info->stride[i] < 0)
             return false;
-    return ork_ts_export_size(ork_json_get(meta, "storage_offset"), &info->offset) &&
+    return ork_torch_export_size(ork_json_get(meta, "storage_offset"), &info->offset) &&
            info->offset >= 0;
 }
 
-static ork_ts_value *unavailable(ork_ts *ts, const char *name, const char *what)
+static ork_torch_value *unavailable(ork_torch *torch, const char *name, const char *what)
 {
-    return ork_ts_text(ts, ORK_TS_UNAVAILABLE,
-                       ork_arena_printf(ts->arena, "'%s', %s,", name, what));
+    return ork_torch_text(torch, ORK_TORCH_UNAVAILABLE,
+                          ork_arena_printf(torch->arena, "'%s', %s,", name, what));
 }
 
-static ork_ts_value *tabled_tensor(ork_ts *ts, const ork_ts_payload *payload, const ork_json *row,
-                                   const char *name)
+static ork_torch_value *tabled_tensor(ork_torch *torch, const ork_torch_payload *payload,
+                                      const ork_json *row, const char *name)
 {
     const ork_json *meta = ork_json_get(row, "tensor_meta");
-    ork_ts_tensor_info info = {
+    ork_torch_tensor_info info = {
         .key = ork_json_get_text(row, "path_name", NULL),
-        .storage_class = ork_ts_export_storage_class(ork_json_get_int(meta, "dtype", 0)),
+        .storage_class = ork_torch_export_storage_class(ork_json_get_int(meta, "dtype", 0)),
     };
     if (ork_json_get_bool(row, "use_pickle", false))
-        return unavailable(ts, name, "a pickled object");
+        return unavailable(torch, name, "a pickled object");
     if (!info.key || !take_meta(meta, &info))
-        return ork_ts_export_malformed(ts, "the tensor '%s' is not described well", name);
+        return ork_torch_export_malformed(torch, "the tensor '%s' is not described well", name);
     if (!info.storage_class)
-        return unavailable(ts, name, "a tensor of a type that is not known");
-    return ork_ts_stored_tensor(ts, &payload->storage, &info, name);
+        return unavailable(torch, name, "a tensor of a type that is not known");
+    return ork_torch_stored_tensor(torch, &payload->storage, &info, name);
 }
 
-static ork_ts_value *payload_tensor(ork_ts *ts, const ork_ts_payload *payload, const char *name,
-                                    bool *found)
+static ork_torch_value *payload_tensor(ork_torch *torch, const ork_torch_payload *payload,
+                                       const char *name, bool *found)
 {
     const ork_json *row = ork_json_get(payload->table, name);
     ork_pickle_value *pickled = payload->tensors ? ork_map_get(payload->tensors, name) : NULL;
-    ork_ts_tensor_info info;
+    ork_torch_tensor_info info;
     *found = row || pickled;
     if (row)
-        return tabled_tensor(ts, payload, row, name);
+        return tabled_tensor(torch, payload, row, name);
     if (!pickled)
         return NULL;
-    if (!ork_ts_tensor_info_get(pickled, &info))
-        return unavailable(ts, name, "which is no plain tensor");
-    return ork_ts_stored_tensor(ts, &payload->storage, &info, name);
+    if (!ork_torch_tensor_info_get(pickled, &info))
+        return unavailable(torch, name, "which is no plain tensor");
+    return ork_torch_stored_tensor(torch, &payload->storage, &info, name);
 }
 
-ork_ts_value *ork_ts_export_tensor(ork_ts *ts, const char *name)
+ork_torch_value *ork_torch_export_tensor(ork_torch *torch, const char *name)
 {
-    const ork_ts_export *exported = ts->archive->exported;
+    const ork_torch_export *exported = torch->archive->exported;
     bool found;
-    ork_ts_value *value = payload_tensor(ts, &exported->weights, name, &found);
+    ork_torch_value *value = payload_tensor(torch, &exported->weights, name, &found);
     if (!found)
-        value = payload_tensor(ts, &exported->constants, name, &found);
+        value = payload_tensor(torch, &exported->constants, name, &found);
     if (!found)
-        return ork_ts_export_malformed(ts, "the tensor '%s' is not in the file", name);
+        return ork_torch_export_malformed(torch, "the tensor '%s' is not in the file", name);
     return value;
 }

@@ -6,50 +6,52 @@
 #include <math.h>
 #include <string.h>
 
-typedef ork_ts_value *(*symbol)(ork_ts *ts, const ork_ts_value *number);
+typedef ork_torch_value *(*symbol)(ork_torch *torch, const ork_torch_value *number);
 
-static ork_ts_value *floor_of(ork_ts *ts, const ork_ts_value *number)
+static ork_torch_value *floor_of(ork_torch *torch, const ork_torch_value *number)
 {
-    return ork_ts_int(ts, ork_ts_as_int(ork_ts_float(ts, floor(ork_ts_as_double(number)), false)));
+    return ork_torch_int(
+        torch, ork_torch_as_int(ork_torch_float(torch, floor(ork_torch_as_double(number)), false)));
 }
 
-static ork_ts_value *ceil_of(ork_ts *ts, const ork_ts_value *number)
+static ork_torch_value *ceil_of(ork_torch *torch, const ork_torch_value *number)
 {
-    return ork_ts_int(ts, ork_ts_as_int(ork_ts_float(ts, ceil(ork_ts_as_double(number)), false)));
+    return ork_torch_int(
+        torch, ork_torch_as_int(ork_torch_float(torch, ceil(ork_torch_as_double(number)), false)));
 }
 
 /* To the even neighbour from the middle, as Python rounds. */
-static ork_ts_value *round_of(ork_ts *ts, const ork_ts_value *number)
+static ork_torch_value *round_of(ork_torch *torch, const ork_torch_value *number)
 {
-    double rounded = nearbyint(ork_ts_as_double(number));
-    return ork_ts_int(ts, ork_ts_as_int(ork_ts_float(ts, rounded, false)));
+    double rounded = nearbyint(ork_torch_as_double(number));
+    return ork_torch_int(torch, ork_torch_as_int(ork_torch_float(torch, rounded, false)));
 }
 
-static ork_ts_value *int_of(ork_ts *ts, const ork_ts_value *number)
+static ork_torch_value *int_of(ork_torch *torch, const ork_torch_value *number)
 {
-    return ork_ts_int(ts, ork_ts_as_int(number));
+    return ork_torch_int(torch, ork_torch_as_int(number));
 }
 
-static ork_ts_value *float_of(ork_ts *ts, const ork_ts_value *number)
+static ork_torch_value *float_of(ork_torch *torch, const ork_torch_value *number)
 {
-    return ork_ts_float(ts, ork_ts_as_double(number), false);
+    return ork_torch_float(torch, ork_torch_as_double(number), false);
 }
 
-static ork_ts_value *sqrt_of(ork_ts *ts, const ork_ts_value *number)
+static ork_torch_value *sqrt_of(ork_torch *torch, const ork_torch_value *number)
 {
-    return ork_ts_float(ts, sqrt(ork_ts_as_double(number)), false);
+    return ork_torch_float(torch, sqrt(ork_torch_as_double(number)), false);
 }
 
-static ork_ts_value *not_of(ork_ts *ts, const ork_ts_value *number)
+static ork_torch_value *not_of(ork_torch *torch, const ork_torch_value *number)
 {
-    return ork_ts_bool(ts, ork_ts_as_double(number) == 0);
+    return ork_torch_bool(torch, ork_torch_as_double(number) == 0);
 }
 
-static ork_ts_value *minus(ork_ts *ts, const ork_ts_value *number)
+static ork_torch_value *minus(ork_torch *torch, const ork_torch_value *number)
 {
-    if (number->kind == ORK_TS_FLOAT)
-        return ork_ts_float(ts, -number->number, number->is_single);
-    return ork_ts_int(ts, (int64_t)(0 - (uint64_t)ork_ts_as_int(number)));
+    if (number->kind == ORK_TORCH_FLOAT)
+        return ork_torch_float(torch, -number->number, number->is_single);
+    return ork_torch_int(torch, (int64_t)(0 - (uint64_t)ork_torch_as_int(number)));
 }
 
 static const struct {
@@ -78,25 +80,25 @@ static const struct {
     {"_operator.or_", ORK_OP_LOGICAL_OR, false},
 };
 
-ork_ts_value *ork_ts_export_symbol(ork_ts *ts, const char *name, ork_ts_value **items, size_t count,
-                                   bool *found)
+ork_torch_value *ork_torch_export_symbol(ork_torch *torch, const char *name,
+                                         ork_torch_value **items, size_t count, bool *found)
 {
     *found = true;
     for (size_t i = 0; i < ORK_COUNT(of_one); i++) {
         if (strcmp(of_one[i].name, name) != 0)
             continue;
-        if (count != 1 || !ork_ts_is_number(items[0]))
-            return ork_build_unsupported(ts->build, "%s of what is no number", name);
-        return of_one[i].function(ts, items[0]);
+        if (count != 1 || !ork_torch_is_number(items[0]))
+            return ork_build_unsupported(torch->build, "%s of what is no number", name);
+        return of_one[i].function(torch, items[0]);
     }
     for (size_t i = 0; i < ORK_COUNT(of_two); i++) {
         if (strcmp(of_two[i].name, name) != 0)
             continue;
         if (count != 2)
-            return ork_build_unsupported(ts->build, "%s of %zu values", name, count);
-        if (of_two[i].is_double && ork_ts_is_number(items[0]))
-            items[0] = float_of(ts, items[0]);
-        return ork_ts_binary(ts, of_two[i].op, items[0], items[1], false);
+            return ork_build_unsupported(torch->build, "%s of %zu values", name, count);
+        if (of_two[i].is_double && ork_torch_is_number(items[0]))
+            items[0] = float_of(torch, items[0]);
+        return ork_torch_binary(torch, of_two[i].op, items[0], items[1], false);
     }
     *found = false;
     return NULL;

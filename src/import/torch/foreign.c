@@ -16,7 +16,7 @@ static bool fix_export(ork_diag *diag, ork_arena *arena, const char *begin,
 {
     return ork_fix(
         diag, "%sexport the model again:\n%s", begin,
-        ork_arena_printf(arena, trace_lines, ork_ts_example_input(arena, options, any_input)));
+        ork_arena_printf(arena, trace_lines, ork_torch_example_input(arena, options, any_input)));
 }
 
 static bool fail_format(ork_diag *diag, const char *path, const char *what, const char *why)
@@ -112,7 +112,7 @@ static bool fail_legacy(ork_diag *diag, ork_arena *arena, const char *path, ork_
         bytes.data += consumed;
         bytes.size -= consumed;
     }
-    return ork_ts_fail_saved(diag, arena, path, value, options);
+    return ork_torch_fail_saved(diag, arena, path, value, options);
 }
 
 /* ---- zip archives ---------------------------------------------------------------------- */
@@ -142,7 +142,7 @@ static bool fail_saved(ork_diag *diag, ork_arena *arena, const char *path, const
     if (!ork_zip_entry_bytes(diag, zip, index, arena, &bytes) ||
         !ork_pickle_read(diag, arena, bytes, &value, NULL))
         return ork_where(diag, "%s", path);
-    return ork_ts_fail_saved(diag, arena, path, value, options);
+    return ork_torch_fail_saved(diag, arena, path, value, options);
 }
 
 static bool fail_other_zip(ork_diag *diag, ork_arena *arena, const char *path, const ork_zip *zip,
@@ -171,20 +171,20 @@ static bool accept_mobile(ork_diag *diag, ork_arena *arena, const char *path, co
     for (size_t i = 0; i < ork_zip_count(zip); i++) {
         if (!ork_starts_with(ork_zip_name(zip, i), code))
             continue;
-        ork_log(
-            diag, ORK_LOG_WARNING, "%s is %s; its code is read, but better trace the model:\n%s",
-            path, mobile,
-            ork_arena_printf(arena, trace_lines, ork_ts_example_input(arena, options, any_input)));
+        ork_log(diag, ORK_LOG_WARNING,
+                "%s is %s; its code is read, but better trace the model:\n%s", path, mobile,
+                ork_arena_printf(arena, trace_lines,
+                                 ork_torch_example_input(arena, options, any_input)));
         return true;
     }
     return fail_export(diag, arena, path, mobile, "it holds bytecode only, no code", options);
 }
 
-void ork_ts_fail_mobile(ork_diag *diag, ork_arena *arena, const char *path,
-                        const ork_ts_archive *archive, const ork_import_options *options)
+void ork_torch_fail_mobile(ork_diag *diag, ork_arena *arena, const char *path,
+                           const ork_torch_archive *archive, const ork_import_options *options)
 {
     size_t index;
-    if (!ork_ts_find_record(arena, archive, "bytecode.pkl", &index))
+    if (!ork_torch_find_record(arena, archive, "bytecode.pkl", &index))
         return;
     const ork_error *error = ork_diag_error(diag);
     const char *why = ork_arena_printf(arena, "its code was rewritten for phones: %s", error->what);
@@ -203,8 +203,8 @@ static bool recognise_zip(ork_diag *diag, ork_arena *arena, const char *path, or
                 bytes.size);
         return fix_export(diag, arena, again, options);
     }
-    const char *root = ork_ts_archive_root(arena, *zip);
-    if (ork_ts_is_export(arena, *zip))
+    const char *root = ork_torch_archive_root(arena, *zip);
+    if (ork_torch_is_export(arena, *zip))
         return true;
     if (has(*zip, arena, root, "bytecode.pkl"))
         return accept_mobile(diag, arena, path, *zip, root, options);
@@ -215,8 +215,8 @@ static bool recognise_zip(ork_diag *diag, ork_arena *arena, const char *path, or
     return true;
 }
 
-bool ork_ts_recognise(ork_diag *diag, ork_arena *arena, const char *path, ork_bytes bytes,
-                      const ork_import_options *options, ork_zip **zip)
+bool ork_torch_recognise(ork_diag *diag, ork_arena *arena, const char *path, ork_bytes bytes,
+                         const ork_import_options *options, ork_zip **zip)
 {
     bool found = false;
     if (bytes.size == 0) {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *ork_ts_sizes_text(ork_arena *arena, const ork_import_input *inputs, int count,
-                              bool without_batch)
+const char *ork_torch_sizes_text(ork_arena *arena, const ork_import_input *inputs, int count,
+                                 bool without_batch)
 {
     const char *text = "[";
     for (int i = 0; i < count; i++) {
@@ -23,7 +23,7 @@ const char *ork_ts_sizes_text(ork_arena *arena, const ork_import_input *inputs, 
 
 /* ---- checks ---------------------------------------------------------------------------- */
 
-static bool fail_count(ork_diag *diag, const ork_ts_signature *signature, int given)
+static bool fail_count(ork_diag *diag, const ork_torch_signature *signature, int given)
 {
     ork_fail(diag, ORK_ERR_INPUT_SIZE, "input_size_list names %d size%s, the network takes %d%s",
              given, given == 1 ? "" : "s", signature->tensors + signature->has_list,
@@ -33,7 +33,7 @@ static bool fail_count(ork_diag *diag, const ork_ts_signature *signature, int gi
                          "input_size_list=[[3, 224, 224]] is one input");
 }
 
-static bool fail_missing(ork_diag *diag, const ork_ts_signature *signature)
+static bool fail_missing(ork_diag *diag, const ork_torch_signature *signature)
 {
     ork_fail(diag, ORK_ERR_INPUT_SIZE, "the sizes of the inputs are not known");
     ork_why(diag,
@@ -57,7 +57,7 @@ static bool check_dims(ork_diag *diag, ork_arena *arena, const ork_import_input 
             ork_fail(diag, ORK_ERR_INPUT_SIZE, "input %d of input_size_list cannot have this size",
                      i);
             ork_why(diag, "given: %s",
-                    good ? ork_ts_sizes_text(arena, input, 1, false)
+                    good ? ork_torch_sizes_text(arena, input, 1, false)
                          : "a size with an axis below 1");
             return ork_fix(diag, "a size looks like [3, 224, 224]: channels, height, width");
         }
@@ -94,7 +94,7 @@ static bool wants_batch(const ork_import_input *input, batch_rule rule)
 }
 
 static void add_try(ork_arena *arena, const ork_import_input *given, batch_rule rule,
-                    ork_ts_sizes *sizes)
+                    ork_torch_sizes *sizes)
 {
     ork_import_input *inputs = ORK_NEW_ARRAY(arena, ork_import_input, (size_t)sizes->count + 1);
     for (int i = 0; i < sizes->count; i++)
@@ -114,7 +114,7 @@ static bool looks_nhwc(const ork_import_input *input)
     return input->dim[first + 2] <= 4 && input->dim[first] > 4 && input->dim[first + 1] > 4;
 }
 
-static void add_nhwc(ork_arena *arena, const ork_import_input *given, ork_ts_sizes *sizes)
+static void add_nhwc(ork_arena *arena, const ork_import_input *given, ork_torch_sizes *sizes)
 {
     ork_import_input *inputs = ORK_NEW_ARRAY(arena, ork_import_input, (size_t)sizes->count + 1);
     bool found = false;
@@ -132,7 +132,7 @@ static void add_nhwc(ork_arena *arena, const ork_import_input *given, ork_ts_siz
 }
 
 /* Whether sizes are those that the network was saved with, but for axes that may have any. */
-static bool as_recorded(const ork_import_input *inputs, const ork_ts_signature *signature, int i)
+static bool as_recorded(const ork_import_input *inputs, const ork_torch_signature *signature, int i)
 {
     const ork_import_input *input = &inputs[i], *recorded = &signature->recorded[i];
     unsigned free_axes = signature->free_axes ? signature->free_axes[i] : 0;
@@ -144,7 +144,7 @@ static bool as_recorded(const ork_import_input *inputs, const ork_ts_signature *
 
 /* The sizes at tracing decide whether a batch axis is missing; others are only warned about. */
 static void compare_with_recorded(ork_diag *diag, ork_arena *arena, const ork_import_input *given,
-                                  const ork_ts_signature *signature, ork_ts_sizes *sizes)
+                                  const ork_torch_signature *signature, ork_torch_sizes *sizes)
 {
     const ork_import_input *recorded = signature->recorded;
     bool same = true;
@@ -156,12 +156,12 @@ static void compare_with_recorded(ork_diag *diag, ork_arena *arena, const ork_im
     if (!same)
         ork_log(diag, ORK_LOG_WARNING,
                 "input_size_list %s differs from the sizes that the model was saved with: %s",
-                ork_ts_sizes_text(arena, inputs, sizes->count, false),
-                ork_ts_sizes_text(arena, recorded, sizes->count, false));
+                ork_torch_sizes_text(arena, inputs, sizes->count, false),
+                ork_torch_sizes_text(arena, recorded, sizes->count, false));
     sizes->tries[sizes->try_count++] = inputs;
 }
 
-static bool fits_signature(const ork_ts_signature *signature, int count)
+static bool fits_signature(const ork_torch_signature *signature, int count)
 {
     return signature->has_list ? count > signature->tensors : count == signature->tensors;
 }
@@ -180,12 +180,12 @@ static const ork_import_input *typed(ork_arena *arena, const ork_import_options 
     return inputs;
 }
 
-bool ork_ts_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_ts_signature *signature,
-                         const ork_import_options *options, ork_ts_sizes *sizes)
+bool ork_torch_sizes_choose(ork_diag *diag, ork_arena *arena, const ork_torch_signature *signature,
+                            const ork_import_options *options, ork_torch_sizes *sizes)
 {
     ork_import_input *recorded = signature->recorded;
     int recorded_count = signature->recorded_count;
-    *sizes = (ork_ts_sizes){0};
+    *sizes = (ork_torch_sizes){0};
     bool has_recorded = recorded_count > 0 && fits_signature(signature, recorded_count);
     if (!options->inputs || options->input_count == 0) {
         sizes->count = recorded_count;

@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-static ork_ts_site site_of(const ork_build *build)
+static ork_torch_site site_of(const ork_build *build)
 {
-    const ork_ts *ts = build->importer;
-    return ts->reader->site(ts);
+    const ork_torch *torch = build->importer;
+    return torch->reader->site(torch);
 }
 
 /* "Conv2d, model.py:12" */
-static const char *scope_of(ork_arena *arena, const ork_ts_site *site)
+static const char *scope_of(ork_arena *arena, const ork_torch_site *site)
 {
     if (!site->class_name || !site->source)
         return site->class_name ? site->class_name : site->source ? site->source : "";
@@ -20,13 +20,13 @@ static const char *scope_of(ork_arena *arena, const ork_ts_site *site)
 
 static const char *scope_name(const ork_build *build)
 {
-    ork_ts_site site = site_of(build);
+    ork_torch_site site = site_of(build);
     return scope_of(build->arena, &site);
 }
 
 static const char *place_name(const ork_build *build)
 {
-    ork_ts_site site = site_of(build);
+    ork_torch_site site = site_of(build);
     const char *scope = scope_of(build->arena, &site);
     if (!*scope)
         return "the model";
@@ -35,22 +35,22 @@ static const char *place_name(const ork_build *build)
     return ork_arena_printf(build->arena, "layer '%s' (%s)", site.path, scope);
 }
 
-const char *ork_ts_place(const ork_ts *ts)
+const char *ork_torch_place(const ork_torch *torch)
 {
-    return place_name(ts->build);
+    return place_name(torch->build);
 }
 
 static const char *op_name(const ork_build *build)
 {
-    const ork_ts *ts = build->importer;
-    return ts->op ? ts->op->name : NULL;
+    const ork_torch *torch = build->importer;
+    return torch->op ? torch->op->name : NULL;
 }
 
 /* Operators of a module of torch.nn are named like the module; those in the user's own code like
    the module and the operator. */
 static const char *node_name(const ork_build *build, ork_op op)
 {
-    ork_ts_site site = site_of(build);
+    ork_torch_site site = site_of(build);
     const char *name = op_name(build), *dot = name ? strrchr(name, '.') : NULL;
     name = dot ? dot + 1 : name ? name : ork_op_table[op].name;
     if (!*site.path)
@@ -59,4 +59,4 @@ static const char *node_name(const ork_build *build, ork_op op)
                                : ork_arena_printf(build->arena, "%s.%s", site.path, name);
 }
 
-const ork_build_names ork_ts_names = {node_name, scope_name, place_name, op_name};
+const ork_build_names ork_torch_names = {node_name, scope_name, place_name, op_name};

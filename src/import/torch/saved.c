@@ -15,7 +15,7 @@ typedef struct inventory {
     int64_t features;  /* in the first weight with 2 axes; 0: none */
 } inventory;
 
-static void note_tensor(inventory *found, const ork_ts_tensor_info *info, const char *name)
+static void note_tensor(inventory *found, const ork_torch_tensor_info *info, const char *name)
 {
     enum { SHOWN = 4 };
     char shape[ORK_SHAPE_TEXT];
@@ -54,10 +54,10 @@ static void visit_module(inventory *found, const ork_pickle_value *module, const
 
 static void visit(inventory *found, const ork_pickle_value *value, const char *name, int depth)
 {
-    ork_ts_tensor_info info;
+    ork_torch_tensor_info info;
     if (!value || depth <= 0 || found->visits++ > MAX_VISITS || found->count > MAX_TENSORS)
         return;
-    if (ork_ts_tensor_info_get(value, &info))
+    if (ork_torch_tensor_info_get(value, &info))
         note_tensor(found, &info, name);
     else if (value->kind == ORK_PICKLE_DICT)
         visit_pairs(found, &value->dict, name, depth);
@@ -98,8 +98,8 @@ static const char *weights_key(const ork_pickle_value *object)
     return NULL;
 }
 
-const char *ork_ts_example_input(ork_arena *arena, const ork_import_options *options,
-                                 const char *otherwise)
+const char *ork_torch_example_input(ork_arena *arena, const ork_import_options *options,
+                                    const char *otherwise)
 {
     const char *text = "";
     if (!options->inputs || options->input_count < 1 || options->input_count > 16)
@@ -142,7 +142,7 @@ static const char *traced_name(ork_arena *arena, const char *path)
 static bool fix_lines(ork_diag *diag, const inventory *found, const char *path, const char *load,
                       const ork_import_options *options)
 {
-    const char *input = ork_ts_example_input(found->arena, options, guess_input(found));
+    const char *input = ork_torch_example_input(found->arena, options, guess_input(found));
     return ork_fix(diag,
                    "run this in Python, beside the code of the model%s:\n"
                    "    import torch\n%s"
@@ -152,8 +152,8 @@ static bool fix_lines(ork_diag *diag, const inventory *found, const char *path, 
                    input, traced_name(found->arena, path));
 }
 
-bool ork_ts_fail_saved(ork_diag *diag, ork_arena *arena, const char *path,
-                       const ork_pickle_value *object, const ork_import_options *options)
+bool ork_torch_fail_saved(ork_diag *diag, ork_arena *arena, const char *path,
+                          const ork_pickle_value *object, const ork_import_options *options)
 {
     inventory found = {.arena = arena, .names = ""};
     const char *key = is_module(object) ? NULL : weights_key(object);

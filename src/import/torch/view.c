@@ -8,22 +8,23 @@
 
 enum { MAX_VIEW_DEPTH = 64 };
 
-static ork_ts_value *root_of(ork_ts_value *tensor)
+static ork_torch_value *root_of(ork_torch_value *tensor)
 {
     while (tensor->tensor.base)
         tensor = tensor->tensor.base;
     return tensor;
 }
 
-ork_ts_value *ork_ts_view(ork_ts *ts, ork_ts_value *base, ork_op op, const ork_attrs *attrs)
+ork_torch_value *ork_torch_view(ork_torch *torch, ork_torch_value *base, ork_op op,
+                                const ork_attrs *attrs)
 {
-    ork_value *from = ork_ts_graph_value(ts, base);
-    ork_ts_value *view =
-        ork_ts_tensor(ts, from ? ork_build_add1(ts->build, op, attrs, from) : NULL);
-    if (!view || base->kind != ORK_TS_TENSOR)
+    ork_value *from = ork_torch_graph_value(torch, base);
+    ork_torch_value *view =
+        ork_torch_tensor(torch, from ? ork_build_add1(torch->build, op, attrs, from) : NULL);
+    if (!view || base->kind != ORK_TORCH_TENSOR)
         return view;
     if (base->tensor.view_depth >= MAX_VIEW_DEPTH)
-        return ork_build_unsupported(ts->build, "too many views of views");
+        return ork_build_unsupported(torch->build, "too many views of views");
     view->tensor.base = base;
     view->tensor.view_op = op;
     view->tensor.view_attrs = *attrs;
@@ -33,14 +34,14 @@ ork_ts_value *ork_ts_view(ork_ts *ts, ork_ts_value *base, ork_op op, const ork_a
 }
 
 /* No deeper than MAX_VIEW_DEPTH. */
-ork_value *ork_ts_view_value(ork_ts *ts, ork_ts_value *tensor)
+ork_value *ork_torch_view_value(ork_torch *torch, ork_torch_value *tensor)
 {
     if (!tensor->tensor.base)
         return tensor->tensor.value;
     uint64_t writes = root_of(tensor)->tensor.writes;
     if (tensor->tensor.version != writes) {
-        ork_value *base = ork_ts_view_value(ts, tensor->tensor.base);
-        ork_value *fresh = base ? ork_build_add1(ts->build, tensor->tensor.view_op,
+        ork_value *base = ork_torch_view_value(torch, tensor->tensor.base);
+        ork_value *fresh = base ? ork_build_add1(torch->build, tensor->tensor.view_op,
                                                  &tensor->tensor.view_attrs, base)
                                 : NULL;
         if (!fresh)
@@ -53,15 +54,15 @@ ork_value *ork_ts_view_value(ork_ts *ts, ork_ts_value *tensor)
 
 /* ---- kinds of views ---- */
 
-ork_ts_value *ork_ts_reshape(ork_ts *ts, ork_ts_value *base, const ork_shape *shape)
+ork_torch_value *ork_torch_reshape(ork_torch *torch, ork_torch_value *base, const ork_shape *shape)
 {
     ork_attrs attrs = {.reshape.shape.count = shape->rank};
     for (int i = 0; i < shape->rank; i++)
         attrs.reshape.shape.v[i] = shape->dim[i];
-    ork_shape old = ork_ts_shape(base);
+    ork_shape old = ork_torch_shape(base);
     if (ork_shape_equal(&old, shape))
         return base;
-    return ork_ts_view(ts, base, ORK_OP_RESHAPE, &attrs);
+    return ork_torch_view(torch, base, ORK_OP_RESHAPE, &attrs);
 }
 
 /* x[..., ::2, ::2] comes as two slices; makes `inner`, a slice of the slice `outer`, one of what
@@ -84,40 +85,40 @@ static bool compose_slices(const ork_attrs *outer, ork_attrs *inner)
     return true;
 }
 
-ork_ts_value *ork_ts_slice(ork_ts *ts, ork_ts_value *base, int axis, int64_t begin, int64_t end,
-                           int64_t step)
+ork_torch_value *ork_torch_slice(ork_torch *torch, ork_torch_value *base, int axis, int64_t begin,
+                                 int64_t end, int64_t step)
 {
-    ork_shape shape = ork_ts_shape(base);
+    ork_shape shape = ork_torch_shape(base);
     if (begin == 0 && end == shape.dim[axis] && step == 1)
         return base;
     ork_attrs attrs = ork_whole_slice(&shape);
     attrs.slice.begin.v[axis] = begin;
     attrs.slice.end.v[axis] = end;
     attrs.slice.step.v[axis] = step;
-    while (base->kind == ORK_TS_TENSOR && base->tensor.base &&
+    while (base->kind == ORK_TORCH_TENSOR && base->tensor.base &&
            base->tensor.view_op == ORK_OP_SLICE && compose_slices(&base->tensor.view_attrs, &attrs))
         base = base->tensor.base;
-    return ork_ts_view(ts, base, ORK_OP_SLICE, &attrs);
+    return ork_torch_view(torch, base, ORK_OP_SLICE, &attrs);
 }
 
-ork_ts_value *ork_ts_transpose(ork_ts *ts, ork_ts_value *base, const int *perm)
+ork_torch_value *ork_torch_transpose(ork_torch *torch, ork_torch_value *base, const int *perm)
 {
-    ork_attrs attrs = {.transpose.perm.count = ork_ts_shape(base).rank};
+    ork_attrs attrs = {.transpose.perm.count = ork_torch_shape(base).rank};
     bool same = true;
     for (int i = 0; i < attrs.transpose.perm.count; i++) {
         attrs.transpose.perm.v[i] = perm[i];
         same = same && perm[i] == i;
     }
-    return same ? base : ork_ts_view(ts, base, ORK_OP_TRANSPOSE, &attrs);
+    return same ? base : ork_torch_view(torch, base, ORK_OP_TRANSPOSE, &attrs);
 }
 
-ork_ts_value *ork_ts_expand(ork_ts *ts, ork_ts_value *base, const ork_shape *shape)
+ork_torch_value *ork_torch_expand(ork_torch *torch, ork_torch_value *base, const ork_shape *shape)
 {
     ork_attrs attrs = {.expand.shape.count = shape->rank};
     for (int i = 0; i < shape->rank; i++)
         attrs.expand.shape.v[i] = shape->dim[i];
-    ork_shape old = ork_ts_shape(base);
-    return ork_shape_equal(&old, shape) ? base : ork_ts_view(ts, base, ORK_OP_EXPAND, &attrs);
+    ork_shape old = ork_torch_shape(base);
+    return ork_shape_equal(&old, shape) ? base : ork_torch_view(torch, base, ORK_OP_EXPAND, &attrs);
 }
 
 /* ---- memory ---- */
@@ -160,15 +161,15 @@ static bool reshape_strides(const ork_shape *old, const int64_t *old_stride, con
 
 /* Where the elements of a view lie in the memory of its root, in elements. No deeper than
    MAX_VIEW_DEPTH. */
-static void strides_of(const ork_ts_value *tensor, int64_t *stride)
+static void strides_of(const ork_torch_value *tensor, int64_t *stride)
 {
-    ork_shape shape = ork_ts_shape(tensor), old;
+    ork_shape shape = ork_torch_shape(tensor), old;
     int64_t from[ORK_MAX_RANK] = {0};
     dense_strides(&shape, stride);
-    if (tensor->kind != ORK_TS_TENSOR || !tensor->tensor.base)
+    if (tensor->kind != ORK_TORCH_TENSOR || !tensor->tensor.base)
         return;
     const ork_attrs *attrs = &tensor->tensor.view_attrs;
-    old = ork_ts_shape(tensor->tensor.base);
+    old = ork_torch_shape(tensor->tensor.base);
     strides_of(tensor->tensor.base, from);
     for (int i = 0; i < shape.rank; i++) {
         int behind = i - (shape.rank - old.rank); /* the axis an expanded one comes from */
@@ -183,9 +184,9 @@ static void strides_of(const ork_ts_value *tensor, int64_t *stride)
         reshape_strides(&old, from, &shape, stride);
 }
 
-bool ork_ts_is_contiguous(const ork_ts_value *tensor)
+bool ork_torch_is_contiguous(const ork_torch_value *tensor)
 {
-    ork_shape shape = ork_ts_shape(tensor);
+    ork_shape shape = ork_torch_shape(tensor);
     int64_t stride[ORK_MAX_RANK] = {0}, dense[ORK_MAX_RANK] = {0};
     strides_of(tensor, stride);
     dense_strides(&shape, dense);
@@ -195,9 +196,9 @@ bool ork_ts_is_contiguous(const ork_ts_value *tensor)
     return true;
 }
 
-bool ork_ts_can_view(const ork_ts_value *tensor, const ork_shape *shape)
+bool ork_torch_can_view(const ork_torch_value *tensor, const ork_shape *shape)
 {
-    ork_shape old = ork_ts_shape(tensor);
+    ork_shape old = ork_torch_shape(tensor);
     int64_t stride[ORK_MAX_RANK] = {0}, result[ORK_MAX_RANK];
     strides_of(tensor, stride);
     return reshape_strides(&old, stride, shape, result);
@@ -207,7 +208,7 @@ bool ork_ts_can_view(const ork_ts_value *tensor, const ork_shape *shape)
 
 /* Puts `part` where a slice looks at, axis by axis from `axis` on: what is in front, the part,
    what is behind. */
-static ork_value *rebuild_around(ork_ts *ts, ork_value *base, ork_value *part,
+static ork_value *rebuild_around(ork_torch *torch, ork_value *base, ork_value *part,
                                  const ork_attrs *attrs, int axis)
 {
     const ork_shape *shape = &base->type.shape;
@@ -219,12 +220,12 @@ static ork_value *rebuild_around(ork_ts *ts, ork_value *base, ork_value *part,
     ork_value *parts[3];
     int count = 0;
     if (begin[axis] > 0)
-        parts[count++] = ork_build_slice(ts->build, base, axis, 0, begin[axis], 1);
-    ork_value *middle = ork_build_slice(ts->build, base, axis, begin[axis], end[axis], 1);
-    parts[count++] = middle ? rebuild_around(ts, middle, part, attrs, axis + 1) : NULL;
+        parts[count++] = ork_build_slice(torch->build, base, axis, 0, begin[axis], 1);
+    ork_value *middle = ork_build_slice(torch->build, base, axis, begin[axis], end[axis], 1);
+    parts[count++] = middle ? rebuild_around(torch, middle, part, attrs, axis + 1) : NULL;
     if (end[axis] < shape->dim[axis])
-        parts[count++] = ork_build_slice(ts->build, base, axis, end[axis], shape->dim[axis], 1);
-    return ork_build_concat(ts->build, parts, count, axis);
+        parts[count++] = ork_build_slice(torch->build, base, axis, end[axis], shape->dim[axis], 1);
+    return ork_build_concat(torch->build, parts, count, axis);
 }
 
 static bool has_steps(const ork_attrs *attrs, const ork_shape *part)
@@ -248,13 +249,13 @@ static int64_t place_of(const ork_attrs *attrs, const ork_shape *base, const ork
     return place;
 }
 
-static ork_value *write_constant(ork_ts *ts, const ork_value *base, const ork_value *part,
+static ork_value *write_constant(ork_torch *torch, const ork_value *base, const ork_value *part,
                                  const ork_attrs *attrs)
 {
     const ork_shape *shape = &base->type.shape;
     size_t size = ork_dtype_table[base->type.dtype].size;
     void *data;
-    ork_value *copy = ork_build_constant(ts->build, base->type.dtype, shape, &data);
+    ork_value *copy = ork_build_constant(torch->build, base->type.dtype, shape, &data);
     if (!copy)
         return NULL;
     memcpy(data, base->data, (size_t)ork_shape_count(shape) * size);
@@ -265,63 +266,65 @@ static ork_value *write_constant(ork_ts *ts, const ork_value *base, const ork_va
     return copy;
 }
 
-static ork_value *write_slice(ork_ts *ts, ork_value *base, ork_value *part, const ork_attrs *attrs)
+static ork_value *write_slice(ork_torch *torch, ork_value *base, ork_value *part,
+                              const ork_attrs *attrs)
 {
     if (ork_shape_count(&part->type.shape) == 0)
         return base;
     if (base->kind == ORK_VALUE_CONSTANT && part->kind == ORK_VALUE_CONSTANT)
-        return write_constant(ts, base, part, attrs);
+        return write_constant(torch, base, part, attrs);
     if (has_steps(attrs, &part->type.shape))
-        return ork_build_unsupported(ts->build,
+        return ork_build_unsupported(torch->build,
                                      "writing into every n-th element of a computed tensor");
     ork_attrs dense = *attrs;
     for (int i = 0; i < part->type.shape.rank; i++)
         dense.slice.end.v[i] = dense.slice.begin.v[i] + part->type.shape.dim[i];
-    return rebuild_around(ts, base, part, &dense, 0);
+    return rebuild_around(torch, base, part, &dense, 0);
 }
 
 /* The base after its view was given new contents. */
-static ork_value *write_view(ork_ts *ts, ork_value *base, ork_value *part, ork_op op,
+static ork_value *write_view(ork_torch *torch, ork_value *base, ork_value *part, ork_op op,
                              const ork_attrs *attrs)
 {
     int back[ORK_MAX_RANK];
     switch (op) {
     case ORK_OP_RESHAPE:
-        return ork_build_reshape(ts->build, part, &base->type.shape);
+        return ork_build_reshape(torch->build, part, &base->type.shape);
     case ORK_OP_TRANSPOSE:
         for (int i = 0; i < attrs->transpose.perm.count; i++)
             back[attrs->transpose.perm.v[i]] = i;
-        return ork_build_transpose(ts->build, part, back);
+        return ork_build_transpose(torch->build, part, back);
     case ORK_OP_SLICE:
-        return write_slice(ts, base, part, attrs);
+        return write_slice(torch, base, part, attrs);
     default:
-        return ork_build_unsupported(ts->build, "writing into an expanded tensor");
+        return ork_build_unsupported(torch->build, "writing into an expanded tensor");
     }
 }
 
-bool ork_ts_write(ork_ts *ts, ork_ts_value *target, ork_ts_value *source)
+bool ork_torch_write(ork_torch *torch, ork_torch_value *target, ork_torch_value *source)
 {
     if (target == source)
         return true;
-    if (ork_ts_is_number(target) && ork_ts_is_number(source)) {
+    if (ork_torch_is_number(target) && ork_torch_is_number(source)) {
         *target = *source;
         return true;
     }
-    if (target->kind != ORK_TS_TENSOR)
-        return ork_build_unsupported(ts->build, "writing into %s",
-                                     ork_ts_kind_names[target->kind]) != NULL;
-    ork_value *old = ork_ts_graph_value(ts, target), *part = ork_ts_graph_value(ts, source);
+    if (target->kind != ORK_TORCH_TENSOR)
+        return ork_build_unsupported(torch->build, "writing into %s",
+                                     ork_torch_kind_names[target->kind]) != NULL;
+    ork_value *old = ork_torch_graph_value(torch, target),
+              *part = ork_torch_graph_value(torch, source);
     if (!old || !part)
         return false;
-    part = ork_build_expand(ts->build, ork_build_cast(ts->build, part, old->type.dtype),
+    part = ork_build_expand(torch->build, ork_build_cast(torch->build, part, old->type.dtype),
                             &old->type.shape);
     if (!part)
         return false;
-    ork_ts_value *written = target;
+    ork_torch_value *written = target;
     ork_value *contents = part;
     while (target->tensor.base) {
-        ork_value *base = ork_ts_graph_value(ts, target->tensor.base);
-        contents = base ? write_view(ts, base, contents, target->tensor.view_op,
+        ork_value *base = ork_torch_graph_value(torch, target->tensor.base);
+        contents = base ? write_view(torch, base, contents, target->tensor.view_op,
                                      &target->tensor.view_attrs)
                         : NULL;
         if (!contents)
