@@ -266,6 +266,16 @@ bool ork_cli_child_start(ork_cli_child *child, const char *const *argv, bool wri
 bool ork_cli_child_finish(ork_cli_child *child, bool stop);
 bool ork_cli_program_exists(const char *name);
 
+/* ---- processes that work together ----------------------------------------------------------- */
+
+/* The number of this process, from 0, and how many mpirun has started: 1 without it. False when there
+   are several, and the program was built without MPI. */
+bool ork_cli_processes_start(int *rank, int *count);
+void ork_cli_processes_end(void);
+/* Gives every process the bytes of all, by number; to be freed with ork_blob_free. All must call it.
+   False everywhere when one of them had none. */
+bool ork_cli_processes_share(const ork_blob *own, ork_blob *all);
+
 /* ---- frames ---------------------------------------------------------------------------- */
 
 /* A stream of pictures: a video file or a camera. Functions that fail return false, with

@@ -6,7 +6,7 @@
 
 typedef struct values {
     ork_cli_model_values model;
-    const char *output, *target, *dataset, *splits;
+    const char *output, *target, *dataset, *splits, *statistics;
     int quantize, level, batch;
     bool pre_compile, help_config, vendor_exact;
 } values;
@@ -29,6 +29,8 @@ const ork_cli_option ork_cli_convert_options[] = {
      "integers to compute with; a dataset alone means u8", offsetof(values, quantize), 0, 0},
     {"dataset", 'd', ORK_CLI_TEXT, "LIST",
      "text file of samples, one a line, or a folder of pictures", offsetof(values, dataset), 0, 0},
+    {"statistics", 0, ORK_CLI_TEXT, "FILE", "what ork calibrate measured of the dataset",
+     offsetof(values, statistics), 0, 0},
     {"splits", 0, ORK_CLI_TEXT, "N",
      "launches that may be added against the loss of 8 bits (default 8; 0: none)",
      offsetof(values, splits), 0, 0},
@@ -91,6 +93,7 @@ static int build(ork_cli *cli, ork_model *model, const values *v, const char *li
     ork_build_options options = ORK_OPTIONS_INIT(ork_build_options);
     options.do_quantization = v->quantize != FLOAT;
     options.dataset = list;
+    options.statistics = v->statistics;
     options.rknn_batch_size = v->batch;
     options.pre_compile = v->pre_compile;
     if (!ork_model_build(model, &options) || !ork_model_export(model, v->output))

@@ -102,8 +102,36 @@ typedef struct ork_build_options {
     const char *dataset; /* text file: one sample a line, inputs separated by spaces */
     int rknn_batch_size; /* 0 is 1 */
     bool pre_compile;
+    /* A file of statistics of the dataset, complete, as ork_model_calibrate makes them; NULL: they
+       are measured. */
+    const char *statistics;
 } ork_build_options;
 ORK_API bool ork_model_build(ork_model *model, const ork_build_options *options);
+
+/* Bytes of the library; to be freed with ork_blob_free. Starts as {0}. */
+typedef struct ork_blob {
+    void *data;
+    size_t size;
+} ork_blob;
+ORK_API void ork_blob_free(ork_blob *blob);
+
+typedef struct ork_calibrate_options {
+    size_t size;
+    const char *dataset; /* as for ork_build_options */
+    int share, shares;   /* share 1 of 4 ...; 0 is all */
+    const ork_blob *extremes; /* of all shares, merged: then distributions are measured; NULL: the
+                                 extremes of the share, or, of all samples, both */
+} ork_calibrate_options;
+
+/* Measures what quantizing the loaded network, as it is configured, needs to know of the samples, or
+   of a share of them, on this machine. Shares are measured twice: extremes first, then, between the
+   merged extremes, distributions (with vendor_exact extremes suffice). */
+ORK_API bool ork_model_calibrate(ork_model *model, const ork_calibrate_options *options,
+                                 ork_blob *statistics);
+/* Merges shares: the same bytes in any order and for any number of them. Errors go to the model,
+   which may be any. */
+ORK_API bool ork_statistics_join(ork_model *model, const ork_blob *parts, int count,
+                                 ork_blob *merged);
 ORK_API bool ork_model_export(ork_model *model, const char *path);
 
 /* ---- what a model is ------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "../graph/graph.h"
 #include "../image/image.h"
 #include "../plan/plan.h"
+#include "../quant/quant.h"
 
 typedef enum config_id {
 #define ORK_CONFIG(key, fallback, values, help) CONFIG_##key,
@@ -58,6 +59,9 @@ ork_graph *canonical_graph(ork_model *model);
 /* What build quantizes: after the passes, with target and preprocessing as they are configured now;
    NULL on failure. */
 ork_graph *prepared_graph(ork_model *model);
+/* What build does to the prepared graph; source may be NULL. */
+bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path,
+                    ork_statistics_source *source);
 int config_int(const ork_model *model, config_id id);
 ork_dtype config_dtype(const ork_model *model);
 /* Channel order, mean and std into the graph's inputs; false with E0303 or E0304. */

@@ -289,17 +289,33 @@ static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *datas
 }
 
 /* 16 bits lose too little for anything to be gained. */
-static bool quantize(ork_model *model, ork_graph *graph, const char *dataset_path)
+bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path,
+                    ork_statistics_source *source)
 {
     ork_dataset *dataset = ork_dataset_open(model->diag, dataset_path, graph->inputs.count);
     if (!dataset)
         return false;
+    ork_dataset_set_source(dataset, source);
     ork_pool *pool = ork_pool_new(model->threads);
     bool exactly = config_int(model, CONFIG_vendor_exact) || config_dtype(model) == ORK_I16;
     bool good = exactly ? quantize_exactly(model, graph, dataset, pool)
                         : quantize_well(model, graph, dataset, pool);
     ork_pool_free(pool);
     ork_dataset_free(dataset);
+    return good;
+}
+
+static bool quantize(ork_model *model, ork_graph *graph, const ork_build_options *options)
+{
+    ork_file file;
+    if (!options->statistics)
+        return quantize_graph(model, graph, options->dataset, NULL);
+    if (!ork_file_map(model->diag, options->statistics, &file))
+        return false;
+    ork_statistics_source source = {.given = file.bytes};
+    const bool good = quantize_graph(model, graph, options->dataset, &source) ||
+                      ork_where(model->diag, "%s", options->statistics);
+    ork_file_unmap(&file);
     return good;
 }
 
@@ -382,7 +398,7 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
     ork_graph *graph = prepared_graph(model);
     if (!graph)
         return false;
-    if (options.do_quantization && !quantize(model, graph, options.dataset)) {
+    if (options.do_quantization && !quantize(model, graph, &options)) {
         ork_graph_free(graph);
         return false;
     }

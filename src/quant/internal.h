@@ -56,6 +56,30 @@ bool ork_statistics_measure(ork_diag *diag, const ork_graph *graph, ork_dataset 
 bool ork_statistics_extremes(ork_diag *diag, const ork_graph *graph, ork_dataset *dataset,
                              const ork_sample_span *span, ork_pool *pool, ork_arena *arena,
                              ork_statistics *statistics);
+/* What several machines measured of their shares of the samples, or all of it. */
+typedef struct ork_statistics_part {
+    char network[ORK_SHA256_TEXT];
+    bool distributions; /* else extremes alone */
+    bool varied;        /* ork_dataset_vary_fits */
+    uint64_t samples;   /* those of the list that count, not those of the share */
+    uint64_t step;      /* distributions are of every so many of them */
+    uint8_t *seen;      /* a bit for each sample that was looked at */
+    size_t value_count;
+    ork_statistics *values; /* by value id */
+} ork_statistics_part;
+
+/* The SHA-256 of the network, weights included, as text. */
+void ork_statistics_print(const ork_graph *graph, char text[ORK_SHA256_TEXT]);
+void ork_statistics_write(const ork_statistics_part *part, ork_str *out);
+/* False with E0501. Needs memory in proportion to the bytes. */
+bool ork_statistics_read(ork_diag *diag, ork_arena *arena, ork_bytes bytes,
+                         ork_statistics_part *part);
+/* Adds another share of the same samples; false with E0501 when they do not go together. */
+bool ork_statistics_add(ork_diag *diag, ork_statistics_part *to, const ork_statistics_part *from);
+bool ork_statistics_complete(const ork_statistics_part *part);
+/* Where the statistics of a dataset come from, or NULL. */
+ork_statistics_source *ork_dataset_source(const ork_dataset *dataset);
+bool ork_dataset_fits_vary(const ork_dataset *dataset);
 double ork_part_mean(const ork_part *part, uint32_t samples);
 double ork_part_variance(const ork_part *part, uint32_t samples);
 

@@ -50,6 +50,20 @@ size_t ork_dataset_count(const ork_dataset *dataset);
 /* Pictures are stretched to the input's size, as the toolkit does it; with `vary` every other one
    keeps its proportions, in the middle or the corner of a grey frame, as detectors are used. */
 void ork_dataset_vary_fits(ork_dataset *dataset, bool vary);
+/* Statistics of the samples that were measured before, or are to be measured in shares. */
+typedef struct ork_statistics_source {
+    ork_bytes given;        /* complete statistics to use; with `collected` merged extremes, or
+                               nothing */
+    size_t share, shares;   /* with `collected`: which share of the samples, from 0 */
+    ork_str *collected;     /* NULL: the statistics are used. Else they are written here when they
+                               are measured, and quantizing ends with is_done and no error */
+    bool is_done;
+} ork_statistics_source;
+/* What is quantized with the dataset takes its statistics from there. NULL: from the samples. */
+void ork_dataset_set_source(ork_dataset *dataset, ork_statistics_source *source);
+/* Merges shares; the same bytes in any order. False with E0501. */
+bool ork_statistics_merge(ork_diag *diag, const ork_bytes *parts, size_t count, ork_str *merged);
+
 /* Loads sample `index` and stores it as the runner's inputs: pictures are decoded as RGB and
    fitted into the input's size, then treated as any input (channel order, mean, std); 4-axis
    arrays are N H W C. False, with the error set, when a file cannot be used. */

@@ -25,7 +25,7 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib', 'calibrate', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -303,6 +303,80 @@ class TextForm(Base):
             (self.folder / f'{i}.npy').write_bytes(b'\x93NUMPY\x01\x00' +
                                                    struct.pack('<H', len(header)) + header + data)
         return self.write('list.txt', ''.join(f'{i}.npy\n' for i in range(count)))
+
+    def calibrate(self, name, *arguments):
+        self.good('calibrate', self.folder / 'net.txt', '-d', self.folder / 'list.txt', '--std', '64',
+                  '-o', self.folder / name, *arguments)
+        return (self.folder / name).read_bytes()
+
+    def shares(self, count, order, *arguments):
+        """Both rounds in shares, merged in this order."""
+        net, merged = self.folder / 'net.txt', {}
+        for kind in ('extremes', 'stats'):
+            if kind == 'stats':
+                arguments += ('--extremes', self.folder / 'all.extremes')
+            for i in range(1, count + 1):
+                self.calibrate(f'{i}.{kind}', '--shard', f'{i}/{count}', '-t', i, *arguments)
+            self.good('calibrate', '--merge', *(self.folder / f'{i}.{kind}' for i in order), '-o',
+                      self.folder / f'all.{kind}')
+            merged[kind] = (self.folder / f'all.{kind}').read_bytes()
+        return merged
+
+    def test_calibrate_in_shares(self):
+        net, samples = self.write('net.txt'), self.samples(7)
+        whole = self.calibrate('whole', '-t', 1)
+        self.assertEqual(whole, self.calibrate('four', '-t', 4))
+        self.assertEqual(whole, self.shares(2, (1, 2))['stats'])
+        self.assertEqual(whole, self.shares(3, (3, 1, 2))['stats'])
+        self.assertEqual(whole, self.shares(9, (4, 9, 1, 8, 2, 7, 3, 6, 5))['stats'])  # more than samples
+        exact = self.calibrate('exact', '--vendor-exact')
+        self.assertEqual(exact, self.shares(3, (2, 3, 1), '--vendor-exact')['extremes'])
+        for options, statistics in (((), 'whole'), (('--vendor-exact',), 'exact')):
+            models = []
+            for extra in ((), ('--statistics', self.folder / statistics)):
+                self.good('convert', net, '-d', samples, '--std', '64', '-o', self.folder / 'm.rknn',
+                          *options, *extra)
+                models.append((self.folder / 'm.rknn').read_bytes())
+            self.assertEqual(*models)
+
+    def test_statistics_that_do_not_fit(self):
+        net, samples = self.write('net.txt'), self.samples(4)
+        convert = ('convert', net, '-d', samples, '-o', self.folder / 'm.rknn')
+        whole = self.calibrate('whole')
+        self.fails(7, 'E0501', *convert, '--statistics', self.folder / 'whole')  # another std
+        convert += ('--std', '64', '--statistics')
+        self.good(*convert, self.folder / 'whole')
+        self.calibrate('1', '--shard', '1/2')
+        self.calibrate('2', '--shard', '2/2')
+        merge = ('calibrate', '-o', self.folder / 'merged', '--merge', self.folder / '1')
+        error = self.fails(7, 'E0501', *convert, self.folder / '1')
+        self.assertIn('not complete', error.stderr)
+        self.fails(7, 'E0501', *merge, self.folder / '1')
+        self.fails(7, 'E0501', *merge, self.folder / 'whole')
+        self.good(*merge, self.folder / '2')
+        error = self.fails(7, 'E0501', *convert, self.folder / 'merged')
+        self.assertIn('extremes alone', error.stderr)
+        (self.folder / 'damaged').write_bytes(whole[:-3])
+        self.fails(7, 'E0501', *convert, self.folder / 'damaged')
+        self.fails(8, 'E0101', *convert, self.folder / 'missing')
+        self.fails(2, 'E0004', 'calibrate', net, '-d', samples, '-o', 'x', '--shard', '5')
+        self.fails(2, 'E0004', 'calibrate', net, '-d', samples, '-o', 'x', '--shard', '5/4')
+        self.fails(5, 'E0404', 'calibrate', net, '-o', 'x')
+
+    @unittest.skipUnless(shutil.which('mpirun'), 'no mpirun')
+    def test_calibrate_under_mpi(self):
+        net, samples = self.write('net.txt'), self.samples(7)
+        whole = self.calibrate('whole')
+        for count in (1, 4):
+            result = subprocess.run(
+                ['mpirun', '--allow-run-as-root', '--oversubscribe', '-n', str(count), ORK, 'calibrate',
+                 net, '-d', samples, '--std', '64', '-o', self.folder / 'mpi', '-t', '1'],
+                capture_output=True, timeout=600, check=False)
+            if b'built without MPI' in result.stderr:
+                self.assertEqual(count, 4)
+                self.skipTest('the program was built without MPI')
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual((self.folder / 'mpi').read_bytes(), whole, count)
 
     def test_analyze(self):
         net, samples = self.write('net.txt'), self.samples()
