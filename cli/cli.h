@@ -268,12 +268,12 @@ bool ork_cli_program_exists(const char *name);
 
 /* ---- processes that work together ----------------------------------------------------------- */
 
-/* The number of this process, from 0, and how many mpirun has started: 1 without it. False when there
-   are several, and the program was built without MPI. */
+/* The number of this process, from 0, and how many mpirun has started: 1 without it. False when
+   there are several, and the program was built without MPI. */
 bool ork_cli_processes_start(int *rank, int *count);
 void ork_cli_processes_end(void);
-/* Gives every process the bytes of all, by number; to be freed with ork_blob_free. All must call it.
-   False everywhere when one of them had none. */
+/* Gives every process the bytes of all, by number; to be freed with ork_blob_free. All must call
+   it. False everywhere when one of them had none. */
 bool ork_cli_processes_share(const ork_blob *own, ork_blob *all);
 
 /* ---- frames ---------------------------------------------------------------------------- */

@@ -33,6 +33,21 @@ static int new_detector(const eval_job *job, eval_subject *subject)
     return subject->detector ? 0 : ork_cli_report(job->cli, ork_session_error(subject->session));
 }
 
+/* "1.json,2.json": the boxes of shares of the pictures. */
+static bool read_boxes(eval_subject *subject, int pictures)
+{
+    ork_cli_list paths = {0};
+    FILE *whole = fopen(subject->path, "rb");
+    if (whole)
+        fclose(whole);
+    for (const char *at = subject->path; *at;) {
+        const size_t length = whole ? strlen(at) : strcspn(at, ",");
+        ork_cli_list_add(&paths, ork_cli_format("%.*s", (int)length, at));
+        at += length + (at[length] == ',');
+    }
+    return ork_evaluation_read_shares(subject->evaluation, paths.items, paths.count, pictures);
+}
+
 /* A network gets its detector, a file of results is taken as it is. */
 static int prepare(const eval_job *job, eval_subject *subject, const ork_ground_truth *truth,
                    int pictures)
@@ -40,8 +55,7 @@ static int prepare(const eval_job *job, eval_subject *subject, const ork_ground_
     int code = subject->session ? new_detector(job, subject) : 0;
     if (!code)
         code = new_evaluation(job, subject, truth);
-    if (!code && !subject->detector &&
-        !ork_evaluation_read(subject->evaluation, subject->path, pictures))
+    if (!code && !subject->detector && !read_boxes(subject, pictures))
         code = ork_cli_model_failed(job->cli, subject->model);
     return code;
 }
@@ -57,8 +71,13 @@ static int evaluate_images(const eval_job *job, const ork_ground_truth *truth, i
         evaluations[i] = job->subjects[i].evaluation;
         networks += detectors[i] != NULL;
     }
-    if (!networks || ork_evaluation_run(model, truth, job->options->images, count, detectors,
-                                        evaluations, job->count))
+    ork_pictures_options pictures = ORK_OPTIONS_INIT(ork_pictures_options);
+    pictures.folder = job->options->images;
+    pictures.limit = count;
+    pictures.share = job->share;
+    pictures.shares = job->shares;
+    if (!networks ||
+        ork_evaluation_run(model, truth, &pictures, detectors, evaluations, job->count))
         return 0;
     return ork_cli_model_failed(job->cli, model);
 }

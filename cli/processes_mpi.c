@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes that mpirun has started. MPI is called by `ork calibrate` alone, and only when there are
-   others. */
+/* Processes that mpirun has started. MPI is called by `ork calibrate` alone, and only when there
+   are others. */
 #include "cli.h"
 
 #include <limits.h>
@@ -40,8 +40,8 @@ void ork_cli_processes_end(void)
     started = false;
 }
 
-/* Everybody gets the bytes of each process in turn. All processes take part in every call, also those
-   that have failed, whose bytes are none: then the result is false everywhere. */
+/* Everybody gets the bytes of each process in turn. All processes take part in every call, also
+   those that have failed, whose bytes are none: then the result is false everywhere. */
 bool ork_cli_processes_share(const ork_blob *own, ork_blob *all)
 {
     bool good = true;

@@ -17,9 +17,7 @@ bool ork_cli_processes_start(int *rank, int *count)
     return true;
 }
 
-void ork_cli_processes_end(void)
-{
-}
+void ork_cli_processes_end(void) {}
 
 bool ork_cli_processes_share(const ork_blob *own, ork_blob *all)
 {

@@ -117,15 +117,15 @@ ORK_API void ork_blob_free(ork_blob *blob);
 
 typedef struct ork_calibrate_options {
     size_t size;
-    const char *dataset; /* as for ork_build_options */
-    int share, shares;   /* share 1 of 4 ...; 0 is all */
+    const char *dataset;      /* as for ork_build_options */
+    int share, shares;        /* share 1 of 4 ...; 0 is all */
     const ork_blob *extremes; /* of all shares, merged: then distributions are measured; NULL: the
                                  extremes of the share, or, of all samples, both */
 } ork_calibrate_options;
 
-/* Measures what quantizing the loaded network, as it is configured, needs to know of the samples, or
-   of a share of them, on this machine. Shares are measured twice: extremes first, then, between the
-   merged extremes, distributions (with vendor_exact extremes suffice). */
+/* Measures what quantizing the loaded network, as it is configured, needs to know of the samples,
+   or of a share of them, on this machine. Shares are measured twice: extremes first, then, between
+   the merged extremes, distributions (with vendor_exact extremes suffice). */
 ORK_API bool ork_model_calibrate(ork_model *model, const ork_calibrate_options *options,
                                  ork_blob *statistics);
 /* Merges shares: the same bytes in any order and for any number of them. Errors go to the model,
@@ -559,12 +559,22 @@ ORK_API bool ork_evaluation_add(ork_evaluation *evaluation, int image, const ork
    another, for the first image_count images, or all when it is 0; those that the file does not name
    have none. Labels have no part in it. */
 ORK_API bool ork_evaluation_read(ork_evaluation *evaluation, const char *path, int image_count);
-/* Runs detectors over the first `limit` images of the truth, or all when it is 0. Each picture is
-   read once; what detectors[i] finds is added to evaluations[i]. Both lists have `count` entries; a
-   detector may be NULL. folder: where the pictures lie; NULL: the folder named as the annotations,
-   or theirs. The model takes progress and errors. */
-ORK_API bool ork_evaluation_run(ork_model *model, const ork_ground_truth *truth, const char *folder,
-                                int limit, ork_detector *const *detectors,
+/* The same from several files, as shares of the images leave them (ork_pictures_options). */
+ORK_API bool ork_evaluation_read_shares(ork_evaluation *evaluation, const char *const *paths,
+                                        int path_count, int image_count);
+
+/* Which pictures of the truth. */
+typedef struct ork_pictures_options {
+    size_t size;
+    const char *folder; /* where they lie; NULL: the folder named as the annotations, or theirs */
+    int limit;          /* the first so many; 0: all */
+    int share, shares;  /* of those the share 1 of 4 ..., for several machines; 0: all */
+} ork_pictures_options;
+/* Runs detectors over pictures. Each is read once; what detectors[i] finds is added to
+   evaluations[i]. Both lists have `count` entries; a detector may be NULL. The model takes progress
+   and errors. */
+ORK_API bool ork_evaluation_run(ork_model *model, const ork_ground_truth *truth,
+                                const ork_pictures_options *options, ork_detector *const *detectors,
                                 ork_evaluation *const *evaluations, int count);
 /* The name of a figure, "AP50", and what it is; false when there is none. */
 ORK_API bool ork_figure_info(int figure, const char **name, const char **help);

@@ -127,8 +127,10 @@ static bool run_detectors(evaluating *e)
         if (!e->evaluations[i])
             return model_failed(e);
     }
-    return ork_evaluation_run(model, e->truth, e->images, e->limit, e->detectors, e->evaluations,
-                              SUBJECTS) ||
+    ork_pictures_options pictures = ORK_OPTIONS_INIT(ork_pictures_options);
+    pictures.folder = e->images;
+    pictures.limit = e->limit;
+    return ork_evaluation_run(model, e->truth, &pictures, e->detectors, e->evaluations, SUBJECTS) ||
            model_failed(e);
 }
 

@@ -38,16 +38,21 @@ static bool detect(ork_model *model, int image, const ork_picture *picture,
     return true;
 }
 
-bool ork_evaluation_run(ork_model *model, const ork_ground_truth *truth, const char *folder,
-                        int limit, ork_detector *const *detectors,
+bool ork_evaluation_run(ork_model *model, const ork_ground_truth *truth,
+                        const ork_pictures_options *given, ork_detector *const *detectors,
                         ork_evaluation *const *evaluations, int count)
 {
-    const int all = truth->coco.image_count, end = limit > 0 && limit < all ? limit : all;
+    ork_pictures_options options = {0};
+    if (given)
+        memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
+    const int all = truth->coco.image_count;
+    const int end = options.limit > 0 && options.limit < all ? options.limit : all;
+    const int step = options.shares > 1 ? options.shares : 1;
     ork_arena *arena = ork_arena_new();
     bool good = true;
     ork_diag_clear(model->diag);
-    folder = folder ? folder : picture_folder(arena, truth->path);
-    for (int i = 0; good && i < end; i++) {
+    const char *folder = options.folder ? options.folder : picture_folder(arena, truth->path);
+    for (int i = step > 1 ? options.share - 1 : 0; good && i >= 0 && i < end; i += step) {
         ork_picture picture;
         const char *path =
             ork_arena_printf(arena, "%s/%s", folder, truth->coco.images[i].file_name);

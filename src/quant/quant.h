@@ -52,11 +52,11 @@ size_t ork_dataset_count(const ork_dataset *dataset);
 void ork_dataset_vary_fits(ork_dataset *dataset, bool vary);
 /* Statistics of the samples that were measured before, or are to be measured in shares. */
 typedef struct ork_statistics_source {
-    ork_bytes given;        /* complete statistics to use; with `collected` merged extremes, or
-                               nothing */
-    size_t share, shares;   /* with `collected`: which share of the samples, from 0 */
-    ork_str *collected;     /* NULL: the statistics are used. Else they are written here when they
-                               are measured, and quantizing ends with is_done and no error */
+    ork_bytes given;      /* complete statistics to use; with `collected` merged extremes, or
+                             nothing */
+    size_t share, shares; /* with `collected`: which share of the samples, from 0 */
+    ork_str *collected;   /* NULL: the statistics are used. Else they are written here when they
+                             are measured, and quantizing ends with is_done and no error */
     bool is_done;
 } ork_statistics_source;
 /* What is quantized with the dataset takes its statistics from there. NULL: from the samples. */

@@ -290,14 +290,14 @@ static bool check_extremes(const passes *p)
 
 static ork_statistics_part part_of(const passes *p, const ork_sample_span *span, bool distributions)
 {
-    ork_statistics_part part = {.distributions = distributions,
-                                .varied = ork_dataset_fits_vary(p->dataset),
-                                .samples = span->end - span->begin,
-                                .step = span_of_distributions(span).step,
-                                .seen = ORK_NEW_ARRAY(p->m->arena, uint8_t,
-                                                      (span->end - span->begin) / 8 + 1),
-                                .value_count = p->graph->values.count,
-                                .values = p->m->statistics};
+    ork_statistics_part part = {
+        .distributions = distributions,
+        .varied = ork_dataset_fits_vary(p->dataset),
+        .samples = span->end - span->begin,
+        .step = span_of_distributions(span).step,
+        .seen = ORK_NEW_ARRAY(p->m->arena, uint8_t, (span->end - span->begin) / 8 + 1),
+        .value_count = p->graph->values.count,
+        .values = p->m->statistics};
     ork_statistics_print(p->graph, part.network);
     return part;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statistics of some samples as bytes, so that several machines can share the work. What is kept are
-   extremes, counts and fixed-point sums: parts merge to the same bytes in any order and number.
+/* Statistics of some samples as bytes, so that several machines can share the work. What is kept
+   are extremes, counts and fixed-point sums: parts merge to the same bytes in any order and number.
 
    All numbers are little-endian:
      "ORKSTATS"  u32 version  u32 kind  64 bytes: SHA-256 of the network as text
@@ -13,7 +13,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { VERSION = 1, MARK = 8, MOST_SAMPLES_LISTED = 1 << 24, MOST_BINS = 1 << 16, MOST_VALUES = 1 << 20 };
+enum {
+    VERSION = 1,
+    MARK = 8,
+    MOST_SAMPLES_LISTED = 1 << 24,
+    MOST_BINS = 1 << 16,
+    MOST_VALUES = 1 << 20
+};
 static const char mark[] = "ORKSTATS";
 
 /* ---- failures ---- */
@@ -153,8 +159,7 @@ static bool read_value(ork_reader *r, ork_arena *arena, ork_statistics_part *p, 
     return !r->failed;
 }
 
-bool ork_statistics_read(ork_diag *diag, ork_arena *arena, ork_bytes bytes,
-                         ork_statistics_part *p)
+bool ork_statistics_read(ork_diag *diag, ork_arena *arena, ork_bytes bytes, ork_statistics_part *p)
 {
     ork_reader r = ork_reader_new(bytes);
     const uint8_t *start = ork_read_bytes(&r, MARK);
