@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes a small classifier and labelled pictures, to measure quantizers on.
 
-  python3 bench/classifier.py FOLDER [--epochs 8] [--train 6000]
+  python3 bench/classifier.py FOLDER [--epochs 6] [--train 4000]
 
 Twelve kinds of figures (bars, rings, stars, checks ...) of random size, place, turn and colours are
 drawn on random grounds under noise and blur, and a MobileNetV2 of torchvision, narrowed to 42 thousand
@@ -21,7 +21,7 @@ import numpy
 import torch
 from torchvision.models.mobilenetv2 import MobileNetV2
 
-SIZE = 64
+SIZE = 32
 KINDS = ['bar', 'two_bars', 'cross', 'ring', 'disc', 'triangle', 'square', 'star', 'check', 'stripes',
          'arc', 'dots']
 MEAN, STD = 127.5, 64.0
@@ -53,10 +53,10 @@ def box(width, height, x=0.0, y=0.0):
 def draw(kind, random):
     """The figure as coverage, 0 to 1."""
     canvas = numpy.zeros((SIZE, SIZE), numpy.uint8)
-    radius = random.uniform(10, 24)
+    radius = random.uniform(0.2, 0.4) * SIZE
     centre = random.uniform(radius * 0.8, SIZE - radius * 0.8, 2)
     centre_16, radius_16 = tuple(int(v * 16) for v in centre), int(radius * 16)
-    width = max(2, int(radius * random.uniform(0.18, 0.3)))
+    width = max(1, int(radius * random.uniform(0.18, 0.3)))
     state = random.bit_generator.state  # one turn for all pieces of a figure
 
     def piece(points):
@@ -104,12 +104,12 @@ def picture(kind, random):
                         interpolation=cv2.INTER_CUBIC)
     light = random.uniform(0, 255, 3).astype(numpy.float32)
     image = ground * (1 - cover) + light * cover
-    for _ in range(random.integers(0, 5)):
+    for _ in range(random.integers(0, 3)):
         ends = random.integers(0, SIZE, 4)
         cv2.line(image, tuple(map(int, ends[:2])), tuple(map(int, ends[2:])),
                  tuple(map(float, random.uniform(0, 255, 3))), 1, cv2.LINE_AA)
-    image = cv2.GaussianBlur(image, (0, 0), random.uniform(0.3, 1.4))
-    image += random.normal(0, random.uniform(2, 34), image.shape).astype(numpy.float32)
+    image = cv2.GaussianBlur(image, (0, 0), random.uniform(0.2, 0.7))
+    image += random.normal(0, random.uniform(2, 24), image.shape).astype(numpy.float32)
     return numpy.clip(image, 0, 255).astype(numpy.uint8)
 
 
@@ -182,8 +182,8 @@ def write_pictures(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument('folder', type=pathlib.Path)
-    parser.add_argument('--epochs', type=int, default=8)
-    parser.add_argument('--train', type=int, default=6000)
+    parser.add_argument('--epochs', type=int, default=6)
+    parser.add_argument('--train', type=int, default=4000)
     args = parser.parse_args()
     torch.manual_seed(1)
     torch.set_num_threads(2)

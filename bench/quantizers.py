@@ -59,7 +59,7 @@ class Yolox:
 
 
 class Shapes:
-    name, side, reorder, mean, std = 'shapes', 64, '2 1 0', 127.5, 64.0
+    name, side, reorder, mean, std = 'shapes', 32, '2 1 0', 127.5, 64.0
 
     def __init__(self, args):
         self.onnx, self.folder = args.shapes / 'shapes.onnx', args.shapes
@@ -133,6 +133,7 @@ class OnnxRuntime:
         self.method = method
 
     def make(self, network, path, args):
+        import onnx.version_converter
         from onnxruntime import quantization
         from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -154,7 +155,11 @@ class OnnxRuntime:
                 return None if picture is None else {name: network.tensor(picture)}
 
         simple = path.with_suffix('.simple.onnx')
-        quant_pre_process(str(network.onnx), str(simple), skip_symbolic_shape=True)
+        model = onnx.load(network.onnx)
+        if model.opset_import[0].version < 13:  # scales for each channel came with 13
+            model = onnx.version_converter.convert_version(model, 13)
+        onnx.save(model, simple)
+        quant_pre_process(str(simple), str(simple), skip_symbolic_shape=True)
         name = onnx_session(simple).get_inputs()[0].name
         quantization.quantize_static(
             str(simple), str(path), Reader(), quant_format=quantization.QuantFormat.QDQ,
