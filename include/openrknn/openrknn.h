@@ -212,6 +212,44 @@ ORK_API const ork_check_report *ork_model_check(ork_model *model, const char *ta
    layers, or all. */
 ORK_API char *ork_check_text(const ork_check_report *report, bool all);
 
+/* ---- how long a chip takes --------------------------------------------------------------- */
+
+typedef struct ork_estimate_options {
+    size_t size;
+    const char *target; /* one chip; NULL: "rk1808" */
+    /* What is float in the graph stays float on the chip, in halves; otherwise a network that is
+       not quantized yet is taken for one of 8 bits. */
+    bool in_float;
+} ork_estimate_options;
+
+typedef struct ork_estimate_layer {
+    const char *layer; /* the user's name */
+    const char *op;    /* "conv2d" */
+    const char *unit;  /* of the chip: "window", "point", "depthwise", "full", "function", "pool",
+                          "move"; "free" where a neighbour does it */
+    ork_dtype dtype;
+    double macs, elements; /* multiplications; numbers that it writes */
+    double data_bytes, weight_bytes;
+    double seconds;
+} ork_estimate_layer;
+
+typedef struct ork_estimate_report {
+    const char *network, *target;
+    double npu_mhz, memory_mhz; /* the clocks that it is for */
+    double seconds;             /* of one run */
+    int layer_count;
+    const ork_estimate_layer *layers; /* in the order of the graph */
+} ork_estimate_report;
+
+/* Estimates how long one run of a loaded or built model takes on a chip. No chip is asked: the
+   rates are fitted to published times, docs/performance.md tells how well. The report is the
+   model's and lives until its next. options may be NULL. NULL on failure. */
+ORK_API const ork_estimate_report *ork_model_estimate(ork_model *model,
+                                                      const ork_estimate_options *options);
+/* The report as eval_perf prints it, to be freed with ork_text_free; with operators and their sums,
+   or only the times of layers. */
+ORK_API char *ork_estimate_text(const ork_estimate_report *report, bool details);
+
 /* ---- looking at a model ---------------------------------------------------------------- */
 
 typedef enum ork_diagram_format {

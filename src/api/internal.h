@@ -27,11 +27,12 @@ struct ork_model {
     ork_log_fn log;
     void *log_user;
     ork_log_level log_up_to;
-    const char *format;     /* of the file */
-    ork_graph *loaded;      /* as the importer gave it; NULL for .rknn */
-    ork_graph *built;       /* what runs and is exported */
-    ork_arena *check_arena; /* of the last report of ork_model_check, or NULL */
-    ork_arena *diff_arena;  /* of the last report of ork_model_diff, or NULL */
+    const char *format;        /* of the file */
+    ork_graph *loaded;         /* as the importer gave it; NULL for .rknn */
+    ork_graph *built;          /* what runs and is exported */
+    ork_arena *check_arena;    /* of the last report of ork_model_check, or NULL */
+    ork_arena *estimate_arena; /* of the last report of ork_model_estimate, or NULL */
+    ork_arena *diff_arena;     /* of the last report of ork_model_diff, or NULL */
 };
 
 struct ork_session {

@@ -52,6 +52,7 @@ void ork_model_free(ork_model *model)
         return;
     unload(model);
     ork_arena_free(model->check_arena);
+    ork_arena_free(model->estimate_arena);
     ork_arena_free(model->diff_arena);
     ork_arena_free(model->arena);
     ork_diag_free(model->diag);

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 static const ork_soc socs[] = {
-#define ORK_SOC(name, family) {#name, ORK_FAMILY_##family, #family},
+#define ORK_SOC(name, family, npu, memory) {#name, ORK_FAMILY_##family, #family, npu, memory},
 #include "socs.def"
 #undef ORK_SOC
 };

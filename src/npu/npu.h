@@ -10,6 +10,8 @@ typedef struct ork_soc {
     const char *name; /* "rk1808" */
     ork_family family;
     const char *family_name; /* "LION" */
+    /* Clocks at which times were published: of the NPU, of the memory. */
+    double npu_mhz, memory_mhz;
 } ork_soc;
 
 size_t ork_soc_count(void);
@@ -63,5 +65,42 @@ int64_t ork_node_macs(const ork_node *node);
 /* Holds the network against the rules. The result is in the arena and points into the graph. */
 ork_check *ork_check_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
                          bool is_quantized);
+
+/* ---- how long it takes: estimate.c ------------------------------------------------------- */
+
+/* What of a chip computes a layer. */
+typedef enum ork_npu_unit {
+    ORK_UNIT_WINDOW,    /* convolutions of more than one pixel */
+    ORK_UNIT_POINT,     /* convolutions of one pixel */
+    ORK_UNIT_DEPTHWISE, /* of each channel for itself */
+    ORK_UNIT_FULL,      /* fully connected layers, matrix products */
+    ORK_UNIT_FUNCTION,  /* functions of one element */
+    ORK_UNIT_POOL,
+    ORK_UNIT_MOVE, /* sums, products, resizing, transposing, cutting */
+    ORK_UNIT_FREE, /* done by a neighbour, or by nobody */
+    ORK_UNIT_COUNT
+} ork_npu_unit;
+extern const char *const ork_npu_unit_names[ORK_UNIT_COUNT]; /* "window", "point", ... */
+
+typedef struct ork_npu_layer {
+    const ork_node *node;
+    ork_npu_unit unit;
+    ork_dtype dtype;
+    double macs, elements; /* multiplications; numbers that it writes */
+    double data_bytes, weight_bytes;
+    double seconds; /* estimated */
+} ork_npu_layer;
+
+typedef struct ork_npu_estimate {
+    const ork_soc *soc;
+    ORK_VEC(ork_npu_layer) layers; /* in the order of the graph */
+    double seconds;                /* of a run */
+} ork_npu_estimate;
+
+/* Values that are floats in the graph count as `assumed`: what they will be when the network has
+   been quantized, or ORK_F32 for the chip's halves. The result is in the arena and points into the
+   graph. */
+ork_npu_estimate *ork_npu_estimate_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
+                                       ork_dtype assumed);
 
 #endif

@@ -25,7 +25,8 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'check', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib', 'calibrate', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib',
+         'calibrate', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -276,6 +277,19 @@ class TextForm(Base):
         self.assertEqual(json.loads(self.good('info', again, '--json').stdout)['format'], 'text')
         error = self.fails(3, 'E0210', 'info', self.write('bad.txt', 'graph "x" imported {\n  what'))
         self.assertIn('line 2', error.stderr)
+
+    def test_perf(self):
+        net = self.write('net.txt')
+        text = self.good('perf', net, '--target', 'rv1126', '--sort', '--top', '1').stdout
+        self.assertIn('estimated for rv1126 (NPU 934 MHz, memory 934 MHz)', text)
+        self.assertEqual(len(text.splitlines()), 4)
+        document = json.loads(ork('perf', net, '--json').stdout)
+        self.assertEqual((document['target'], document['kind']), ('rk1808', 'estimated'))
+        self.assertAlmostEqual(document['microseconds'],
+                               sum(layer['microseconds'] for layer in document['layers']), places=3)
+        slower = json.loads(ork('perf', net, '--json', '--float').stdout)
+        self.assertGreater(slower['microseconds'], document['microseconds'])
+        self.fails(2, 'E0305', 'perf', net, '--target', 'rk9999')
 
     def test_check(self):
         result = ork('check', self.write('net.txt'), '--target', 'rk1808')
