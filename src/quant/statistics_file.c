@@ -18,9 +18,15 @@ enum {
     MARK = 8,
     MOST_SAMPLES_LISTED = 1 << 24,
     MOST_BINS = 1 << 16,
-    MOST_VALUES = 1 << 20
+    MOST_VALUES = 1 << 17
 };
 static const char mark[] = "ORKSTATS";
+
+/* The bits of so many samples; not more than MOST_SAMPLES_LISTED. */
+static size_t bytes_of_bits(uint64_t samples)
+{
+    return (size_t)((samples + 7) / 8);
+}
 
 /* ---- failures ---- */
 
@@ -98,7 +104,7 @@ void ork_statistics_write(const ork_statistics_part *p, ork_str *out)
     put(out, p->varied, 4);
     put(out, values, 4);
     put(out, p->value_count, 4);
-    ork_str_append(out, (const char *)p->seen, (p->samples + 7) / 8);
+    ork_str_append(out, (const char *)p->seen, bytes_of_bits(p->samples));
     for (size_t i = 0; i < p->value_count; i++) {
         const ork_statistics *s = &p->values[i];
         if (!s->parts)
@@ -177,11 +183,11 @@ bool ork_statistics_read(ork_diag *diag, ork_arena *arena, ork_bytes bytes, ork_
         p->step > MOST_SAMPLES_LISTED || count > MOST_VALUES)
         return damaged(diag);
     memcpy(p->network, network, ORK_SHA256_TEXT - 1);
-    const uint8_t *seen = ork_read_bytes(&r, (p->samples + 7) / 8);
+    const uint8_t *seen = ork_read_bytes(&r, bytes_of_bits(p->samples));
     if (!seen || values > (bytes.size - r.offset) / 24)
         return damaged(diag);
-    p->seen = ORK_NEW_ARRAY(arena, uint8_t, (p->samples + 7) / 8 + 1);
-    memcpy(p->seen, seen, (p->samples + 7) / 8);
+    p->seen = ORK_NEW_ARRAY(arena, uint8_t, bytes_of_bits(p->samples) + 1);
+    memcpy(p->seen, seen, bytes_of_bits(p->samples));
     p->value_count = count;
     if (values > count)
         return damaged(diag);
@@ -227,7 +233,7 @@ static bool add_value(ork_statistics *to, const ork_statistics *from, bool distr
 
 static bool add_seen(ork_diag *diag, ork_statistics_part *to, const ork_statistics_part *from)
 {
-    for (size_t i = 0; i < (to->samples + 7) / 8; i++) {
+    for (size_t i = 0; i < bytes_of_bits(to->samples); i++) {
         if (to->seen[i] & from->seen[i])
             return refuse(diag, "two of the parts have looked at the same sample",
                           "give each part once, of shards 1/N to N/N of the same list");
