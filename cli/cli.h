@@ -234,6 +234,10 @@ bool ork_cli_is_picture_name(const char *path);
 bool ork_cli_is_video_name(const char *path);
 /* Adds the pictures of a folder by name; false when it cannot be read. */
 bool ork_cli_list_pictures(const char *folder, ork_cli_list *pictures);
+/* What to give the library for a list of samples or a folder of pictures: the list, or a temporary
+   one. 0 or the exit code; ork_cli_drop_list in any case. path may be NULL. */
+int ork_cli_list_samples(ork_cli *cli, const char *path, const char **list);
+void ork_cli_drop_list(const char *path, const char *list);
 /* Adds the lines of a file of labels; nothing when path is NULL. An exit code, 0 when it went well.
  */
 int ork_cli_read_labels(ork_cli *cli, const char *path, ork_cli_list *labels);
@@ -261,6 +265,16 @@ bool ork_cli_child_start(ork_cli_child *child, const char *const *argv, bool wri
 /* Closes the pipe and waits; true when the program ended with 0. `stop` ends it early. */
 bool ork_cli_child_finish(ork_cli_child *child, bool stop);
 bool ork_cli_program_exists(const char *name);
+
+/* ---- processes that work together ----------------------------------------------------------- */
+
+/* The number of this process, from 0, and how many mpirun has started: 1 without it. False when
+   there are several, and the program was built without MPI. */
+bool ork_cli_processes_start(int *rank, int *count);
+void ork_cli_processes_end(void);
+/* Gives every process the bytes of all, by number; to be freed with ork_blob_free. All must call
+   it. False everywhere when one of them had none. */
+bool ork_cli_processes_share(const ork_blob *own, ork_blob *all);
 
 /* ---- frames ---------------------------------------------------------------------------- */
 

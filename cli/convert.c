@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct values {
     ork_cli_model_values model;
-    const char *output, *target, *dataset, *splits, *max_drop;
+    const char *output, *target, *dataset, *splits, *max_drop, *statistics;
     int quantize, level, batch;
     bool pre_compile, help_config, vendor_exact;
 } values;
@@ -32,6 +29,8 @@ const ork_cli_option ork_cli_convert_options[] = {
      "integers to compute with; a dataset alone means u8", offsetof(values, quantize), 0, 0},
     {"dataset", 'd', ORK_CLI_TEXT, "LIST",
      "text file of samples, one a line, or a folder of pictures", offsetof(values, dataset), 0, 0},
+    {"statistics", 0, ORK_CLI_TEXT, "FILE", "what ork calibrate measured of the dataset",
+     offsetof(values, statistics), 0, 0},
     {"splits", 0, ORK_CLI_TEXT, "N",
      "launches that may be added against the loss of 8 bits (default 8; 0: none)",
      offsetof(values, splits), 0, 0},
@@ -78,49 +77,6 @@ static int help_config(ork_cli *cli)
     return 0;
 }
 
-/* ---- a folder as dataset ---- */
-
-/* Names stand in quotes of the kind that they do not hold themselves. */
-static int write_list(ork_cli *cli, FILE *file, const ork_cli_list *pictures)
-{
-    for (int i = 0; i < pictures->count; i++) {
-        char whole[PATH_MAX];
-        bool good = realpath(pictures->items[i], whole) != NULL;
-        char quote = good && strchr(whole, '"') ? '\'' : '"';
-        if (!good || strchr(whole, '\n') || strchr(whole, quote))
-            return ork_cli_fail(cli, "E0402", pictures->items[i],
-                                "it holds both kinds of quotes, or the end of a line",
-                                "rename the picture or its folder",
-                                "the name of a picture cannot stand in a list");
-        fprintf(file, "%c%s%c\n", quote, whole, quote);
-    }
-    return 0;
-}
-
-/* Lists the folder's pictures in a temporary file, whose name goes to *list. */
-static int list_folder(ork_cli *cli, const char *folder, const char **list)
-{
-    ork_cli_list pictures = {0};
-    if (!ork_cli_list_pictures(folder, &pictures))
-        return ork_cli_fail(cli, "E0401", folder, NULL, "check the path and its permissions",
-                            "the folder cannot be read");
-    if (!pictures.count)
-        return ork_cli_fail(cli, "E0403", folder, "only .jpg .jpeg .png .bmp count", NULL,
-                            "no pictures are in the folder");
-    const char *temporary = getenv("TMPDIR");
-    char *path =
-        ork_cli_format("%s/ork-dataset-XXXXXX", temporary && *temporary ? temporary : "/tmp");
-    int handle = mkstemp(path);
-    FILE *file = handle < 0 ? NULL : fdopen(handle, "w");
-    if (!file)
-        return ork_cli_fail(cli, "E0102", path, NULL, NULL, "a temporary file cannot be written");
-    *list = path;
-    int code = write_list(cli, file, &pictures);
-    if (fclose(file) != 0 && !code)
-        code = ork_cli_fail(cli, "E0102", path, NULL, NULL, "a temporary file cannot be written");
-    return code;
-}
-
 /* ---- converting ---- */
 
 static int configure(ork_cli *cli, ork_model *model, const values *v)
@@ -141,6 +97,7 @@ static int build(ork_cli *cli, ork_model *model, const values *v, const char *li
     ork_build_options options = ORK_OPTIONS_INIT(ork_build_options);
     options.do_quantization = v->quantize != FLOAT;
     options.dataset = list;
+    options.statistics = v->statistics;
     options.rknn_batch_size = v->batch;
     options.pre_compile = v->pre_compile;
     if (!ork_model_build(model, &options) || !ork_model_export(model, v->output))
@@ -249,13 +206,11 @@ int ork_cli_convert(ork_cli *cli)
         return ork_cli_fail(cli, "E0404", NULL, "ranges are measured on samples",
                             "add --dataset list.txt, or a folder of pictures",
                             "quantization needs a dataset");
-    bool folder = v->dataset && ork_cli_is_folder(v->dataset);
     int code = ork_cli_check_output(cli, v->output, false);
-    if (!code && folder)
-        code = list_folder(cli, v->dataset, &list);
+    if (!code)
+        code = ork_cli_list_samples(cli, v->dataset, &list);
     if (!code)
         code = convert(cli, v, path, list);
-    if (folder && list != v->dataset)
-        unlink(list);
+    ork_cli_drop_list(v->dataset, list);
     return code;
 }

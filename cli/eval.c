@@ -23,6 +23,10 @@ const ork_cli_option ork_cli_eval_options[] = {
      offsetof(values, labels), 0, 0},
     {"limit", 'n', ORK_CLI_INT, "N", "take the first N pictures only", offsetof(values, limit), 1,
      1000000000},
+    {"shard", 0, ORK_CLI_TEXT, "K/N",
+     "run on share K of N of the pictures only, from 1, for --detections: 'ork eval "
+     "1.json,2.json ...' puts the shares together",
+     offsetof(values, shard), 0, 0},
     {"classes", 0, ORK_CLI_FLAG, NULL, "tell the figures of each class too",
      offsetof(values, classes), 0, 0},
     {"halves", 0, ORK_CLI_INT, "N",
@@ -155,6 +159,17 @@ static void name_subjects(eval_job *job)
     }
 }
 
+static int read_share(eval_job *job)
+{
+    char end;
+    const char *text = job->options->shard;
+    if (!text || (sscanf(text, "%d/%d%c", &job->share, &job->shares, &end) == 2 &&
+                  job->share >= 1 && job->share <= job->shares))
+        return 0;
+    return ork_cli_fail(job->cli, "E0004", NULL, NULL, "write --shard 1/4",
+                        "--shard does not take '%s'", text);
+}
+
 static int check_options(const eval_job *job)
 {
     const eval_values *v = job->options;
@@ -164,9 +179,11 @@ static int check_options(const eval_job *job)
                             "classifier",
                             v->annotations ? "boxes or classes can be measured, not both at once"
                                            : "there is nothing to measure on");
-    if (v->labelled && (v->detections || v->halves))
+    if (v->labelled && (v->detections || v->halves || v->shard))
         return ork_cli_fail(job->cli, "E0004", NULL, NULL, "leave it out", "--%s is for detectors",
-                            v->detections ? "detections" : "halves");
+                            v->detections ? "detections"
+                            : v->halves   ? "halves"
+                                          : "shard");
     return ork_cli_check_output(job->cli, v->detections, false);
 }
 
@@ -174,7 +191,9 @@ int ork_cli_eval(ork_cli *cli)
 {
     eval_job job = {.cli = cli, .options = cli->values, .count = cli->arguments.count};
     job.subjects = ork_cli_alloc(sizeof(*job.subjects) * (size_t)job.count);
-    int code = check_options(&job);
+    int code = read_share(&job);
+    if (!code)
+        code = check_options(&job);
     if (!code)
         code = ork_cli_read_labels(job.cli, job.options->labels, &job.labels);
     name_subjects(&job);

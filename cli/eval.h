@@ -7,7 +7,7 @@
 
 typedef struct eval_values {
     ork_cli_model_values model;
-    const char *annotations, *images, *labelled, *labels, *detections;
+    const char *annotations, *images, *labelled, *labels, *detections, *shard;
     double score, nms, seen, crop;
     int letterbox, fill, max_boxes, limit, halves, seed, offset;
     bool agnostic, bgr, classes;
@@ -31,6 +31,7 @@ typedef struct eval_job {
     eval_subject *subjects;
     int count;
     ork_cli_list labels;
+    int share, shares; /* of the pictures; 0: all */
 } eval_job;
 
 /* Boxes and classes: read the truth, run the pictures, tell the figures. 0 or the exit code. */

@@ -2,7 +2,6 @@
 /* Detectors on pictures with marked objects. */
 #include "eval.h"
 
-#include <limits.h>
 #include <string.h>
 
 /* ---- running ---- */
@@ -34,6 +33,21 @@ static int new_detector(const eval_job *job, eval_subject *subject)
     return subject->detector ? 0 : ork_cli_report(job->cli, ork_session_error(subject->session));
 }
 
+/* "1.json,2.json": the boxes of shares of the pictures. */
+static bool read_boxes(eval_subject *subject, int pictures)
+{
+    ork_cli_list paths = {0};
+    FILE *whole = fopen(subject->path, "rb");
+    if (whole)
+        fclose(whole);
+    for (const char *at = subject->path; *at;) {
+        const size_t length = whole ? strlen(at) : strcspn(at, ",");
+        ork_cli_list_add(&paths, ork_cli_format("%.*s", (int)length, at));
+        at += length + (at[length] == ',');
+    }
+    return ork_evaluation_read_shares(subject->evaluation, paths.items, paths.count, pictures);
+}
+
 /* A network gets its detector, a file of results is taken as it is. */
 static int prepare(const eval_job *job, eval_subject *subject, const ork_ground_truth *truth,
                    int pictures)
@@ -41,70 +55,31 @@ static int prepare(const eval_job *job, eval_subject *subject, const ork_ground_
     int code = subject->session ? new_detector(job, subject) : 0;
     if (!code)
         code = new_evaluation(job, subject, truth);
-    if (!code && !subject->detector &&
-        !ork_evaluation_read(subject->evaluation, subject->path, pictures))
+    if (!code && !subject->detector && !read_boxes(subject, pictures))
         code = ork_cli_model_failed(job->cli, subject->model);
-    return code;
-}
-
-static int detect(const eval_job *job, eval_subject *subject, int image, const ork_picture *picture)
-{
-    const ork_detection *boxes;
-    int count;
-    if (!ork_detector_run(subject->detector, picture, &boxes, &count))
-        return ork_cli_report(job->cli, ork_session_error(subject->session));
-    if (!ork_evaluation_add(subject->evaluation, image, boxes, count))
-        return ork_cli_model_failed(job->cli, subject->model);
-    return 0;
-}
-
-/* The folder of the pictures. */
-static const char *picture_folder(const eval_values *v)
-{
-    const char *beside = ork_cli_with_extension(v->annotations, "");
-    int folder = (int)(ork_cli_base_name(v->annotations) - v->annotations);
-    if (v->images)
-        return v->images;
-    if (strcmp(beside, v->annotations) != 0 && ork_cli_is_folder(beside))
-        return beside;
-    return folder ? ork_cli_format("%.*s", folder, v->annotations) : ".";
-}
-
-/* Every model sees a picture before the next is read. */
-static int evaluate_image(const eval_job *job, const ork_ground_truth *truth, const char *folder,
-                          int index)
-{
-    char path[PATH_MAX];
-    ork_truth_image image;
-    ork_picture picture;
-    ork_ground_truth_image(truth, index, &image);
-    int length = snprintf(path, sizeof(path), "%s/%s", folder, image.file_name);
-    if (length < 0 || (size_t)length >= sizeof(path))
-        return ork_cli_fail(job->cli, "E0101", image.file_name, NULL, NULL,
-                            "the name of a picture is too long");
-    if (!ork_picture_read(job->subjects[0].model, path, &picture))
-        return ork_cli_model_failed(job->cli, job->subjects[0].model);
-    int code = 0;
-    for (int i = 0; i < job->count && !code; i++)
-        if (job->subjects[i].detector)
-            code = detect(job, &job->subjects[i], index, &picture);
-    ork_picture_free(&picture);
     return code;
 }
 
 static int evaluate_images(const eval_job *job, const ork_ground_truth *truth, int count)
 {
-    const char *folder = picture_folder(job->options);
-    int code = 0, detectors = 0;
-    for (int i = 0; i < job->count; i++)
-        detectors += job->subjects[i].detector != NULL;
-    for (int i = 0; i < count && detectors && !code; i++) {
-        if (ork_cli_interrupted())
-            return ork_cli_cancelled(job->cli);
-        code = evaluate_image(job, truth, folder, i);
-        ork_cli_progress(job->cli, "evaluating", (uint64_t)i + 1, (uint64_t)count);
+    ork_model *model = job->subjects[0].model;
+    ork_detector **detectors = ork_cli_alloc(sizeof(*detectors) * (size_t)job->count);
+    ork_evaluation **evaluations = ork_cli_alloc(sizeof(*evaluations) * (size_t)job->count);
+    int networks = 0;
+    for (int i = 0; i < job->count; i++) {
+        detectors[i] = job->subjects[i].detector;
+        evaluations[i] = job->subjects[i].evaluation;
+        networks += detectors[i] != NULL;
     }
-    return code;
+    ork_pictures_options pictures = ORK_OPTIONS_INIT(ork_pictures_options);
+    pictures.folder = job->options->images;
+    pictures.limit = count;
+    pictures.share = job->share;
+    pictures.shares = job->shares;
+    if (!networks ||
+        ork_evaluation_run(model, truth, &pictures, detectors, evaluations, job->count))
+        return 0;
+    return ork_cli_model_failed(job->cli, model);
 }
 
 /* ---- telling ---- */

@@ -5,12 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { TOP = 5 };
+enum { TOP = ORK_BEST_CLASSES };
 
-/* Counts of pictures; those of single classes by class. */
 typedef struct eval_hits {
     int *places; /* of each picture: where its class came, 0 is first, TOP is not among the best */
-    int class_count;
 } eval_hits;
 
 static double part(int count, int all)
@@ -20,7 +18,7 @@ static double part(int count, int all)
 
 /* ---- running ---- */
 
-static int new_classifier(const eval_job *job, eval_subject *subject, int pictures)
+static int new_classifier(const eval_job *job, eval_subject *subject, int *places)
 {
     ork_classify_options options = ORK_OPTIONS_INIT(ork_classify_options);
     options.crop = job->options->crop;
@@ -29,64 +27,23 @@ static int new_classifier(const eval_job *job, eval_subject *subject, int pictur
     if (!subject->classifier)
         return ork_cli_report(job->cli, ork_session_error(subject->session));
     subject->hits = ork_cli_alloc(sizeof(*subject->hits));
-    subject->hits->places = ork_cli_alloc(sizeof(int) * (size_t)pictures);
-    subject->hits->class_count = ork_classifier_class_count(subject->classifier);
+    subject->hits->places = places;
     return 0;
-}
-
-static int check_classes(const eval_job *job, const eval_subject *subject,
-                         const ork_labelled *labelled, int count)
-{
-    for (int i = 0; i < count; i++) {
-        const ork_labelled_picture *picture = ork_labelled_at(labelled, i);
-        if (picture->class_id + job->options->offset >= subject->hits->class_count)
-            return ork_cli_fail(job->cli, "E0905", picture->path, NULL,
-                                "number classes from 0, in the order of the network's outputs",
-                                "%s has %d outputs, but a picture is of class %d", subject->name,
-                                subject->hits->class_count, picture->class_id);
-    }
-    return 0;
-}
-
-static int classify(const eval_job *job, eval_subject *subject, const ork_picture *picture,
-                    int class_id, int *place)
-{
-    int best[TOP];
-    if (!ork_classifier_run(subject->classifier, picture, best, TOP))
-        return ork_cli_report(job->cli, ork_session_error(subject->session));
-    for (*place = 0; *place < TOP && best[*place] != class_id; ++*place)
-        ;
-    return 0;
-}
-
-static int evaluate_picture(const eval_job *job, const ork_labelled_picture *labelled, int index)
-{
-    ork_model *model = job->subjects[0].model;
-    ork_picture picture;
-    if (!ork_picture_read(model, labelled->path, &picture))
-        return ork_cli_model_failed(job->cli, model);
-    int code = 0;
-    for (int i = 0; i < job->count && !code; i++)
-        code = classify(job, &job->subjects[i], &picture, labelled->class_id + job->options->offset,
-                        &job->subjects[i].hits->places[index]);
-    ork_picture_free(&picture);
-    return code;
 }
 
 static int evaluate_pictures(const eval_job *job, const ork_labelled *labelled, int count)
 {
-    int code = 0;
-    for (int i = 0; i < job->count && !code; i++)
-        code = new_classifier(job, &job->subjects[i], count);
-    for (int i = 0; i < job->count && !code; i++)
-        code = check_classes(job, &job->subjects[i], labelled, count);
-    for (int i = 0; i < count && !code; i++) {
-        if (ork_cli_interrupted())
-            return ork_cli_cancelled(job->cli);
-        code = evaluate_picture(job, ork_labelled_at(labelled, i), i);
-        ork_cli_progress(job->cli, "evaluating", (uint64_t)i + 1, (uint64_t)count);
+    ork_model *model = job->subjects[0].model;
+    ork_classifier **classifiers = ork_cli_alloc(sizeof(*classifiers) * (size_t)job->count);
+    int *places = ork_cli_alloc(sizeof(*places) * (size_t)count * (size_t)job->count), code = 0;
+    for (int i = 0; i < job->count && !code; i++) {
+        code = new_classifier(job, &job->subjects[i], places + (size_t)i * (size_t)count);
+        classifiers[i] = job->subjects[i].classifier;
     }
-    return code;
+    if (code || ork_labelled_run(model, labelled, count, job->options->offset, classifiers,
+                                 job->count, places))
+        return code;
+    return ork_cli_model_failed(job->cli, model);
 }
 
 /* ---- telling ---- */

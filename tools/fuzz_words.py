@@ -60,6 +60,7 @@ TARGETS = {
     'protobuf': [ONNX],
     'dataset': [DATASET],
     'labels': [DATASET],
+    'statistics': [[b'ORKSTATS']],
 }
 
 

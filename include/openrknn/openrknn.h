@@ -102,10 +102,38 @@ typedef struct ork_build_options {
     const char *dataset; /* text file: one sample a line, inputs separated by spaces */
     int rknn_batch_size; /* 0 is 1 */
     bool pre_compile;
+    /* A file of statistics of the dataset, complete, as ork_model_calibrate makes them; NULL: they
+       are measured. */
+    const char *statistics;
     bool auto_hybrid; /* 16 bits for the layers that lose most: as the key max_drop, which is 1
                          where it is not set */
 } ork_build_options;
 ORK_API bool ork_model_build(ork_model *model, const ork_build_options *options);
+
+/* Bytes of the library; to be freed with ork_blob_free. Starts as {0}. */
+typedef struct ork_blob {
+    void *data;
+    size_t size;
+} ork_blob;
+ORK_API void ork_blob_free(ork_blob *blob);
+
+typedef struct ork_calibrate_options {
+    size_t size;
+    const char *dataset;      /* as for ork_build_options */
+    int share, shares;        /* share 1 of 4 ...; 0 is all */
+    const ork_blob *extremes; /* of all shares, merged: then distributions are measured; NULL: the
+                                 extremes of the share, or, of all samples, both */
+} ork_calibrate_options;
+
+/* Measures what quantizing the loaded network, as it is configured, needs to know of the samples,
+   or of a share of them, on this machine. Shares are measured twice: extremes first, then, between
+   the merged extremes, distributions (with vendor_exact extremes suffice). */
+ORK_API bool ork_model_calibrate(ork_model *model, const ork_calibrate_options *options,
+                                 ork_blob *statistics);
+/* Merges shares: the same bytes in any order and for any number of them. Errors go to the model,
+   which may be any. */
+ORK_API bool ork_statistics_join(ork_model *model, const ork_blob *parts, int count,
+                                 ork_blob *merged);
 ORK_API bool ork_model_export(ork_model *model, const char *path);
 
 /* Hybrid quantization in two steps, as the vendor's toolkit has it. The first measures the ranges
@@ -311,6 +339,8 @@ typedef struct ork_session_options {
     const char *target;    /* NULL: the simulator on this computer */
     const char *device_id; /* NULL: the only device */
     int threads;           /* 0: as the model */
+    /* Runs the float network that the model was loaded as, in place of what was built of it. */
+    bool reference;
 } ork_session_options;
 
 /* NULL on failure, with the error in the model. options may be NULL. */
@@ -372,6 +402,86 @@ ORK_API int ork_session_threads(const ork_session *session);
    type, in the way convolutions do them. Measured anew by each call, in some hundredths of a
    second. */
 ORK_API double ork_peak_macs(ork_dtype dtype);
+
+/* ---- where accuracy is lost -------------------------------------------------------------- */
+
+/* A quantized network held against the float network that it was made of, layer by layer. */
+typedef struct ork_analysis ork_analysis;
+
+typedef enum ork_dump {
+    ORK_DUMP_NOTHING,
+    ORK_DUMP_TENSORS, /* text: a number a line */
+    ORK_DUMP_ARRAYS,  /* .npy */
+} ork_dump;
+
+typedef struct ork_analysis_options {
+    size_t size;
+    const char *dataset; /* samples as for ork_build_options */
+    int samples;         /* at most so many of them; 0: all */
+    /* Where to leave what the vendor's toolkit does, its folders fp32, entire_qnt and
+       individual_qnt and its lists of errors, and error_analysis.json and .html beside them; NULL:
+       nowhere. The folder is made. With RKNN_DRAW_DATA_DISTRIBUTE=1 in the environment, pictures of
+       the layers' distributions go to dump_data_distribute in the working folder. */
+    const char *folder;
+    ork_dump dump;       /* also each layer's numbers, of the first sample */
+    bool reference_only; /* only the float network is run, and its numbers are written */
+    double bad_sqnr;     /* dB below which the output of a layer is bad; 0: 10 */
+} ork_analysis_options;
+
+/* Runs both networks on samples, and each layer alone. The model must have been loaded from a float
+   network and built with quantization. NULL on failure, with the error in the model. */
+ORK_API ork_analysis *ork_analysis_new(ork_model *model, const ork_analysis_options *options);
+ORK_API void ork_analysis_free(ork_analysis *analysis);
+
+/* How far numbers are from those of the float network. */
+typedef struct ork_layer_error {
+    double cosine;         /* NaN when one is all zero */
+    double euclidean;      /* length of the difference */
+    double unit_euclidean; /* the same with both scaled to length 1 */
+    double sqnr;           /* signal over squared error in dB; infinite when nothing differs */
+    double channel_sqnr;   /* of the average channel, each counting alike */
+    double greatest;       /* |difference| */
+    int64_t lost_channels; /* those with an error of more than half of their own signal */
+    int64_t not_finite;    /* numbers of either network */
+} ork_layer_error;
+
+enum { ORK_HISTOGRAM_BINS = 64 };
+
+/* An operator of the network, with the function that is computed together with it. Texts live as
+   long as the analysis. */
+typedef struct ork_analyzed_layer {
+    const char *name, *output, *op, *file; /* file: of dumps, without folder and ending */
+    int rank;
+    int64_t dims[8];
+    ork_dtype dtype;        /* F32: it stays in floats */
+    int groups;             /* of channels in which it is computed; 1: whole */
+    ork_layer_error alone;  /* fed with the float network's numbers */
+    ork_layer_error entire; /* in the quantized network */
+    double damage;          /* error of the network's answers when this layer alone is computed on
+                               integers: 0 none, 1 nothing left */
+    double saturated;       /* share of the float numbers that its range cuts off */
+    double weight_ratio, output_ratio; /* greatest over least range of channels that share a scale;
+                                          weight_ratio 0: it has no weights */
+    double low, high;                  /* of the float numbers */
+    const uint32_t *float_bins, *quantized_bins; /* ORK_HISTOGRAM_BINS each, from low to high */
+    bool bad, culprit;
+} ork_analyzed_layer;
+
+ORK_API int ork_analysis_layer_count(const ork_analysis *analysis);
+/* False when there is no such layer. */
+ORK_API bool ork_analysis_layer(const ork_analysis *analysis, int index, ork_analyzed_layer *layer);
+/* A sentence on a layer, or, with layer -1, on the network; NULL after the last. */
+ORK_API const char *ork_analysis_advice(const ork_analysis *analysis, int layer, int index);
+/* The layer that does the most damage, the second ...; -1 after the last worth a word. */
+ORK_API int ork_analysis_culprit(const ork_analysis *analysis, int index);
+ORK_API int ork_analysis_first_bad(const ork_analysis *analysis); /* -1: none */
+/* Error of the quantized network's answers: 0 none, 1 nothing left. */
+ORK_API double ork_analysis_error(const ork_analysis *analysis);
+ORK_API const char *ork_analysis_verdict(const ork_analysis *analysis); /* one or two sentences */
+/* All of it as one JSON document, or as one page for browsers that needs nothing else. To be freed
+   with ork_text_free. */
+ORK_API char *ork_analysis_json(const ork_analysis *analysis);
+ORK_API char *ork_analysis_page(const ork_analysis *analysis);
 
 /* ---- pictures -------------------------------------------------------------------------- */
 
@@ -518,6 +628,23 @@ ORK_API bool ork_evaluation_add(ork_evaluation *evaluation, int image, const ork
    another, for the first image_count images, or all when it is 0; those that the file does not name
    have none. Labels have no part in it. */
 ORK_API bool ork_evaluation_read(ork_evaluation *evaluation, const char *path, int image_count);
+/* The same from several files, as shares of the images leave them (ork_pictures_options). */
+ORK_API bool ork_evaluation_read_shares(ork_evaluation *evaluation, const char *const *paths,
+                                        int path_count, int image_count);
+
+/* Which pictures of the truth. */
+typedef struct ork_pictures_options {
+    size_t size;
+    const char *folder; /* where they lie; NULL: the folder named as the annotations, or theirs */
+    int limit;          /* the first so many; 0: all */
+    int share, shares;  /* of those the share 1 of 4 ..., for several machines; 0: all */
+} ork_pictures_options;
+/* Runs detectors over pictures. Each is read once; what detectors[i] finds is added to
+   evaluations[i]. Both lists have `count` entries; a detector may be NULL. The model takes progress
+   and errors. */
+ORK_API bool ork_evaluation_run(ork_model *model, const ork_ground_truth *truth,
+                                const ork_pictures_options *options, ork_detector *const *detectors,
+                                ork_evaluation *const *evaluations, int count);
 /* The name of a figure, "AP50", and what it is; false when there is none. */
 ORK_API bool ork_figure_info(int figure, const char **name, const char **help);
 /* Over all added images. category: an index, or -1 for the mean over all that have objects. A
@@ -582,6 +709,16 @@ ORK_API int ork_classifier_class_count(const ork_classifier *classifier);
    fewer. Errors go to the session. */
 ORK_API bool ork_classifier_run(ork_classifier *classifier, const ork_picture *picture,
                                 int *classes, int count);
+
+enum { ORK_BEST_CLASSES = 5 };
+
+/* Runs classifiers over the first `limit` pictures, or all when it is 0. places[i * n + k], n the
+   number of pictures: where the class of picture k stands in the order of classifiers[i]: 0 it is
+   the best, ORK_BEST_CLASSES it is not among the best ones. offset: outputs before the first class.
+   Fails with E0905 when a picture's class is beyond a network's outputs. The model takes progress
+   and errors. */
+ORK_API bool ork_labelled_run(ork_model *model, const ork_labelled *labelled, int limit, int offset,
+                              ork_classifier *const *classifiers, int count, int *places);
 
 /* ---- sets of pictures ------------------------------------------------------------------ */
 

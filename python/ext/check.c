@@ -2,8 +2,7 @@
 /* What a chip will not take, as a dictionary: the keys are those of `ork check --json`. */
 #include "ext.h"
 
-/* Steals the value. */
-static bool put(PyObject *dict, const char *key, PyObject *value)
+bool ork_py_put(PyObject *dict, const char *key, PyObject *value)
 {
     bool ok = value && PyDict_SetItemString(dict, key, value) == 0;
     Py_XDECREF(value);
@@ -18,15 +17,15 @@ static PyObject *text_of(const char *text)
 static PyObject *finding_of(const ork_check_finding *finding)
 {
     PyObject *dict = PyDict_New();
-    if (dict && put(dict, "rule", text_of(finding->rule)) &&
-        put(dict, "severity", text_of(finding->severity)) &&
-        put(dict, "layer", text_of(finding->layer)) &&
-        put(dict, "scope", text_of(finding->scope)) &&
-        put(dict, "operator", text_of(finding->op)) &&
-        put(dict, "inputs", text_of(finding->inputs)) &&
-        put(dict, "output", text_of(finding->output)) &&
-        put(dict, "why", text_of(finding->reason)) &&
-        put(dict, "instead", text_of(finding->instead)))
+    if (dict && ork_py_put(dict, "rule", text_of(finding->rule)) &&
+        ork_py_put(dict, "severity", text_of(finding->severity)) &&
+        ork_py_put(dict, "layer", text_of(finding->layer)) &&
+        ork_py_put(dict, "scope", text_of(finding->scope)) &&
+        ork_py_put(dict, "operator", text_of(finding->op)) &&
+        ork_py_put(dict, "inputs", text_of(finding->inputs)) &&
+        ork_py_put(dict, "output", text_of(finding->output)) &&
+        ork_py_put(dict, "why", text_of(finding->reason)) &&
+        ork_py_put(dict, "instead", text_of(finding->instead)))
         return dict;
     Py_XDECREF(dict);
     return NULL;
@@ -73,15 +72,15 @@ PyObject *ork_py_check(ork_py_model *self, PyObject *args)
     if (!report)
         return ork_py_fail_from(self, ork_model_error(self->model));
     PyObject *dict = PyDict_New();
-    if (dict && put(dict, "target", text_of(report->target)) &&
-        put(dict, "npu_layers", PyLong_FromSize_t(report->npu_layers)) &&
-        put(dict, "host_layers", PyLong_FromSize_t(report->host_layers)) &&
-        put(dict, "refused_layers", PyLong_FromSize_t(report->refused_layers)) &&
-        put(dict, "multiplications", PyLong_FromLongLong(report->macs)) &&
-        put(dict, "weights", PyLong_FromLongLong(report->weight_count)) &&
-        put(dict, "peak_numbers", PyLong_FromLongLong(report->peak_count)) &&
-        put(dict, "findings", findings_of(report)) && put(dict, "outputs", cut_of(report)) &&
-        put(dict, "text", printed(report)))
+    if (dict && ork_py_put(dict, "target", text_of(report->target)) &&
+        ork_py_put(dict, "npu_layers", PyLong_FromSize_t(report->npu_layers)) &&
+        ork_py_put(dict, "host_layers", PyLong_FromSize_t(report->host_layers)) &&
+        ork_py_put(dict, "refused_layers", PyLong_FromSize_t(report->refused_layers)) &&
+        ork_py_put(dict, "multiplications", PyLong_FromLongLong(report->macs)) &&
+        ork_py_put(dict, "weights", PyLong_FromLongLong(report->weight_count)) &&
+        ork_py_put(dict, "peak_numbers", PyLong_FromLongLong(report->peak_count)) &&
+        ork_py_put(dict, "findings", findings_of(report)) &&
+        ork_py_put(dict, "outputs", cut_of(report)) && ork_py_put(dict, "text", printed(report)))
         return dict;
     Py_XDECREF(dict);
     return NULL;

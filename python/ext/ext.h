@@ -99,6 +99,17 @@ PyObject *ork_py_check(ork_py_model *self, PyObject *args);
 /* perf.c */
 PyObject *ork_py_eval_perf(ork_py_model *self, PyObject *args);
 
+/* accuracy_analysis(inputs, output_dir, calc_qnt_error, target, dump_file_type), evaluate(...) */
+PyObject *ork_py_accuracy_analysis(ork_py_model *self, PyObject *args);
+PyObject *ork_py_evaluate(ork_py_model *self, PyObject *args);
+
+/* Steals the value, which may be NULL. */
+bool ork_py_put(PyObject *dict, const char *key, PyObject *value);
+/* The bytes object of a path, which may be a str or a pathlib.Path. `place` names the argument. */
+PyObject *ork_py_path(ork_py_model *self, PyObject *object, const char *place);
+/* False with the error set when there is nothing that could run. */
+bool ork_py_check_built(ork_py_model *self, const char *call);
+
 /* inference(inputs, data_type, data_format, inputs_pass_through) */
 PyObject *ork_py_inference(ork_py_model *self, PyObject *args);
 

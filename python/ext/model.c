@@ -60,8 +60,7 @@ static PyObject *guarded(PyObject *object, PyObject *args, method_fn method)
 
 /* ---- arguments ------------------------------------------------------------------------- */
 
-/* The bytes object of a path, which may be a str or a pathlib.Path. */
-static PyObject *path_of(ork_py_model *self, PyObject *object, const char *place)
+PyObject *ork_py_path(ork_py_model *self, PyObject *object, const char *place)
 {
     PyObject *bytes = NULL;
     if (PyUnicode_FSConverter(object, &bytes))
@@ -240,7 +239,7 @@ static PyObject *load_network(ork_py_model *self, PyObject *model, PyObject *siz
     if (sizes &&
         read_names(self, inputs, "inputs", &input_owner, &input_names, &what.load.input_count) &&
         read_names(self, outputs, "outputs", &output_owner, &output_names, &what.load.output_count))
-        path = path_of(self, model, place);
+        path = ork_py_path(self, model, place);
     if (path) {
         what.path = PyBytes_AS_STRING(path);
         what.load.input_sizes = sizes;
@@ -285,7 +284,7 @@ static PyObject *load_rknn(ork_py_model *self, PyObject *args)
     PyObject *object;
     if (!PyArg_ParseTuple(args, "O:load_rknn", &object))
         return NULL;
-    PyObject *path = path_of(self, object, "load_rknn(path=...)");
+    PyObject *path = ork_py_path(self, object, "load_rknn(path=...)");
     if (!path)
         return NULL;
     PyObject *result =
@@ -315,7 +314,7 @@ static PyObject *build(ork_py_model *self, PyObject *args)
         !check_buildable(self))
         return NULL;
     PyObject *path = NULL;
-    if (dataset != Py_None && !(path = path_of(self, dataset, "build(dataset=...)")))
+    if (dataset != Py_None && !(path = ork_py_path(self, dataset, "build(dataset=...)")))
         return NULL;
     model_job what = {.function = work_build, .build = ORK_OPTIONS_INIT(ork_build_options)};
     what.build.do_quantization = quantize;
@@ -349,7 +348,7 @@ static PyObject *prepare_hybrid(ork_py_model *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O:prepare_hybrid", &dataset) || !check_buildable(self))
         return NULL;
     if (dataset != Py_None &&
-        !(list = path_of(self, dataset, "hybrid_quantization_step1(dataset=...)")))
+        !(list = ork_py_path(self, dataset, "hybrid_quantization_step1(dataset=...)")))
         return NULL;
     model_job what = {.function = work_prepare_hybrid,
                       .build = ORK_OPTIONS_INIT(ork_build_options)};
@@ -371,7 +370,7 @@ static PyObject *build_hybrid(ork_py_model *self, PyObject *args)
         return NULL;
     bool ok = true;
     for (int i = 0; ok && i < 3; i++)
-        ok = (paths[i] = path_of(self, objects[i], places[i])) != NULL;
+        ok = (paths[i] = ork_py_path(self, objects[i], places[i])) != NULL;
     end_session(self);
     self->stage = ORK_PY_EMPTY;
     ok = ok && do_work(self, &(model_job){.function = work_build_hybrid,
@@ -386,7 +385,7 @@ static PyObject *build_hybrid(ork_py_model *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static bool check_built(ork_py_model *self, const char *call)
+bool ork_py_check_built(ork_py_model *self, const char *call)
 {
     if (self->stage == ORK_PY_BUILT || self->stage == ORK_PY_LOADED_RKNN)
         return true;
@@ -404,9 +403,10 @@ static bool check_built(ork_py_model *self, const char *call)
 static PyObject *export_rknn(ork_py_model *self, PyObject *args)
 {
     PyObject *object;
-    if (!PyArg_ParseTuple(args, "O:export_rknn", &object) || !check_built(self, "export_rknn()"))
+    if (!PyArg_ParseTuple(args, "O:export_rknn", &object) ||
+        !ork_py_check_built(self, "export_rknn()"))
         return NULL;
-    PyObject *path = path_of(self, object, "export_rknn(export_path=...)");
+    PyObject *path = ork_py_path(self, object, "export_rknn(export_path=...)");
     if (!path)
         return NULL;
     bool ok = do_work(self, &(model_job){.function = work_export, .path = PyBytes_AS_STRING(path)});
@@ -427,7 +427,7 @@ static PyObject *init_runtime(ork_py_model *self, PyObject *args)
     if (target != Py_None &&
         !(PyUnicode_Check(target) && PyUnicode_CompareWithASCIIString(target, "simulator") == 0))
         return ork_py_fail_not_yet(self, "init_runtime");
-    if (!check_built(self, "init_runtime()"))
+    if (!ork_py_check_built(self, "init_runtime()"))
         return NULL;
     end_session(self);
     ork_session_options options = ORK_OPTIONS_INIT(ork_session_options);
@@ -467,7 +467,7 @@ static PyObject *log_to(ork_py_model *self, PyObject *args)
     PyObject *object;
     if (!PyArg_ParseTuple(args, "O:log_to", &object))
         return NULL;
-    PyObject *path = path_of(self, object, "RKNN(verbose_file=...)");
+    PyObject *path = ork_py_path(self, object, "RKNN(verbose_file=...)");
     if (!path)
         return NULL;
     FILE *file = fopen(PyBytes_AS_STRING(path), "we");
@@ -571,6 +571,8 @@ METHOD(load_onnx, load_onnx)
 METHOD(load_rknn, load_rknn)
 METHOD(check, ork_py_check)
 METHOD(eval_perf, ork_py_eval_perf)
+METHOD(accuracy_analysis, ork_py_accuracy_analysis)
+METHOD(evaluate, ork_py_evaluate)
 METHOD(build, build)
 METHOD(prepare_hybrid, prepare_hybrid)
 METHOD(build_hybrid, build_hybrid)
@@ -586,24 +588,16 @@ METHOD(not_yet, ork_py_not_yet)
         #name, method_##name, METH_VARARGS, NULL                                                   \
     }
 static PyMethodDef model_methods[] = {
-    ROW(config),
-    ROW(load_pytorch),
-    ROW(load_onnx),
-    ROW(load_rknn),
-    ROW(check),
-    ROW(eval_perf),
-    ROW(build),
-    ROW(export_rknn),
-    ROW(init_runtime),
-    ROW(inference),
-    ROW(get_sdk_version),
-    ROW(prepare_hybrid),
-    ROW(build_hybrid),
-    ROW(log_to),
-    ROW(not_yet),
-    ROW(print),
-    ROW(release),
-    {0},
+    ROW(config),          ROW(load_pytorch),
+    ROW(load_onnx),       ROW(load_rknn),
+    ROW(check),           ROW(eval_perf),
+    ROW(build),           ROW(export_rknn),
+    ROW(init_runtime),    ROW(inference),
+    ROW(get_sdk_version), ROW(prepare_hybrid),
+    ROW(build_hybrid),    ROW(accuracy_analysis),
+    ROW(evaluate),        ROW(log_to),
+    ROW(not_yet),         ROW(print),
+    ROW(release),         {0},
 };
 
 static PyType_Slot model_slots[] = {

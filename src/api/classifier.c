@@ -54,6 +54,11 @@ void ork_classifier_free(ork_classifier *c)
     free(c);
 }
 
+const ork_session *classifier_session(const ork_classifier *c)
+{
+    return c->session;
+}
+
 int ork_classifier_class_count(const ork_classifier *c)
 {
     const ork_graph *graph = ork_plan_graph(c->session->plan);

@@ -76,6 +76,11 @@ void ork_detector_free(ork_detector *d)
     free(d);
 }
 
+const ork_session *detector_session(const ork_detector *d)
+{
+    return d->session;
+}
+
 int ork_detector_class_count(const ork_detector *d)
 {
     return d->head.class_count;

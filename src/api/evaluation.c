@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ork_ground_truth {
-    ork_arena *arena;
-    ork_coco coco;
-};
-
 struct ork_evaluation {
     ork_model *model; /* takes errors */
     const ork_coco *coco;
@@ -34,6 +29,7 @@ ork_ground_truth *ork_ground_truth_read(ork_model *model, const char *path)
     ork_arena *arena = ork_arena_new();
     ork_ground_truth *truth = ORK_NEW(arena, ork_ground_truth);
     truth->arena = arena;
+    truth->path = ork_arena_strdup(arena, path);
     bool good = ork_coco_read(model->diag, arena, file.bytes, &truth->coco);
     ork_file_unmap(&file);
     if (good)
@@ -205,39 +201,69 @@ bool ork_evaluation_add(ork_evaluation *e, int image, const ork_detection *boxes
 
 /* ---- boxes of a file ---- */
 
-/* The results of an image lie side by side; `next` is the first not yet used. */
-static bool add_results(ork_evaluation *e, int image, const ork_coco_results *results, size_t *next)
+typedef struct results_file {
+    ork_coco_results results;
+    size_t next; /* the first not yet used */
+} results_file;
+
+/* The results of an image lie side by side. */
+static size_t results_of(const results_file *f, int image)
 {
     size_t count = 0;
-    while (*next + count < results->count && results->items[*next + count].image == image)
+    while (f->next + count < f->results.count && f->results.items[f->next + count].image == image)
         count++;
-    if (!reserve_boxes(e, count))
+    return count;
+}
+
+static bool add_results(ork_evaluation *e, int image, results_file *files, int file_count)
+{
+    size_t all = 0, at = 0;
+    for (int k = 0; k < file_count; k++)
+        all += results_of(&files[k], image);
+    if (!reserve_boxes(e, all))
         return false;
-    for (size_t i = 0; i < count; i++)
-        e->boxes[i] = results->items[*next + i].box;
-    *next += count;
-    return ork_judge_add(e->judge, image, e->boxes, count) ||
+    for (int k = 0; k < file_count; k++) {
+        const size_t count = results_of(&files[k], image);
+        for (size_t i = 0; i < count; i++)
+            e->boxes[at++] = files[k].results.items[files[k].next + i].box;
+        files[k].next += count;
+    }
+    return ork_judge_add(e->judge, image, e->boxes, all) ||
            ork_fail(e->model->diag, ORK_ERR_USAGE, "image %d has been added already", image);
+}
+
+static bool read_results(ork_evaluation *e, ork_arena *arena, const char *path, results_file *into)
+{
+    ork_diag *diag = e->model->diag;
+    ork_file file;
+    if (!ork_file_map(diag, path, &file))
+        return false;
+    const bool good = ork_coco_read_results(diag, arena, file.bytes, e->coco, &into->results);
+    ork_file_unmap(&file);
+    return good || ork_where(diag, "%s", path);
+}
+
+bool ork_evaluation_read_shares(ork_evaluation *e, const char *const *paths, int path_count,
+                                int image_count)
+{
+    ork_arena *arena = ork_arena_new();
+    const size_t count = path_count > 0 ? (size_t)path_count : 0;
+    results_file *files = ORK_NEW_ARRAY(arena, results_file, count + 1);
+    const int all = e->coco->image_count;
+    const int end = image_count > 0 && image_count < all ? image_count : all;
+    bool good = true;
+    ork_diag_clear(e->model->diag);
+    for (size_t i = 0; i < count && good; i++)
+        good = read_results(e, arena, paths[i], &files[i]);
+    for (int i = 0; i < end && good; i++)
+        good = add_results(e, i, files, (int)count);
+    ork_arena_free(arena);
+    return good;
 }
 
 bool ork_evaluation_read(ork_evaluation *e, const char *path, int image_count)
 {
-    ork_diag *diag = e->model->diag;
-    ork_file file;
-    ork_coco_results results;
-    size_t next = 0;
-    ork_diag_clear(diag);
-    if (!ork_file_map(diag, path, &file))
-        return false;
-    ork_arena *arena = ork_arena_new();
-    bool good = ork_coco_read_results(diag, arena, file.bytes, e->coco, &results);
-    ork_file_unmap(&file);
-    int end =
-        image_count > 0 && image_count < e->coco->image_count ? image_count : e->coco->image_count;
-    for (int i = 0; i < end && good; i++)
-        good = add_results(e, i, &results, &next);
-    ork_arena_free(arena);
-    return good || ork_where(diag, "%s", path);
+    return ork_evaluation_read_shares(e, &path, 1, image_count);
 }
 
 /* ---- figures ---- */

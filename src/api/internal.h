@@ -6,9 +6,11 @@
 #include <openrknn/openrknn.h>
 
 #include "../base/base.h"
+#include "../detect/detect.h"
 #include "../graph/graph.h"
 #include "../image/image.h"
 #include "../plan/plan.h"
+#include "../quant/quant.h"
 
 typedef enum config_id {
 #define ORK_CONFIG(key, fallback, values, help) CONFIG_##key,
@@ -39,10 +41,18 @@ struct ork_session {
     ork_model *model;
     ork_diag *diag;
     ork_pool *pool;
+    ork_graph *reference;    /* of a session of the float network, or NULL */
+    struct layer_dump *dump; /* where each run leaves its layers' numbers, or NULL */
     ork_plan *plan;
     ork_runner *runner;
     double last_run;
     bool noted_batch; /* the note on 3-axis pictures is given once */
+};
+
+struct ork_ground_truth {
+    ork_arena *arena;
+    const char *path;
+    ork_coco coco;
 };
 
 /* The graph to look at: built, else loaded; NULL before a model is loaded. */
@@ -51,13 +61,29 @@ const ork_graph *model_graph(const ork_model *model);
 ork_graph *canonical_graph(ork_model *model);
 void model_unload(ork_model *model);
 void model_note_target(const ork_model *model); /* in the log, when none was given */
+/* What build quantizes: after the passes, with target and preprocessing as they are configured now;
+   NULL on failure. */
+ork_graph *prepared_graph(ork_model *model);
 int config_int(const ork_model *model, config_id id);
 ork_dtype config_dtype(const ork_model *model);
 /* Channel order, mean and std into the graph's inputs; false with E0303 or E0304. */
 bool config_preprocess(ork_model *model, ork_graph *graph);
 
-/* Turns the canonical graph into one of integers, by the samples of the list. */
-bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path, bool auto_hybrid);
+/* Turns the prepared graph into one of integers, by the samples of the list. source may be NULL. */
+bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path,
+                    ork_statistics_source *source, bool auto_hybrid);
+/* With NN_LAYER_DUMP=1 in the environment every run of a session writes the numbers of its layers
+   to the folder network_dump. NULL when it is not wanted. */
+struct layer_dump *layer_dump_new(void);
+void layer_dump_free(struct layer_dump *dump);
+/* Around each run. Failures are warnings: the run itself is good. */
+void layer_dump_begin(struct layer_dump *dump, ork_session *session);
+void layer_dump_end(struct layer_dump *dump, ork_session *session);
+
+const ork_session *detector_session(const ork_detector *detector);
+const ork_session *classifier_session(const ork_classifier *classifier);
+/* Takes over the session's error into the model's; false. */
+bool session_failed(ork_model *model, const ork_session *session);
 
 /* The public picture seen as an image, sharing its pixels. */
 ork_image picture_image(const ork_picture *picture);

@@ -104,6 +104,16 @@ ork_graph *canonical_graph(ork_model *model)
     return NULL;
 }
 
+ork_graph *prepared_graph(ork_model *model)
+{
+    ork_graph *graph = ork_graph_clone(model->loaded, false);
+    graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
+    if (config_preprocess(model, graph) && canonicalize(model, graph))
+        return graph;
+    ork_graph_free(graph);
+    return NULL;
+}
+
 /* ---- loading ---- */
 
 static bool is_rknn(ork_bytes bytes, const char *path)
@@ -238,6 +248,21 @@ bool ork_model_load(ork_model *model, const char *path, const ork_load_options *
 
 /* ---- building ---- */
 
+static bool quantize(ork_model *model, ork_graph *graph, const ork_build_options *options)
+{
+    ork_file file;
+    if (!options->statistics)
+        return quantize_graph(model, graph, options->dataset, NULL, options->auto_hybrid);
+    if (!ork_file_map(model->diag, options->statistics, &file))
+        return false;
+    ork_statistics_source source = {.given = file.bytes};
+    const bool good =
+        quantize_graph(model, graph, options->dataset, &source, options->auto_hybrid) ||
+        ork_where(model->diag, "%s", options->statistics);
+    ork_file_unmap(&file);
+    return good;
+}
+
 static bool check_build(ork_model *model, const ork_build_options *options)
 {
     if (model->built && !model->loaded) {
@@ -314,12 +339,10 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
     if (options.dataset && *options.dataset && !options.do_quantization)
         ork_log(model->diag, ORK_LOG_NOTE, "the dataset is not used without quantization");
     model_note_target(model);
-    ork_graph *graph = ork_graph_clone(model->loaded, false);
-    graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
-    bool good = config_preprocess(model, graph) && canonicalize(model, graph) &&
-                (!options.do_quantization ||
-                 quantize_graph(model, graph, options.dataset, options.auto_hybrid));
-    if (!good) {
+    ork_graph *graph = prepared_graph(model);
+    if (!graph)
+        return false;
+    if (options.do_quantization && !quantize(model, graph, &options)) {
         ork_graph_free(graph);
         return false;
     }

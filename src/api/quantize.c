@@ -135,11 +135,13 @@ static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *datas
 }
 
 /* 16 bits lose too little for anything to be gained. */
-bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path, bool auto_hybrid)
+bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path,
+                    ork_statistics_source *source, bool auto_hybrid)
 {
     ork_dataset *dataset = ork_dataset_open(model->diag, dataset_path, graph->inputs.count);
     if (!dataset)
         return false;
+    ork_dataset_set_source(dataset, source);
     ork_pool *pool = ork_pool_new(model->threads);
     ork_arena_free(model->precision_arena);
     model->precision_arena = NULL;

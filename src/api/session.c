@@ -18,17 +18,20 @@ static bool check_target(ork_model *model, const char *target)
     return ork_fix(model->diag, "leave target out: the model runs in the simulator");
 }
 
-static bool prepare(ork_session *s, int threads)
+static bool prepare(ork_session *s, int threads, bool reference)
 {
     ork_model *model = s->model;
     const char *targets = *model->built->target ? model->built->target : "rk1808";
-    ork_plan_options options = {0};
+    s->dump = layer_dump_new();
+    ork_plan_options options = {.observable = s->dump != NULL, .fused = true};
     if (!ork_soc_family(model->diag, targets, &options.family))
+        return false;
+    if (reference && !(s->reference = prepared_graph(model)))
         return false;
     s->pool = ork_pool_new(threads ? threads : model->threads);
     if (!s->pool)
         return ork_fail(model->diag, ORK_ERR_OUT_OF_MEMORY, "threads cannot be started");
-    s->plan = ork_plan_new(model->diag, model->built, &options);
+    s->plan = ork_plan_new(model->diag, reference ? s->reference : model->built, &options);
     s->runner = s->plan ? ork_runner_new(model->diag, s->plan, s->pool) : NULL;
     return s->runner != NULL;
 }
@@ -46,13 +49,19 @@ ork_session *ork_session_new(ork_model *model, const ork_session_options *given)
         ork_fix(model->diag, "call build() or load_rknn() first");
         return NULL;
     }
+    if (options.reference && !model->loaded) {
+        ork_fail(model->diag, ORK_ERR_CALL_ORDER,
+                 "the model was loaded as it was built: its float network is not there");
+        ork_fix(model->diag, "load the network itself");
+        return NULL;
+    }
     ork_session *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
     s->model = model;
     s->diag = ork_diag_new();
     ork_diag_set_log(s->diag, model->log, model->log_user, model->log_up_to);
-    if (prepare(s, options.threads))
+    if (prepare(s, options.threads, options.reference))
         return s;
     ork_session_free(s);
     return NULL;
@@ -65,6 +74,8 @@ void ork_session_free(ork_session *s)
     ork_runner_free(s->runner);
     ork_plan_free(s->plan);
     ork_pool_free(s->pool);
+    ork_graph_free(s->reference);
+    layer_dump_free(s->dump);
     ork_diag_free(s->diag);
     free(s);
 }
@@ -72,6 +83,17 @@ void ork_session_free(ork_session *s)
 const ork_error *ork_session_error(const ork_session *s)
 {
     return ork_diag_error(s->diag);
+}
+
+bool session_failed(ork_model *model, const ork_session *s)
+{
+    const ork_error *error = ork_diag_error(s->diag);
+    ork_fail(model->diag, ork_diag_error_id(s->diag), "%s", error->what);
+    if (*error->where)
+        ork_where(model->diag, "%s", error->where);
+    if (*error->why)
+        ork_why(model->diag, "%s", error->why);
+    return ork_fix(model->diag, "%s", error->fix);
 }
 
 /* ---- running ---- */
@@ -123,6 +145,7 @@ bool ork_session_run(ork_session *s, const ork_input *inputs, int count)
     if (!check_count(s, count))
         return false;
     double start = ork_seconds();
+    layer_dump_begin(s->dump, s);
     for (int i = 0; i < count; i++) { /* all are checked before the first is stored */
         ork_feed feed;
         if (!make_feed(s, i, &inputs[i], &feed))
@@ -135,6 +158,7 @@ bool ork_session_run(ork_session *s, const ork_input *inputs, int count)
     }
     ork_runner_run(s->runner);
     s->last_run = ork_seconds() - start;
+    layer_dump_end(s->dump, s);
     return true;
 }
 

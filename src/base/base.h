@@ -183,6 +183,9 @@ typedef ORK_VEC(const char *) ork_names;
    Fails with E0101. */
 bool ork_folder_read(ork_diag *diag, ork_arena *arena, const char *path, ork_names *names);
 
+/* Makes the folder and those above it, where they are not there. Fails with E0102. */
+bool ork_folder_make(ork_diag *diag, const char *path);
+
 /* A file that appears whole or not at all: written under a temporary name beside its place and
    renamed by ork_output_commit. Every writer must end with commit or discard. */
 typedef struct ork_output ork_output;

@@ -78,6 +78,29 @@ bool ork_is_folder(const char *path)
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
+static bool make_folder(ork_diag *diag, const char *path)
+{
+    if (mkdir(path, 0777) == 0 || (errno == EEXIST && ork_is_folder(path)))
+        return true;
+    const int reason = errno;
+    ork_fail(diag, ORK_ERR_FILE_WRITE, "cannot make the folder '%s'", path);
+    return ork_why(diag, "%s", strerror(reason));
+}
+
+bool ork_folder_make(ork_diag *diag, const char *path)
+{
+    ork_str part = {0};
+    bool good = true;
+    for (size_t i = 0; good && path[i]; i++) {
+        if (path[i] == '/' && part.length && !ork_is_folder(part.text))
+            good = make_folder(diag, part.text);
+        ork_str_append(&part, path + i, 1);
+    }
+    good = good && make_folder(diag, path);
+    ork_str_free(&part);
+    return good;
+}
+
 static bool fail_open(ork_diag *diag, const char *path)
 {
     int reason = errno;

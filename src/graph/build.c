@@ -405,9 +405,21 @@ ork_value *ork_graph_add_folded(ork_graph *graph, ork_diag *diag, ork_op op, con
 
 /* ---- copies ---- */
 
+static const ork_origin *clone_origin(ork_graph *copy, const ork_origin *origin)
+{
+    if (!origin)
+        return NULL;
+    int32_t *channels = ORK_NEW_ARRAY(copy->arena, int32_t, (size_t)origin->count);
+    ork_origin *twin = ORK_NEW(copy->arena, ork_origin);
+    memcpy(channels, origin->channels, (size_t)origin->count * sizeof(*channels));
+    *twin = (ork_origin){ork_arena_strdup(copy->arena, origin->of), channels, origin->count};
+    return twin;
+}
+
 static ork_value *clone_value(ork_graph *copy, const ork_value *value, bool copy_data)
 {
     ork_value *twin = add_value(copy, value->kind, value->name, &value->type);
+    twin->origin = clone_origin(copy, value->origin);
     ork_quant *quant = &twin->type.quant;
     if (quant->scheme == ORK_SCHEME_PER_CHANNEL) {
         size_t channels = (size_t)value->type.shape.dim[quant->axis];
@@ -463,13 +475,19 @@ static bool is_alive(const ork_value *value)
            ork_value_is_output(value);
 }
 
-ork_graph *ork_graph_clone(const ork_graph *graph, bool copy_data)
+static ork_graph *new_like(const ork_graph *graph)
 {
     ork_graph *copy = ork_graph_new(graph->name);
     copy->stage = graph->stage;
     copy->origin = ork_arena_strdup(copy->arena, graph->origin);
     copy->target = ork_arena_strdup(copy->arena, graph->target);
     copy->optimization_level = graph->optimization_level;
+    return copy;
+}
+
+ork_graph *ork_graph_clone(const ork_graph *graph, bool copy_data)
+{
+    ork_graph *copy = new_like(graph);
     ork_value **twins = ORK_NEW_ARRAY(copy->arena, ork_value *, graph->values.count);
     for (size_t i = 0; i < graph->values.count; i++) {
         const ork_value *value = graph->values.items[i];
@@ -486,4 +504,50 @@ ork_graph *ork_graph_clone(const ork_graph *graph, bool copy_data)
     for (size_t i = 0; i < graph->outputs.count; i++)
         ork_graph_add_output(copy, twins[graph->outputs.items[i]->id]);
     return copy;
+}
+
+/* Marks what the outputs need, inputs of the part included. */
+static bool *needed_values(ork_arena *arena, const ork_graph *graph, ork_value *const *outputs,
+                           size_t count, const bool *inputs)
+{
+    bool *needed = ORK_NEW_ARRAY(arena, bool, graph->values.count);
+    for (size_t i = 0; i < count; i++)
+        needed[outputs[i]->id] = true;
+    bool *computed = ORK_NEW_ARRAY(arena, bool, graph->values.count);
+    memcpy(computed, needed, graph->values.count * sizeof(*needed));
+    for (const ork_node *node = graph->last; node; node = node->previous)
+        for (int i = 0; computed[node->output->id] && i < node->input_count; i++)
+            if (node->inputs[i]) {
+                needed[node->inputs[i]->id] = true;
+                computed[node->inputs[i]->id] |= !inputs[node->inputs[i]->id];
+            }
+    return needed;
+}
+
+ork_graph *ork_graph_extract(const ork_graph *graph, ork_value *const *outputs, size_t count,
+                             const bool *inputs)
+{
+    ork_graph *part = new_like(graph);
+    const bool *needed = needed_values(part->arena, graph, outputs, count, inputs);
+    bool *is_output = ORK_NEW_ARRAY(part->arena, bool, graph->values.count);
+    ork_value **twins = ORK_NEW_ARRAY(part->arena, ork_value *, graph->values.count);
+    for (size_t i = 0; i < count; i++)
+        is_output[outputs[i]->id] = true;
+    for (size_t i = 0; i < graph->values.count; i++) {
+        const ork_value *value = graph->values.items[i];
+        if (!needed[i])
+            continue;
+        twins[i] = clone_value(part, value, false);
+        if (value->kind == ORK_VALUE_CONSTANT ||
+            (value->kind == ORK_VALUE_COMPUTED && (is_output[i] || !inputs[i])))
+            continue;
+        twins[i]->kind = ORK_VALUE_INPUT;
+        ork_vec_push(part->arena, &part->inputs, (ork_graph_input){.value = twins[i]});
+    }
+    for (const ork_node *node = graph->first; node; node = node->next)
+        if (twins[node->output->id] && twins[node->output->id]->kind == ORK_VALUE_COMPUTED)
+            clone_node(part, node, twins);
+    for (size_t i = 0; i < count; i++)
+        ork_graph_add_output(part, twins[outputs[i]->id]);
+    return part;
 }

@@ -134,6 +134,14 @@ typedef enum ork_value_kind {
     ORK_VALUE_COMPUTED,
 } ork_value_kind;
 
+/* What a value holds of a value of the network as it was before its convolutions were computed in
+   parts: channel i is channel channels[i] of the value that had this name. */
+typedef struct ork_origin {
+    const char *of;
+    const int32_t *channels;
+    int64_t count;
+} ork_origin;
+
 struct ork_value {
     uint32_t id; /* index into graph->values; printed as %id */
     ork_value_kind kind;
@@ -142,7 +150,8 @@ struct ork_value {
     const void *data;   /* constants: elements in row-major order, maybe unaligned; else NULL */
     ork_node *producer; /* computed values; else NULL */
     ORK_VEC(ork_use) uses;
-    ORK_VEC(size_t) places; /* in graph->outputs, of an output of the graph */
+    ORK_VEC(size_t) places;   /* in graph->outputs, of an output of the graph */
+    const ork_origin *origin; /* NULL: what has its name, in the same order */
 };
 
 struct ork_node {
@@ -201,6 +210,10 @@ void ork_graph_free(ork_graph *graph);
 /* A copy that shares nothing but constant data, which is copied only when copy_data. A graph that
    shares data must be freed before the one it came from. */
 ork_graph *ork_graph_clone(const ork_graph *graph, bool copy_data);
+/* The part of the graph that computes the outputs from values marked by their ids, which become its
+   inputs, by name; shares constant data. */
+ork_graph *ork_graph_extract(const ork_graph *graph, ork_value *const *outputs, size_t count,
+                             const bool *inputs);
 /* The graph takes over the mapping and unmaps it when freed. */
 void ork_graph_keep_file(ork_graph *graph, ork_file file);
 

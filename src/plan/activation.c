@@ -51,7 +51,8 @@ const ork_node *fusable_function(planner *p, const ork_node *node)
 {
     const ork_node *user = ork_value_single_user(node->output);
     ork_activation activation;
-    if (p->plan->options.observable || !user || !ork_node_function(user, &activation))
+    const ork_plan_options *options = &p->plan->options;
+    if ((options->observable && !options->fused) || !user || !ork_node_function(user, &activation))
         return NULL;
     ork_dtype dtype = node->output->type.dtype;
     if (user->output->type.dtype != dtype || dtype == ORK_I16)

@@ -247,3 +247,10 @@ void ork_plan_print(const ork_plan *plan, ork_str *out)
         ork_str_printf(out, " units %lld\n", (long long)s->units);
     }
 }
+
+void ork_plan_mark_observed(const ork_plan *plan, bool *observed)
+{
+    for (size_t i = 0; i < plan->steps.count; i++)
+        if (plan->steps.items[i].value)
+            observed[plan->steps.items[i].out.slot->value->id] = true;
+}

@@ -17,6 +17,9 @@ typedef struct ork_plan_options {
     /* Every value of the graph can be read by an observer after the step that computes it: nothing
        is fused and nothing computed in place of another value. For calibration and analysis. */
     bool observable;
+    /* Of an observable plan: functions are fused all the same, as where nobody looks; what they are
+       fused into has no value of its own then. */
+    bool fused;
 } ork_plan_options;
 
 typedef struct ork_plan ork_plan;
@@ -31,6 +34,8 @@ size_t ork_plan_weight_bytes(const ork_plan *plan); /* packed weights */
 /* Lower bound of the arena: the most bytes alive at one step. */
 size_t ork_plan_live_bytes(const ork_plan *plan);
 size_t ork_plan_step_count(const ork_plan *plan);
+/* Marks, by their ids, the computed values that an observer gets to see. */
+void ork_plan_mark_observed(const ork_plan *plan, bool *observed);
 /* One line a step: what runs, on which kernel, where its output lies. */
 void ork_plan_print(const ork_plan *plan, ork_str *out);
 
@@ -73,11 +78,17 @@ typedef struct ork_observation {
     bool is_nhwc;
 } ork_observation;
 
+/* Copies `count` numbers, in the graph's order of axes. */
+void ork_observation_copy(const ork_observation *seen, float *numbers);
+
 /* Called after each step of an observable plan, and for each input after it is stored. The
    observation is valid during the call. Calls come from the thread that called ork_runner_run, in
    execution order. */
 typedef void (*ork_observe_fn)(void *user, const ork_observation *seen);
 void ork_runner_observe(ork_runner *runner, ork_observe_fn observe, void *user);
+/* While the observer is called: gives the observed value, which must be float, other numbers, in
+   the layout in which it was observed. What comes behind it is computed from them. */
+void ork_runner_overwrite(ork_runner *runner, const float *data);
 
 /* Seconds spent in each step of the last run are kept when profiling is on: with one thread those
    that it had a processor, so that a busy machine does not distort them. The first row is the

@@ -2,6 +2,7 @@
 #include "runner.h"
 #include "internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,8 +139,32 @@ void runner_observe_value(ork_runner *r, const slot *s)
         to_floats(s->value, data, r->observed);
         data = r->observed;
     }
+    r->looked_at = s;
     r->observe(r->observe_user,
                &(ork_observation){s->value, data, count, s->layout == LAYOUT_PIXELS});
+    r->looked_at = NULL;
+}
+
+void ork_observation_copy(const ork_observation *seen, float *numbers)
+{
+    const int64_t *d = seen->value->type.shape.dim;
+    if (!seen->is_nhwc) {
+        memcpy(numbers, seen->data, (size_t)seen->count * sizeof(*numbers));
+        return;
+    }
+    const int64_t channels = d[1], pixels = d[2] * d[3];
+    for (int64_t n = 0; n < d[0]; n++)
+        for (int64_t c = 0; c < channels; c++)
+            for (int64_t i = 0; i < pixels; i++)
+                *numbers++ = seen->data[(n * pixels + i) * channels + c];
+}
+
+void ork_runner_overwrite(ork_runner *r, const float *data)
+{
+    const ork_type *type = &r->looked_at->value->type;
+    assert(type->dtype == ORK_F32);
+    memcpy(runner_pointer(r, r->looked_at, 0), data,
+           (size_t)ork_shape_count(&type->shape) * sizeof(*data));
 }
 
 /* ---- runs ---- */

@@ -14,7 +14,8 @@ struct ork_runner {
     bool profile;
     ork_observe_fn observe;
     void *observe_user;
-    float *observed; /* the value handed to the observer, when it is not float */
+    const slot *looked_at; /* while the observer is called */
+    float *observed;       /* the value handed to the observer, when it is not float */
     size_t observed_bytes;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "quant.h"
+#include "internal.h"
 
 #include "../image/image.h"
 
@@ -20,6 +20,7 @@ struct ork_dataset {
     size_t input_count;
     ORK_VEC(sample) samples;
     bool fits_vary;
+    ork_statistics_source *source;
 };
 
 /* ---- the list ---- */
@@ -216,6 +217,21 @@ static bool feed_picture(const ork_dataset *d, ork_diag *diag, size_t index, ork
 void ork_dataset_vary_fits(ork_dataset *d, bool vary)
 {
     d->fits_vary = vary;
+}
+
+bool ork_dataset_fits_vary(const ork_dataset *d)
+{
+    return d->fits_vary;
+}
+
+void ork_dataset_set_source(ork_dataset *d, ork_statistics_source *source)
+{
+    d->source = source;
+}
+
+ork_statistics_source *ork_dataset_source(const ork_dataset *d)
+{
+    return d->source;
 }
 
 bool ork_dataset_feed(ork_dataset *d, ork_diag *diag, size_t index, ork_runner *runner,

@@ -56,6 +56,30 @@ bool ork_statistics_measure(ork_diag *diag, const ork_graph *graph, ork_dataset 
 bool ork_statistics_extremes(ork_diag *diag, const ork_graph *graph, ork_dataset *dataset,
                              const ork_sample_span *span, ork_pool *pool, ork_arena *arena,
                              ork_statistics *statistics);
+/* What several machines measured of their shares of the samples, or all of it. */
+typedef struct ork_statistics_part {
+    char network[ORK_SHA256_TEXT];
+    bool distributions; /* else extremes alone */
+    bool varied;        /* ork_dataset_vary_fits */
+    uint64_t samples;   /* those of the list that count, not those of the share */
+    uint64_t step;      /* distributions are of every so many of them */
+    uint8_t *seen;      /* a bit for each sample that was looked at */
+    size_t value_count;
+    ork_statistics *values; /* by value id */
+} ork_statistics_part;
+
+/* The SHA-256 of the network, weights included, as text. */
+void ork_statistics_print(const ork_graph *graph, char text[ORK_SHA256_TEXT]);
+void ork_statistics_write(const ork_statistics_part *part, ork_str *out);
+/* False with E0501. Needs memory in proportion to the bytes. */
+bool ork_statistics_read(ork_diag *diag, ork_arena *arena, ork_bytes bytes,
+                         ork_statistics_part *part);
+/* Adds another share of the same samples; false with E0501 when they do not go together. */
+bool ork_statistics_add(ork_diag *diag, ork_statistics_part *to, const ork_statistics_part *from);
+bool ork_statistics_complete(const ork_statistics_part *part);
+/* Where the statistics of a dataset come from, or NULL. */
+ork_statistics_source *ork_dataset_source(const ork_dataset *dataset);
+bool ork_dataset_fits_vary(const ork_dataset *dataset);
 double ork_part_mean(const ork_part *part, uint32_t samples);
 double ork_part_variance(const ork_part *part, uint32_t samples);
 
@@ -99,17 +123,10 @@ void ork_units_find(const ork_graph *graph, ork_arena *arena, ork_units *units);
 /* Launches that a split into `groups` adds. */
 int ork_unit_cost(const ork_unit *unit, int groups);
 
-/* Where the values of a part come from: these channels of the value that had this name. */
-typedef struct ork_origin {
-    const char *of;
-    const int32_t *channels;
-    int64_t count;
-} ork_origin;
-
 /* Computes the unit in parts: channel c belongs to group_of[c] < groups. The parts are joined again
-   channel after channel of each group, and what reads them is rewritten to that order. `origins`
-   gets an ork_origin for the name of every new value. The graph may be any copy of the one in which
-   the unit was found, also one in which other units are split. */
+   channel after channel of each group, and what reads them is rewritten to that order: every value
+   gets its origin, and `origins` that of every part, by name. The graph may be any copy of the one
+   in which the unit was found, also one in which other units are split. */
 bool ork_unit_split(ork_graph *graph, ork_diag *diag, const ork_unit *unit, const uint8_t *group_of,
                     int groups, ork_map *origins);
 
@@ -142,6 +159,14 @@ ork_probe *ork_probe_new(ork_diag *diag, const ork_graph *graph, ork_dataset *da
 void ork_probe_free(ork_probe *probe);
 /* The float graph with the heads as outputs; forms of it can be judged. */
 const ork_graph *ork_probe_graph(const ork_probe *probe);
+size_t ork_probe_samples(const ork_probe *probe);
+/* Stores a sample that was kept as inputs of a form of the graph. */
+void ork_probe_feed(const ork_probe *probe, size_t sample, ork_runner *runner);
+/* The error, as below, of a runner that has run the sample and whose first outputs are the heads.
+ */
+double ork_probe_error(const ork_probe *probe, size_t sample, const ork_runner *runner);
+/* A copy whose first outputs are the heads, in the order of the probe's graph; its own follow. */
+ork_graph *ork_graph_with_heads(const ork_graph *graph);
 /* Runs a form of the graph, with the same inputs and outputs, on at most `samples` samples. The
    error is the mean over the heads of squared error over variance: 0 the same, 1 nothing left. */
 bool ork_probe_judge(ork_probe *probe, const ork_graph *graph, size_t samples, double *error);

@@ -45,14 +45,34 @@ static void add_heads(ork_graph *graph, ork_value *value)
         add_heads(graph, value->producer->inputs[i]);
 }
 
+static ork_value **take_outputs(ork_graph *graph, size_t *count)
+{
+    *count = graph->outputs.count;
+    ork_value **outputs = ORK_NEW_ARRAY(graph->arena, ork_value *, *count + 1);
+    for (size_t i = 0; i < *count; i++)
+        outputs[i] = graph->outputs.items[i];
+    ork_graph_clear_outputs(graph);
+    return outputs;
+}
+
+ork_graph *ork_graph_with_heads(const ork_graph *graph)
+{
+    size_t count;
+    ork_graph *copy = ork_graph_clone(graph, false);
+    ork_value **outputs = take_outputs(copy, &count);
+    for (size_t i = 0; i < count; i++)
+        add_heads(copy, outputs[i]);
+    for (size_t i = 0; i < count; i++)
+        if (!ork_value_is_output(outputs[i]))
+            ork_graph_add_output(copy, outputs[i]);
+    return copy;
+}
+
 static ork_graph *graph_of_heads(const ork_graph *graph)
 {
+    size_t count;
     ork_graph *copy = ork_graph_clone(graph, false);
-    const size_t count = copy->outputs.count;
-    ork_value **outputs = ORK_NEW_ARRAY(copy->arena, ork_value *, count);
-    if (count)
-        memcpy(outputs, copy->outputs.items, count * sizeof(*outputs));
-    ork_graph_clear_outputs(copy);
+    ork_value **outputs = take_outputs(copy, &count);
     for (size_t i = 0; i < count; i++)
         add_heads(copy, outputs[i]);
     ork_graph_remove_dead(copy);
@@ -193,7 +213,12 @@ const ork_graph *ork_probe_graph(const ork_probe *p)
 
 /* ---- judging ---- */
 
-static void feed(const ork_probe *p, ork_runner *runner, size_t sample)
+size_t ork_probe_samples(const ork_probe *p)
+{
+    return p->samples;
+}
+
+void ork_probe_feed(const ork_probe *p, size_t sample, ork_runner *runner)
 {
     const size_t count = p->graph->inputs.count;
     for (size_t i = 0; i < count; i++) {
@@ -248,6 +273,26 @@ static double judge(const deviation *deviations, size_t heads)
     return heads ? sum / (double)heads : 0;
 }
 
+static void compare_heads(const ork_probe *p, size_t sample, const ork_runner *runner,
+                          deviation *deviations)
+{
+    for (size_t h = 0; h < p->heads; h++) {
+        const size_t at = sample * p->heads + h;
+        compare(&deviations[h], p->answers[at], ork_runner_output(runner, h), p->weights[at],
+                &p->graph->outputs.items[h]->type.shape);
+    }
+}
+
+double ork_probe_error(const ork_probe *p, size_t sample, const ork_runner *runner)
+{
+    ork_arena *scratch = ork_arena_new();
+    deviation *deviations = ORK_NEW_ARRAY(scratch, deviation, p->heads + 1);
+    compare_heads(p, sample, runner, deviations);
+    const double error = judge(deviations, p->heads);
+    ork_arena_free(scratch);
+    return error;
+}
+
 bool ork_probe_judge(ork_probe *p, const ork_graph *graph, size_t samples, double *error)
 {
     ork_plan *plan = ork_plan_new(p->diag, graph, &(ork_plan_options){.family = p->family});
@@ -255,11 +300,9 @@ bool ork_probe_judge(ork_probe *p, const ork_graph *graph, size_t samples, doubl
     ork_arena *scratch = ork_arena_new();
     deviation *deviations = ORK_NEW_ARRAY(scratch, deviation, p->heads + 1);
     for (size_t i = 0; runner && i < p->samples && i < samples; i++) {
-        feed(p, runner, i);
+        ork_probe_feed(p, i, runner);
         ork_runner_run(runner);
-        for (size_t h = 0; h < p->heads; h++)
-            compare(&deviations[h], p->answers[i * p->heads + h], ork_runner_output(runner, h),
-                    p->weights[i * p->heads + h], &p->graph->outputs.items[h]->type.shape);
+        compare_heads(p, i, runner, deviations);
     }
     *error = judge(deviations, p->heads);
     ork_arena_free(scratch);

@@ -50,6 +50,20 @@ size_t ork_dataset_count(const ork_dataset *dataset);
 /* Pictures are stretched to the input's size, as the toolkit does it; with `vary` every other one
    keeps its proportions, in the middle or the corner of a grey frame, as detectors are used. */
 void ork_dataset_vary_fits(ork_dataset *dataset, bool vary);
+/* Statistics of the samples that were measured before, or are to be measured in shares. */
+typedef struct ork_statistics_source {
+    ork_bytes given;      /* complete statistics to use; with `collected` merged extremes, or
+                             nothing */
+    size_t share, shares; /* with `collected`: which share of the samples, from 0 */
+    ork_str *collected;   /* NULL: the statistics are used. Else they are written here when they
+                             are measured, and quantizing ends with is_done and no error */
+    bool is_done;
+} ork_statistics_source;
+/* What is quantized with the dataset takes its statistics from there. NULL: from the samples. */
+void ork_dataset_set_source(ork_dataset *dataset, ork_statistics_source *source);
+/* Merges shares; the same bytes in any order. False with E0501. */
+bool ork_statistics_merge(ork_diag *diag, const ork_bytes *parts, size_t count, ork_str *merged);
+
 /* Loads sample `index` and stores it as the runner's inputs: pictures are decoded as RGB and
    fitted into the input's size, then treated as any input (channel order, mean, std); 4-axis
    arrays are N H W C. False, with the error set, when a file cannot be used. */
@@ -200,5 +214,87 @@ typedef struct ork_quantization {
    What was done is logged. */
 bool ork_quantize_best(ork_diag *diag, ork_graph *graph, ork_dataset *dataset,
                        const ork_quantization *options, ork_pool *pool);
+
+/* ---- where accuracy is lost ---------------------------------------------------------------- */
+
+/* How far numbers are from those of the float network, over all samples. */
+typedef struct ork_distance {
+    double cosine;         /* of the angle between both; NaN when one is all zero */
+    double euclidean;      /* length of the difference */
+    double unit_euclidean; /* the same with both scaled to length 1 */
+    double sqnr;           /* signal over squared error, in dB; infinite when nothing differs */
+    double channel_sqnr;   /* the same of the average channel, each channel counting alike */
+    double greatest;       /* |difference| */
+    int64_t lost_channels; /* those with an error of more than half of their own signal */
+    int64_t not_finite;    /* numbers of either */
+} ork_distance;
+
+enum { ORK_ACCURACY_BINS = 64 };
+
+/* A layer: an operator of the float network, with the function that is computed together with it.
+ */
+typedef struct ork_layer_accuracy {
+    const char *name;   /* of the operator */
+    const char *output; /* of the value that is compared, behind the function */
+    const char *op;     /* "conv2d + silu" */
+    const char *file;   /* of dumps, without its ending */
+    ork_shape shape;
+    ork_dtype dtype; /* of the quantized network; F32 where it stays float */
+    int64_t channels;
+    int groups;            /* of channels in which it is computed; 1: whole */
+    bool is_isolated;      /* the next two were measured */
+    ork_distance isolated; /* the layer alone on integers, fed with the float network's numbers */
+    double damage;         /* error of the network's answers with this layer alone on integers: 0
+                              none, 1 nothing left (the measure of ork_quantize_best) */
+    ork_distance accumulated; /* in the quantized network */
+    double saturated;         /* share of the float numbers that the range cuts off */
+    double weight_ratio; /* greatest over least range of channels whose weights share a scale; 0:
+                            there are no weights */
+    double output_ratio; /* the same of the channels of the output */
+    double peak;         /* greatest |number| over the standard deviation */
+    float low, high;     /* of the float numbers */
+    uint32_t bins[2][ORK_ACCURACY_BINS]; /* between them: float, quantized */
+    bool is_bad, is_culprit;
+    ork_names advice; /* sentences */
+} ork_layer_accuracy;
+
+typedef struct ork_accuracy {
+    ork_arena *arena;
+    const char *network, *target;
+    size_t samples;
+    double bad_sqnr;                    /* as it was asked for */
+    double error;                       /* of the answers of the whole quantized network */
+    ORK_VEC(ork_layer_accuracy) layers; /* in order of execution */
+    ORK_VEC(size_t) culprits;           /* layers by damage, the worst first */
+    int first_bad;                      /* the first whose output is bad; -1: none */
+    size_t unmatched;                   /* layers of the float network that the other has not */
+    const char *verdict;
+    ork_names advice; /* on the network as a whole */
+} ork_accuracy;
+
+typedef enum ork_dump_kind { ORK_DUMP_NONE, ORK_DUMP_TEXT, ORK_DUMP_NPY } ork_dump_kind;
+
+typedef struct ork_analysis_task {
+    const ork_graph *reference; /* CANON, float */
+    const ork_graph *quantized; /* made of it, its values with their origins */
+    ork_family family;
+    size_t samples;           /* of the dataset, from its beginning */
+    const char *folder;       /* for the files of the vendor's toolkit; NULL: none are written */
+    ork_dump_kind dump;       /* numbers of each layer, of the first sample */
+    bool dump_reference_only; /* nothing is compared */
+    double bad_sqnr;          /* dB of the average channel below which a layer is bad */
+} ork_analysis_task;
+
+/* Compares the quantized network with the float one, layer by layer. NULL with the error set. */
+ork_accuracy *ork_analyze(ork_diag *diag, const ork_analysis_task *analysis, ork_dataset *dataset,
+                          ork_pool *pool);
+void ork_accuracy_free(ork_accuracy *accuracy);
+
+/* A name for files of a layer's output, as the vendor's toolkit names them, without an ending. */
+const char *ork_layer_file(ork_arena *arena, const char *op, const char *name, size_t index,
+                           const ork_shape *shape);
+/* Writes numbers, given in the graph's order of axes, pictures as N H W C. */
+bool ork_layer_write(ork_diag *diag, const char *path, ork_dump_kind kind, const ork_shape *shape,
+                     const float *numbers);
 
 #endif

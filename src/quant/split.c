@@ -139,10 +139,28 @@ static bool permute_inputs(ork_graph *graph, ork_diag *diag, ork_node *node, int
     return true;
 }
 
+/* Notes where the channels of the value come from. */
+static void reorder_origin(ork_graph *graph, ork_value *value, int64_t begin, const int32_t *order,
+                           int64_t count)
+{
+    const ork_origin *before = value->origin;
+    const int64_t all = value->type.shape.dim[1];
+    int32_t *channels = ORK_NEW_ARRAY(graph->arena, int32_t, (size_t)all);
+    for (int64_t c = 0; c < all; c++) {
+        const bool moved = c >= begin && c < begin + count;
+        const int64_t from = moved ? begin + order[c - begin] : c;
+        channels[c] = before ? before->channels[from] : (int32_t)from;
+    }
+    ork_origin *origin = ORK_NEW(graph->arena, ork_origin);
+    *origin = (ork_origin){before ? before->of : value->name, channels, all};
+    value->origin = origin;
+}
+
 /* The channels [begin, begin + count) of the value come in another order from now on. */
-static bool absorb_order(ork_graph *graph, ork_diag *diag, const ork_value *value, int64_t begin,
+static bool absorb_order(ork_graph *graph, ork_diag *diag, ork_value *value, int64_t begin,
                          const int32_t *order, int64_t count)
 {
+    reorder_origin(graph, value, begin, order, count);
     for (size_t i = 0; i < value->uses.count; i++) {
         const ork_use use = value->uses.items[i];
         int64_t at = begin;
@@ -186,13 +204,15 @@ static ork_value *insert(splitting *s, ork_op op, const ork_attrs *attrs, ork_va
     return value;
 }
 
-static void note_origin(const splitting *s, const ork_value *value, const char *of)
+static void note_origin(const splitting *s, ork_value *value, const char *of)
 {
-    if (!s->origins || !value)
+    if (!value)
         return;
     ork_origin *origin = ORK_NEW(s->graph->arena, ork_origin);
     *origin = (ork_origin){of, s->rows, s->count};
-    ork_map_set(s->origins, value->name, origin);
+    value->origin = origin;
+    if (s->origins)
+        ork_map_set(s->origins, value->name, origin);
 }
 
 /* The group's part of a convolution, and of the function behind it. */

@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Some pixels of some samples tell enough of a distribution. */
 enum { MOST_PIXELS = 4096, MOST_SAMPLES = 48 };
@@ -242,27 +243,140 @@ static bool check_inputs(ork_diag *diag, const ork_graph *graph, const ork_stati
 
 /* ---- passes ---- */
 
+static ork_sample_span span_of_distributions(const ork_sample_span *span)
+{
+    ork_sample_span second = *span;
+    second.quiet = true;
+    second.step *= (span->end - span->begin + MOST_SAMPLES - 1) / MOST_SAMPLES;
+    second.stage = "measuring distributions";
+    return second;
+}
+
+typedef struct passes {
+    ork_diag *diag;
+    const ork_graph *graph;
+    ork_dataset *dataset;
+    ork_pool *pool;
+    measurement *m;
+    ork_runner *runner;
+} passes;
+
+/* One pass over the share of the samples; there may be fewer samples than shares. */
+static bool look_at(const passes *p, ork_sample_span span, ork_observe_fn observe)
+{
+    const ork_statistics_source *source = ork_dataset_source(p->dataset);
+    if (source && source->shares > 1) {
+        span.begin += source->share * span.step;
+        span.step *= source->shares;
+    }
+    ork_runner_observe(p->runner, observe, p->m);
+    return span.begin >= span.end ||
+           ork_samples_run(p->diag, p->graph, p->dataset, &span, p->runner, NULL, NULL);
+}
+
+static bool measure_distributions(const passes *p, const ork_sample_span *span)
+{
+    allocate_bins(p->m, p->graph->values.count);
+    return look_at(p, span_of_distributions(span), observe_distribution);
+}
+
+static bool check_extremes(const passes *p)
+{
+    return check_inputs(p->diag, p->graph, p->m->statistics) &&
+           check_finite(p->diag, p->graph, p->m->statistics);
+}
+
+/* ---- what was measured before, or is measured in shares ---- */
+
+static ork_statistics_part part_of(const passes *p, const ork_sample_span *span, bool distributions)
+{
+    ork_statistics_part part = {
+        .distributions = distributions,
+        .varied = ork_dataset_fits_vary(p->dataset),
+        .samples = span->end - span->begin,
+        .step = span_of_distributions(span).step,
+        .seen = ORK_NEW_ARRAY(p->m->arena, uint8_t, (span->end - span->begin) / 8 + 1),
+        .value_count = p->graph->values.count,
+        .values = p->m->statistics};
+    ork_statistics_print(p->graph, part.network);
+    return part;
+}
+
+/* Takes statistics over when they are complete and of the same network and samples. */
+static bool take_over(const passes *p, const ork_sample_span *span, ork_bytes bytes,
+                      bool distributions)
+{
+    ork_statistics_part given, wanted = part_of(p, span, distributions);
+    if (!ork_statistics_read(p->diag, p->m->arena, bytes, &given))
+        return false;
+    if (strcmp(given.network, wanted.network) != 0 || given.samples != wanted.samples ||
+        given.step != wanted.step || given.varied != wanted.varied ||
+        given.value_count != wanted.value_count) {
+        ork_fail(p->diag, ORK_ERR_RANGE,
+                 "the statistics are of another network, list or configuration");
+        return ork_fix(p->diag, "make them with ork calibrate and the options of ork convert");
+    }
+    if (!ork_statistics_complete(&given) || (distributions && !given.distributions)) {
+        ork_fail(p->diag, ORK_ERR_RANGE, "the statistics are not complete");
+        ork_why(p->diag, distributions && !given.distributions
+                             ? "they hold extremes alone"
+                             : "some samples have not been looked at");
+        return ork_fix(p->diag, "merge those of all shards");
+    }
+    for (size_t i = 0; i < given.value_count; i++) {
+        ork_statistics *to = &p->m->statistics[i];
+        *to = given.values[i];
+        if (!to->parts || distributions)
+            continue;
+        to->samples = 0; /* counted with the distributions */
+        for (int64_t c = 0; c < to->channels; c++)
+            to->parts[c].bins = NULL;
+    }
+    return true;
+}
+
+static void note_seen(ork_statistics_part *part, const ork_statistics_source *source)
+{
+    const uint64_t step = part->distributions ? part->step : 1, shares = source->shares;
+    for (uint64_t i = source->share * step; i < part->samples; i += step * (shares ? shares : 1))
+        part->seen[i / 8] |= (uint8_t)(1u << (i % 8));
+}
+
+/* Measures the share and writes it; true when it was written. */
+static bool collect(const passes *p, const ork_sample_span *span, bool distributions)
+{
+    ork_statistics_source *source = ork_dataset_source(p->dataset);
+    const bool whole = source->shares <= 1, second = source->given.size > 0;
+    bool good = second ? take_over(p, span, source->given, false)
+                       : look_at(p, *span, observe_extremes) && (!whole || check_extremes(p));
+    const bool both = distributions && (whole || second);
+    if (good && both)
+        good = measure_distributions(p, span);
+    if (!good)
+        return false;
+    ork_statistics_part part = part_of(p, span, both);
+    note_seen(&part, source);
+    ork_statistics_write(&part, source->collected);
+    return source->is_done = true;
+}
+
 static bool measure(ork_diag *diag, const ork_graph *graph, ork_dataset *dataset,
                     const ork_sample_span *span, ork_pool *pool, measurement *m, bool distributions)
 {
+    passes p = {diag, graph, dataset, pool, m, NULL};
+    const ork_statistics_source *source = ork_dataset_source(dataset);
+    if (source && !source->collected)
+        return take_over(&p, span, source->given, distributions) && check_extremes(&p);
     ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){.observable = true});
-    ork_runner *runner = plan ? ork_runner_new(diag, plan, pool) : NULL;
-    ork_sample_span second = *span;
-    bool good = runner != NULL;
-    if (good) {
-        ork_runner_observe(runner, observe_extremes, m);
-        good = ork_samples_run(diag, graph, dataset, span, runner, NULL, NULL) &&
-               check_inputs(diag, graph, m->statistics) && check_finite(diag, graph, m->statistics);
+    p.runner = plan ? ork_runner_new(diag, plan, pool) : NULL;
+    bool good = p.runner != NULL;
+    if (good && source) {
+        collect(&p, span, distributions);
+        good = false; /* nothing is quantized */
     }
-    if (good && distributions) {
-        second.quiet = true;
-        second.step *= (span->end - span->begin + MOST_SAMPLES - 1) / MOST_SAMPLES;
-        second.stage = "measuring distributions";
-        allocate_bins(m, graph->values.count);
-        ork_runner_observe(runner, observe_distribution, m);
-        good = ork_samples_run(diag, graph, dataset, &second, runner, NULL, NULL);
-    }
-    ork_runner_free(runner);
+    good = good && look_at(&p, *span, observe_extremes) && check_extremes(&p) &&
+           (!distributions || measure_distributions(&p, span));
+    ork_runner_free(p.runner);
     ork_plan_free(plan);
     return good;
 }

@@ -25,7 +25,8 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'hybrid', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'calib', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'hybrid', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib',
+         'calibrate', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -306,6 +307,114 @@ class TextForm(Base):
         self.assertEqual(document['outputs'], ['act'])
         self.assertEqual(document['multiplications'], 32 * 32 * 8 * 9 + 21 * 21 * 8 * 8 * 144)
         self.fails(2, 'E0305', 'check', self.folder / 'net.txt', '--target', 'rk9999')
+
+    def samples(self, count=3):
+        """Random arrays of 32 x 32 x 8, and their list."""
+        header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1, 32, 32, 8), }"
+        header += b' ' * (117 - len(header)) + b'\n'
+        for i in range(count):
+            data = bytes((k * 2654435761 + i * 40503 >> 11) % 256 for k in range(32 * 32 * 8))
+            (self.folder / f'{i}.npy').write_bytes(b'\x93NUMPY\x01\x00' +
+                                                   struct.pack('<H', len(header)) + header + data)
+        return self.write('list.txt', ''.join(f'{i}.npy\n' for i in range(count)))
+
+    def calibrate(self, name, *arguments):
+        self.good('calibrate', self.folder / 'net.txt', '-d', self.folder / 'list.txt', '--std', '64',
+                  '-o', self.folder / name, *arguments)
+        return (self.folder / name).read_bytes()
+
+    def shares(self, count, order, *arguments):
+        """Both rounds in shares, merged in this order."""
+        net, merged = self.folder / 'net.txt', {}
+        for kind in ('extremes', 'stats'):
+            if kind == 'stats':
+                arguments += ('--extremes', self.folder / 'all.extremes')
+            for i in range(1, count + 1):
+                self.calibrate(f'{i}.{kind}', '--shard', f'{i}/{count}', '-t', i, *arguments)
+            self.good('calibrate', '--merge', *(self.folder / f'{i}.{kind}' for i in order), '-o',
+                      self.folder / f'all.{kind}')
+            merged[kind] = (self.folder / f'all.{kind}').read_bytes()
+        return merged
+
+    def test_calibrate_in_shares(self):
+        net, samples = self.write('net.txt'), self.samples(7)
+        whole = self.calibrate('whole', '-t', 1)
+        self.assertEqual(whole, self.calibrate('four', '-t', 4))
+        self.assertEqual(whole, self.shares(2, (1, 2))['stats'])
+        self.assertEqual(whole, self.shares(3, (3, 1, 2))['stats'])
+        self.assertEqual(whole, self.shares(9, (4, 9, 1, 8, 2, 7, 3, 6, 5))['stats'])  # more than samples
+        exact = self.calibrate('exact', '--vendor-exact')
+        self.assertEqual(exact, self.shares(3, (2, 3, 1), '--vendor-exact')['extremes'])
+        for options, statistics in (((), 'whole'), (('--vendor-exact',), 'exact')):
+            models = []
+            for extra in ((), ('--statistics', self.folder / statistics)):
+                self.good('convert', net, '-d', samples, '--std', '64', '-o', self.folder / 'm.rknn',
+                          *options, *extra)
+                models.append((self.folder / 'm.rknn').read_bytes())
+            self.assertEqual(*models)
+
+    def test_statistics_that_do_not_fit(self):
+        net, samples = self.write('net.txt'), self.samples(4)
+        convert = ('convert', net, '-d', samples, '-o', self.folder / 'm.rknn')
+        whole = self.calibrate('whole')
+        self.fails(7, 'E0501', *convert, '--statistics', self.folder / 'whole')  # another std
+        convert += ('--std', '64', '--statistics')
+        self.good(*convert, self.folder / 'whole')
+        self.calibrate('1', '--shard', '1/2')
+        self.calibrate('2', '--shard', '2/2')
+        merge = ('calibrate', '-o', self.folder / 'merged', '--merge', self.folder / '1')
+        error = self.fails(7, 'E0501', *convert, self.folder / '1')
+        self.assertIn('not complete', error.stderr)
+        self.fails(7, 'E0501', *merge, self.folder / '1')
+        self.fails(7, 'E0501', *merge, self.folder / 'whole')
+        self.good(*merge, self.folder / '2')
+        error = self.fails(7, 'E0501', *convert, self.folder / 'merged')
+        self.assertIn('extremes alone', error.stderr)
+        (self.folder / 'damaged').write_bytes(whole[:-3])
+        self.fails(7, 'E0501', *convert, self.folder / 'damaged')
+        self.fails(8, 'E0101', *convert, self.folder / 'missing')
+        self.fails(2, 'E0004', 'calibrate', net, '-d', samples, '-o', 'x', '--shard', '5')
+        self.fails(2, 'E0004', 'calibrate', net, '-d', samples, '-o', 'x', '--shard', '5/4')
+        self.fails(5, 'E0404', 'calibrate', net, '-o', 'x')
+
+    @unittest.skipUnless(shutil.which('mpirun'), 'no mpirun')
+    def test_calibrate_under_mpi(self):
+        net, samples = self.write('net.txt'), self.samples(7)
+        whole = self.calibrate('whole')
+        for count in (1, 4):
+            result = subprocess.run(
+                ['mpirun', '--allow-run-as-root', '--oversubscribe', '-n', str(count), ORK, 'calibrate',
+                 net, '-d', samples, '--std', '64', '-o', self.folder / 'mpi', '-t', '1'],
+                capture_output=True, timeout=600, check=False)
+            if b'built without MPI' in result.stderr:
+                self.assertEqual(count, 4)
+                self.skipTest('the program was built without MPI')
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual((self.folder / 'mpi').read_bytes(), whole, count)
+
+    def test_analyze(self):
+        net, samples = self.write('net.txt'), self.samples()
+        page, folder = self.folder / 'page.html', self.folder / 'snapshot'
+        text = self.good('analyze', net, '-d', samples, '-p', page, '-o', folder, '--std', '64').stdout
+        self.assertRegex(text, r'(?m)^ +1 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+% +u8  stem<&> \(conv2d \+ silu\)$')
+        self.assertIn('The quantized network', text)
+        self.assertEqual(page.read_text(), (folder / 'error_analysis.html').read_text())
+        self.assertIn('stem&lt;&amp;&gt;', page.read_text())
+        self.assertNotIn('stem<&>', page.read_text())
+        lines = (folder / 'entire_qnt_error_analysis.txt').read_text().splitlines()
+        self.assertEqual([line.split()[0] for line in lines],
+                         ['input_x_0_out0_nhwc_1_32_32_8.tensor',
+                          'conv2d_stem____1_out0_nhwc_1_32_32_8.tensor',
+                          'conv2d_large_2_out0_nhwc_1_21_21_8.tensor'])
+        self.assertIn('large (conv2d + sign)', text)
+        self.assertEqual(os.listdir(folder / 'fp32'), ['order.txt'])
+        document = json.loads(self.good('analyze', net, '-d', samples, '--std', '64', '--json', '-n', 2,
+                                        '--samples', self.write('one.txt', '2.npy\n')).stdout)
+        self.assertEqual(document['analysis']['samples'], 1)
+        self.assertEqual(document['analysis']['layers'][1]['name'], 'stem<&>')
+        self.fails(5, 'E0404', 'analyze', net)
+        self.fails(5, 'E0401', 'analyze', net, '-d', 'missing.txt')
+        self.fails(8, 'E0102', 'analyze', net, '-d', samples, '-p', self.folder / 'no/page.html')
 
     def test_bench(self):
         net = self.write('net.txt')

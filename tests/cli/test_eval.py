@@ -83,6 +83,15 @@ class Boxes(Base):
             self.assertLessEqual({box['category_id'] for box in boxes}, {1, 2, 3})
             self.assertGreaterEqual(min(box['score'] for box in boxes), 0.01)
 
+    def test_shares_of_the_pictures_merge_exactly(self):
+        whole = self.evaluate(self.u8, '--limit', 7, '-d', self.folder / 'whole.json')['models'][0]['figures']
+        for i in (1, 2, 3):
+            self.evaluate(self.u8, '--limit', 7, '--shard', f'{i}/3', '-d', self.folder / f'{i}.json')
+        for order in ((1, 2, 3), (3, 1, 2)):
+            merged = self.evaluate(','.join(str(self.folder / f'{i}.json') for i in order), '--limit', 7)
+            self.assertEqual(merged['models'][0]['figures'], whole)
+        self.fails(2, 'E0004', 'eval', self.u8, '-a', TRUTH, '--shard', '4/3')
+
     def test_a_network_in_floats_and_its_file(self):
         """The traced network and the file that was made of it without quantization are the same."""
         document = self.evaluate(EYES / 'eyes.pt', self.float, '--limit', '2', *PREPROCESS)

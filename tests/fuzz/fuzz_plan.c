@@ -44,8 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ork_diag *diag = ork_diag_new();
     ork_graph *graph = ork_graph_parse(diag, size ? (const char *)data : "", size);
     if (graph && ork_graph_verify(graph, diag) && is_small(graph)) {
-        run(diag, graph, &(ork_plan_options){ORK_FAMILY_LION, false});
-        run(diag, graph, &(ork_plan_options){ORK_FAMILY_PUMA, true});
+        run(diag, graph, &(ork_plan_options){.family = ORK_FAMILY_LION});
+        run(diag, graph, &(ork_plan_options){.family = ORK_FAMILY_PUMA, .observable = true});
     }
     ork_graph_free(graph);
     ork_diag_free(diag);

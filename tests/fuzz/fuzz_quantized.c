@@ -46,7 +46,7 @@ static ork_graph *import(ork_diag *diag, const uint8_t *data, size_t size)
 
 static void run(ork_diag *diag, const ork_graph *graph)
 {
-    ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){ORK_FAMILY_LION, false});
+    ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){.family = ORK_FAMILY_LION});
     if (!plan && ork_diag_error_id(diag) == ORK_ERR_NONE)
         abort();
     ork_runner *runner = plan ? ork_runner_new(diag, plan, NULL) : NULL;

@@ -16,7 +16,7 @@ NOT_YET = {
     'load_tflite': (('a.tflite',), -1),
     'register_op': (('a.rknnop',), None),
     'direct_build': (('a.json', 'a.data'), -1),
-    'accuracy_analysis': (('list.txt',), -1),
+    'accuracy_analysis': (('list.txt', '.', True, 'rk1808'), -1),
     'export_rknn_precompile_model': (('a.rknn',), -1),
     'export_rknn_sync_model': (('a.rknn', [1]), -1),
     'export_encrypted_rknn_model': (('a.rknn',), -1),

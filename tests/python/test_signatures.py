@@ -64,6 +64,8 @@ SIGNATURES = {
     'fetch_rknn_model_config': '(self, model_path)',
     # Our own: RKNN-Toolkit has no such call.
     'check': "(self, target='rk1808', is_print=True)",
+    'evaluate': "(self, annotations=None, labelled=None, images=None, limit=0, letterbox='auto', "
+                "bgr=False, agnostic=False, score=0.01, nms=0.65, seen=0.3, crop=0.0, offset=0)",
 }
 
 

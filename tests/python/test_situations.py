@@ -447,7 +447,7 @@ def build_of_a_built_model(t):
     return lambda: t.rknn.build(do_quantization=False)
 
 
-@situation('E21', 'E0003', what='yet', where='accuracy_analysis')
+@situation('E21', 'E0005', what='no float network', fix='load the float network')
 def analysis_after_load_rknn(t):
     t.floats('a.rknn')
     t.assertEqual(t.rknn.load_rknn('a.rknn'), 0)

@@ -240,8 +240,9 @@ static void test_every_operator_quantizes(void **state)
         ork_graph *integers = every_operator(diag);
         if (!ork_quantize(diag, integers, dtypes[i / 2], ranges))
             fail_msg("%s: %s", ork_diag_error(diag)->where, ork_diag_error(diag)->what);
-        ork_plan *whole = ork_plan_new(
-            diag, integers, &(ork_plan_options){i % 2 ? ORK_FAMILY_PUMA : ORK_FAMILY_LION, false});
+        ork_plan *whole =
+            ork_plan_new(diag, integers,
+                         &(ork_plan_options){.family = i % 2 ? ORK_FAMILY_PUMA : ORK_FAMILY_LION});
         if (!whole)
             fail_msg("%s: %s", ork_diag_error(diag)->where, ork_diag_error(diag)->why);
         ork_runner *second = run_graph(diag, whole, NULL);

@@ -196,8 +196,36 @@ class RKNN:
 
     def accuracy_analysis(self, inputs, output_dir='./snapshot', calc_qnt_error=True, target=None,
                           device_id=None, dump_file_type='tensor'):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'accuracy_analysis')
+        """Tells which layers of the quantized network lose accuracy.
+
+        To be called after build(do_quantization=True). inputs: a text file with one sample a line,
+        as for build. Writes to output_dir what RKNN-Toolkit does: the lists
+        entire_qnt_error_analysis.txt and individual_qnt_error_analysis.txt, and each layer's numbers
+        for the first sample in fp32, entire_qnt and individual_qnt ('tensor': text for
+        numpy.loadtxt; 'npy': arrays); and error_analysis.json and error_analysis.html, which name
+        the layers that do damage and say what to do. calc_qnt_error=False: only fp32. Boards are not
+        available yet: target must be None. Returns 0 or -1.
+        """
+        return self._call(0, -1, self._model.accuracy_analysis, inputs, output_dir, calc_qnt_error,
+                          target, dump_file_type)
+
+    def evaluate(self, annotations=None, labelled=None, images=None, limit=0, letterbox='auto',
+                 bgr=False, agnostic=False, score=0.01, nms=0.65, seen=0.3, crop=0.0, offset=0):
+        """Measures the built network, and the float network that it was made of, on pictures.
+
+        An extension: RKNN-Toolkit has no such call. For detectors, annotations is a JSON file in the
+        form of COCO, images the folder of its pictures where that is not found beside it; for
+        classifiers, labelled is a folder with a folder of pictures for each class, or a list with a
+        picture and its class in each line. limit: the first so many pictures only. The other
+        parameters are the options of `ork eval`.
+        Returns a dictionary: 'pictures', how many there were; 'float' and 'built', dictionaries of
+        'AP', 'AP50' ... or 'top-1' and 'top-5', from 0 to 1; 'built' also tells how many boxes of the
+        float network are 'kept' and 'lost' and how many are 'new', or how many pictures only it has
+        right ('right_only') or wrong ('wrong_only'). After load_rknn there is no 'float'. None when
+        it fails.
+        """
+        return self._call(None, None, self._model.evaluate, annotations, labelled, images, limit,
+                          letterbox, bgr, agnostic, score, nms, seen, crop, offset)
 
     # ---- exporting -------------------------------------------------------------------------
 

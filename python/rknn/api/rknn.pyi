@@ -124,6 +124,21 @@ class RKNN:
         device_id: Optional[str] = None,
         dump_file_type: str = 'tensor',
     ) -> int: ...
+    def evaluate(
+        self,
+        annotations: Optional[_Path] = None,
+        labelled: Optional[_Path] = None,
+        images: Optional[_Path] = None,
+        limit: int = 0,
+        letterbox: str = 'auto',
+        bgr: bool = False,
+        agnostic: bool = False,
+        score: float = 0.01,
+        nms: float = 0.65,
+        seen: float = 0.3,
+        crop: float = 0.0,
+        offset: int = 0,
+    ) -> Optional[Dict[str, Any]]: ...
     def export_rknn(self, export_path: _Path) -> int: ...
     def export_rknn_precompile_model(self, export_path: _Path) -> int: ...
     def export_rknn_sync_model(

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was found, told to programs and to people. */
+#ifndef ORK_REPORT_H
+#define ORK_REPORT_H
+
+#include "../base/base.h"
+#include "../quant/quant.h"
+
+/* One JSON document; what is no number (a cosine with nothing) is null. */
+void ork_report_json(const ork_accuracy *accuracy, ork_str *out);
+/* One HTML page that needs neither network nor other files, and reads without scripts too. */
+void ork_report_page(const ork_accuracy *accuracy, ork_str *out);
+/* The distributions of one layer's numbers, float and quantized, as a picture (SVG). */
+void ork_report_histogram(const ork_layer_accuracy *layer, ork_str *out);
+
+#endif
