@@ -49,40 +49,25 @@ static void random_shape(ork_conv_kind kind, ork_conv_shape *s)
     s->out_stride = s->out_c + (random_in(0, 1) ? random_in(1, 9) : 0);
 }
 
-/* What a kernel of 3x3 windows wants, which is rare among the shapes above. */
-static void random_square(ork_conv_shape *s)
+/* 3x3 as most networks have it, large enough for what is computed in tiles: rare among the shapes
+   above. */
+static void random_square(ork_conv_kind kind, ork_conv_shape *s)
 {
-    static const int64_t channels[] = {16, 17, 31, 32, 33, 40, 64, 65};
+    static const int64_t channels[] = {8, 16, 17, 31, 32, 33, 40, 64, 65, 130};
     *s = (ork_conv_shape){.batch = random_in(1, 2), .kernel_h = 3, .kernel_w = 3, .groups = 1};
     s->stride_h = s->stride_w = s->dilation_h = s->dilation_w = 1;
     s->pad_top = random_in(0, 2);
     s->pad_left = random_in(0, 2);
-    s->in_h = random_in(3, 20);
-    s->in_w = random_in(0, 9) ? random_in(3, 20) : random_in(200, 300);
+    s->in_h = random_in(3, 24);
+    s->in_w = random_in(0, 9) ? random_in(3, 24) : random_in(200, 300);
     s->out_h = s->in_h + s->pad_top + random_in(0, 2) - 2;
     s->out_w = s->in_w + s->pad_left + random_in(0, 2) - 2;
-    s->in_c = channels[random_in(0, 7)];
-    s->out_c = channels[random_in(0, 7)];
+    s->in_c = channels[random_in(0, 9)];
+    s->out_c = channels[random_in(0, 9)];
+    if (kind == ORK_CONV_DEPTHWISE)
+        s->groups = s->out_c = s->in_c;
     s->in_stride = s->in_c + (random_in(0, 1) ? random_in(1, 9) : 0);
     s->out_stride = s->out_c + (random_in(0, 1) ? random_in(1, 9) : 0);
-}
-
-/* 3x3 as most networks have it, large enough for what is computed in tiles. */
-static void common_shape(ork_conv_shape *s)
-{
-    random_shape(ORK_CONV_DENSE, s);
-    s->kernel_h = s->kernel_w = 3;
-    s->stride_h = s->stride_w = s->dilation_h = s->dilation_w = s->groups = 1;
-    s->pad_top = random_in(0, 2);
-    s->pad_left = random_in(0, 2);
-    s->in_h = random_in(9, 24);
-    s->in_w = random_in(9, 24);
-    s->out_h = s->in_h + s->pad_top + random_in(-2, 0);
-    s->out_w = s->in_w + s->pad_left + random_in(-2, 0);
-    s->in_c = random_in(8, 40);
-    s->out_c = random_in(8, 150);
-    s->in_stride = s->in_c + random_in(0, 2);
-    s->out_stride = s->out_c + random_in(0, 2);
 }
 
 static void random_activation(ork_activation *f)
@@ -196,8 +181,8 @@ static testcase testcase_new(ork_conv_kind kind, ork_dtype dtype)
     testcase t = {.conv = {.kind = kind, .dtype = dtype, .weight_dtype = dtype}};
     ork_conv_shape *s = &t.conv.shape;
     size_t element = ork_dtype_table[dtype].size;
-    if (kind == ORK_CONV_DENSE && random_in(0, 7) == 0)
-        random_in(0, 1) ? random_square(s) : common_shape(s);
+    if (kind != ORK_CONV_TRANSPOSED && random_in(0, 3) == 0)
+        random_square(kind, s);
     else
         random_shape(kind, s);
     random_activation(&t.conv.activation);
