@@ -239,7 +239,8 @@ static bool same_f32(const testcase *t, const float *got, const float *want, siz
 {
     const ork_conv_shape *s = &t->conv.shape;
     float terms = (float)(s->in_c / s->groups * s->kernel_h * s->kernel_w);
-    float tolerance = 2e-6f * (sqrtf(terms) * 16 + 1); /* inputs and weights below 4 */
+    /* Inputs and weights are below 4; windows in tiles add numbers that are larger for a while. */
+    float tolerance = 2e-6f * (sqrtf(terms) * 32 + 1);
     for (size_t i = 0; i < count; i++) {
         if (memcmp(&got[i], &want[i], sizeof(float)) == 0)
             continue; /* also the guard bytes in the gaps, which are no number */
