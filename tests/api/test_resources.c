@@ -27,10 +27,8 @@
 #define EYES ORK_TEST_DATA "/../../examples/eyes/"
 
 enum { SIDE = 416 };
-static const size_t ALLOWANCE = 4 << 20; /* a session's memory beside weights and tensors */
 static const char *const types[] = {NULL, "asymmetric_quantized-u8", "dynamic_fixed_point-i8",
                                     "dynamic_fixed_point-i16"}; /* NULL: floats */
-static uint8_t pixels[SIDE * SIDE * 3];
 
 static void fail_if(const ork_model *model, bool failed)
 {
@@ -73,13 +71,6 @@ static ork_session *new_session(ork_model *model, int threads)
     return session;
 }
 
-static bool run(ork_session *session)
-{
-    const ork_input input = {
-        .data = pixels, .dtype = ORK_U8, .format = ORK_NHWC, .rank = 3, .dims = {SIDE, SIDE, 3}};
-    return ork_session_run(session, &input, 1);
-}
-
 static void test_arena_is_tight(void **state)
 {
     (void)state;
@@ -101,6 +92,16 @@ static void test_arena_is_tight(void **state)
 #if defined(__GLIBC__) && !defined(HAS_SANITIZER)
 
     #include <malloc.h>
+
+static uint8_t pixels[SIDE * SIDE * 3];
+static const size_t ALLOWANCE = 4 << 20; /* a session's memory beside weights and tensors */
+
+static bool run(ork_session *session)
+{
+    const ork_input input = {
+        .data = pixels, .dtype = ORK_U8, .format = ORK_NHWC, .rank = 3, .dims = {SIDE, SIDE, 3}};
+    return ork_session_run(session, &input, 1);
+}
 
 /* Every allocation of the process comes through here. */
 void *__libc_malloc(size_t size);
