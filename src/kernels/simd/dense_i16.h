@@ -107,8 +107,7 @@ static bool i16_pack_biases(const ork_conv *conv, const i16_layout *l, int64_t g
     double *real = (double *)(void *)(to + width * 8);
     for (int64_t i = 0; i < width; i++) {
         const bool inside = conv->bias && first + i < l->group_out;
-        const int64_t *bias = (const int64_t *)conv->bias + group * l->group_out + first + i;
-        whole[i] = inside ? *bias : 0;
+        whole[i] = inside ? ((const int64_t *)conv->bias)[group * l->group_out + first + i] : 0;
         real[i] = (double)whole[i];
         small = small && whole[i] > -I16_LARGE && whole[i] < I16_LARGE;
     }
