@@ -9,23 +9,18 @@ bool ork_py_put(PyObject *dict, const char *key, PyObject *value)
     return ok;
 }
 
-static PyObject *text_of(const char *text)
-{
-    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-}
-
 static PyObject *finding_of(const ork_check_finding *finding)
 {
     PyObject *dict = PyDict_New();
-    if (dict && ork_py_put(dict, "rule", text_of(finding->rule)) &&
-        ork_py_put(dict, "severity", text_of(finding->severity)) &&
-        ork_py_put(dict, "layer", text_of(finding->layer)) &&
-        ork_py_put(dict, "scope", text_of(finding->scope)) &&
-        ork_py_put(dict, "operator", text_of(finding->op)) &&
-        ork_py_put(dict, "inputs", text_of(finding->inputs)) &&
-        ork_py_put(dict, "output", text_of(finding->output)) &&
-        ork_py_put(dict, "why", text_of(finding->reason)) &&
-        ork_py_put(dict, "instead", text_of(finding->instead)))
+    if (dict && ork_py_put(dict, "rule", ork_py_text(finding->rule)) &&
+        ork_py_put(dict, "severity", ork_py_text(finding->severity)) &&
+        ork_py_put(dict, "layer", ork_py_text(finding->layer)) &&
+        ork_py_put(dict, "scope", ork_py_text(finding->scope)) &&
+        ork_py_put(dict, "operator", ork_py_text(finding->op)) &&
+        ork_py_put(dict, "inputs", ork_py_text(finding->inputs)) &&
+        ork_py_put(dict, "output", ork_py_text(finding->output)) &&
+        ork_py_put(dict, "why", ork_py_text(finding->reason)) &&
+        ork_py_put(dict, "instead", ork_py_text(finding->instead)))
         return dict;
     Py_XDECREF(dict);
     return NULL;
@@ -47,7 +42,7 @@ static PyObject *cut_of(const ork_check_report *report)
 {
     PyObject *list = PyList_New(0);
     for (int i = 0; list && i < report->cut_count; i++) {
-        PyObject *name = text_of(report->cut[i]);
+        PyObject *name = ork_py_text(report->cut[i]);
         if (!name || PyList_Append(list, name) != 0)
             Py_CLEAR(list);
         Py_XDECREF(name);
@@ -58,7 +53,7 @@ static PyObject *cut_of(const ork_check_report *report)
 static PyObject *printed(const ork_check_report *report)
 {
     char *text = ork_check_text(report, false);
-    PyObject *object = text ? text_of(text) : PyErr_NoMemory();
+    PyObject *object = text ? ork_py_text(text) : PyErr_NoMemory();
     ork_text_free(text);
     return object;
 }
@@ -72,7 +67,7 @@ PyObject *ork_py_check(ork_py_model *self, PyObject *args)
     if (!report)
         return ork_py_fail_from(self, ork_model_error(self->model));
     PyObject *dict = PyDict_New();
-    if (dict && ork_py_put(dict, "target", text_of(report->target)) &&
+    if (dict && ork_py_put(dict, "target", ork_py_text(report->target)) &&
         ork_py_put(dict, "npu_layers", PyLong_FromSize_t(report->npu_layers)) &&
         ork_py_put(dict, "host_layers", PyLong_FromSize_t(report->host_layers)) &&
         ork_py_put(dict, "refused_layers", PyLong_FromSize_t(report->refused_layers)) &&

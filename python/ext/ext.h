@@ -96,13 +96,15 @@ bool ork_py_config_check(ork_py_model *self, const char *call);
 
 /* check(target): what a chip will not take, a dictionary. */
 PyObject *ork_py_check(ork_py_model *self, PyObject *args);
-/* perf.c */
+/* eval_perf(details): how long the chip takes, a dictionary. */
 PyObject *ork_py_eval_perf(ork_py_model *self, PyObject *args);
 
 /* accuracy_analysis(inputs, output_dir, calc_qnt_error, target, dump_file_type), evaluate(...) */
 PyObject *ork_py_accuracy_analysis(ork_py_model *self, PyObject *args);
 PyObject *ork_py_evaluate(ork_py_model *self, PyObject *args);
 
+/* Texts are UTF-8, except that a path inside may be anything. */
+PyObject *ork_py_text(const char *text);
 /* Steals the value, which may be NULL. */
 bool ork_py_put(PyObject *dict, const char *key, PyObject *value);
 /* The bytes object of a path, which may be a str or a pathlib.Path. `place` names the argument. */

@@ -2,25 +2,12 @@
 /* How long a chip takes, as a dictionary in the form of the toolkit's simulator. */
 #include "ext.h"
 
-/* Steals the value. */
-static bool put(PyObject *dict, const char *key, PyObject *value)
-{
-    bool ok = value && PyDict_SetItemString(dict, key, value) == 0;
-    Py_XDECREF(value);
-    return ok;
-}
-
-static PyObject *text_of(const char *text)
-{
-    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-}
-
 static PyObject *layer_of(const ork_estimate_layer *layer)
 {
     PyObject *dict = PyDict_New();
-    if (dict && put(dict, "name", text_of(layer->layer)) &&
-        put(dict, "operation", text_of(layer->op)) &&
-        put(dict, "time", PyFloat_FromDouble(layer->seconds * 1e6)))
+    if (dict && ork_py_put(dict, "name", ork_py_text(layer->layer)) &&
+        ork_py_put(dict, "operation", ork_py_text(layer->op)) &&
+        ork_py_put(dict, "time", PyFloat_FromDouble(layer->seconds * 1e6)))
         return dict;
     Py_XDECREF(dict);
     return NULL;
@@ -36,7 +23,7 @@ static PyObject *layers_of(const ork_estimate_report *report)
         if (strcmp(report->layers[i].unit, "free") == 0)
             continue;
         snprintf(key, sizeof(key), "%d", number++);
-        if (!put(layers, key, layer_of(&report->layers[i])))
+        if (!ork_py_put(layers, key, layer_of(&report->layers[i])))
             Py_CLEAR(layers);
     }
     return layers;
@@ -45,7 +32,7 @@ static PyObject *layers_of(const ork_estimate_report *report)
 static PyObject *printed(const ork_estimate_report *report, bool details)
 {
     char *text = ork_estimate_text(report, details);
-    PyObject *object = text ? text_of(text) : PyErr_NoMemory();
+    PyObject *object = text ? ork_py_text(text) : PyErr_NoMemory();
     ork_text_free(text);
     return object;
 }
@@ -59,10 +46,11 @@ PyObject *ork_py_eval_perf(ork_py_model *self, PyObject *args)
     if (!report)
         return ork_py_fail_from(self, ork_model_error(self->model));
     PyObject *dict = PyDict_New();
-    if (dict && put(dict, "kind", text_of("estimated")) &&
-        put(dict, "target", text_of(report->target)) &&
-        put(dict, "total_time", PyFloat_FromDouble(report->seconds * 1e6)) &&
-        put(dict, "layers", layers_of(report)) && put(dict, "text", printed(report, details)))
+    if (dict && ork_py_put(dict, "kind", ork_py_text("estimated")) &&
+        ork_py_put(dict, "target", ork_py_text(report->target)) &&
+        ork_py_put(dict, "total_time", PyFloat_FromDouble(report->seconds * 1e6)) &&
+        ork_py_put(dict, "layers", layers_of(report)) &&
+        ork_py_put(dict, "text", printed(report, details)))
         return dict;
     Py_XDECREF(dict);
     return NULL;

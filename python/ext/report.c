@@ -21,7 +21,7 @@ static const error_row error_rows[] = {
 /* ---- failures -------------------------------------------------------------------------- */
 
 /* Texts are UTF-8, except that a path inside may be anything. */
-static PyObject *decoded(const char *text)
+PyObject *ork_py_text(const char *text)
 {
     return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
 }
@@ -34,7 +34,7 @@ PyObject *ork_py_fail_with(ork_py_state *state, const ork_error *error)
     if (!args)
         return NULL;
     for (Py_ssize_t i = 0; i < 6; i++) {
-        PyObject *text = decoded(texts[i]);
+        PyObject *text = ork_py_text(texts[i]);
         if (!text) {
             Py_DECREF(args);
             return NULL;
