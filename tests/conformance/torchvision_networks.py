@@ -12,6 +12,7 @@ With --table the rows are put into that file's tables. Needs torch and torchvisi
 python3-torch python3-torchvision)."""
 import argparse
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -169,14 +170,20 @@ def read_rows(path):
     return rows
 
 
+def others(path):
+    """What other scripts have put into the file: the parts that are none of ours."""
+    parts = re.split(r'(?m)^(?=## )', path.read_text() if path.exists() else '')
+    return ''.join(part for part in parts[1:] if part.split('\n')[0][3:] not in TABLES.values())
+
+
 def write_tables(path, rows):
-    text = HEAD
+    text, rest = HEAD, others(path)
     for table, headline in TABLES.items():
         text += f'\n## {headline}\n\n| network | largest difference / largest output | s |\n|---|---|---|\n'
         for title in all_names():
             if title in rows and table_of(title) == table:
                 text += f'| {title} | {" | ".join(rows[title])} |\n'
-    path.write_text(text)
+    path.write_text(text + ('\n' + rest if rest else ''))
 
 
 def main():
