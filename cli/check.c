@@ -67,8 +67,9 @@ static void print_json(ork_cli *cli, const ork_check_report *report)
     ork_cli_json_end(&json, stdout);
 }
 
-static int check(ork_cli *cli, ork_model *model, const values *v)
+static int check(ork_cli *cli, ork_model *model)
 {
+    const values *v = cli->values;
     const ork_check_report *report = ork_model_check(model, v->target ? v->target : "rk1808");
     if (!report)
         return ork_cli_model_failed(cli, model);
@@ -84,14 +85,5 @@ static int check(ork_cli *cli, ork_model *model, const values *v)
 
 int ork_cli_check(ork_cli *cli)
 {
-    const values *v = cli->values;
-    int code;
-    ork_model *model = ork_cli_new_model(cli, &v->model, &code);
-    if (!model)
-        return code;
-    code = ork_cli_load(cli, model, cli->arguments.items[0], &v->model, false);
-    if (!code)
-        code = check(cli, model, v);
-    ork_model_free(model);
-    return code;
+    return ork_cli_with_model(cli, false, check);
 }

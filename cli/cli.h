@@ -219,6 +219,9 @@ ork_model *ork_cli_new_model(ork_cli *cli, const ork_cli_model_values *values, i
 /* Loads the file; when `to_run`, a network in floats is also built. 0 or the exit code. */
 int ork_cli_load(ork_cli *cli, ork_model *model, const char *path,
                  const ork_cli_model_values *values, bool to_run);
+/* For verbs whose values begin with those of a model: loads the first argument as ork_cli_load
+   does, and returns what `work` returns, or the exit code of the failure. */
+int ork_cli_with_model(ork_cli *cli, bool to_run, int (*work)(ork_cli *cli, ork_model *model));
 int ork_cli_model_failed(ork_cli *cli, ork_model *model);
 bool ork_cli_config(ork_model *model, const char *key, const char *value); /* value NULL: nothing */
 

@@ -63,8 +63,9 @@ static int write_json(ork_cli *cli, char *diagram)
     return ork_cli_json_end(&json, stdout) ? 0 : 8;
 }
 
-static int draw(ork_cli *cli, ork_model *model, const values *v)
+static int draw(ork_cli *cli, ork_model *model)
 {
+    const values *v = cli->values;
     ork_diagram_options options = ORK_OPTIONS_INIT(ork_diagram_options);
     bool as_json = cli->json && !v->output;
     options.format = as_json ? ORK_DIAGRAM_JSON : format_of(v);
@@ -85,14 +86,5 @@ static int draw(ork_cli *cli, ork_model *model, const values *v)
 
 int ork_cli_graph(ork_cli *cli)
 {
-    const values *v = cli->values;
-    int code;
-    ork_model *model = ork_cli_new_model(cli, &v->model, &code);
-    if (!model)
-        return code;
-    code = ork_cli_load(cli, model, cli->arguments.items[0], &v->model, false);
-    if (!code)
-        code = draw(cli, model, v);
-    ork_model_free(model);
-    return code;
+    return ork_cli_with_model(cli, false, draw);
 }

@@ -142,8 +142,9 @@ static void print_json(ork_cli *cli, ork_model *model, const ork_model_info *inf
     ork_cli_json_end(&json, stdout);
 }
 
-static int show(ork_cli *cli, ork_model *model, const values *v)
+static int show(ork_cli *cli, ork_model *model)
 {
+    const values *v = cli->values;
     ork_model_info info;
     if (!ork_model_get_info(model, &info))
         return ork_cli_model_failed(cli, model);
@@ -160,14 +161,5 @@ static int show(ork_cli *cli, ork_model *model, const values *v)
 
 int ork_cli_info(ork_cli *cli)
 {
-    const values *v = cli->values;
-    int code;
-    ork_model *model = ork_cli_new_model(cli, &v->model, &code);
-    if (!model)
-        return code;
-    code = ork_cli_load(cli, model, cli->arguments.items[0], &v->model, false);
-    if (!code)
-        code = show(cli, model, v);
-    ork_model_free(model);
-    return code;
+    return ork_cli_with_model(cli, false, show);
 }

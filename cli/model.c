@@ -127,3 +127,17 @@ int ork_cli_load(ork_cli *cli, ork_model *model, const char *path,
     ork_build_options options = ORK_OPTIONS_INIT(ork_build_options);
     return ork_model_build(model, &options) ? 0 : ork_cli_model_failed(cli, model);
 }
+
+int ork_cli_with_model(ork_cli *cli, bool to_run, int (*work)(ork_cli *cli, ork_model *model))
+{
+    const ork_cli_model_values *values = cli->values;
+    int code;
+    ork_model *model = ork_cli_new_model(cli, values, &code);
+    if (!model)
+        return code;
+    code = ork_cli_load(cli, model, cli->arguments.items[0], values, to_run);
+    if (!code)
+        code = work(cli, model);
+    ork_model_free(model);
+    return code;
+}

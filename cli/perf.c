@@ -83,8 +83,9 @@ static void print_layers(const ork_estimate_report *report, const values *v)
     free(rows);
 }
 
-static int estimate(ork_cli *cli, ork_model *model, const values *v)
+static int estimate(ork_cli *cli, ork_model *model)
 {
+    const values *v = cli->values;
     ork_estimate_options options = ORK_OPTIONS_INIT(ork_estimate_options);
     options.target = v->target;
     options.in_float = v->in_float;
@@ -104,14 +105,5 @@ static int estimate(ork_cli *cli, ork_model *model, const values *v)
 
 int ork_cli_perf(ork_cli *cli)
 {
-    const values *v = cli->values;
-    int code;
-    ork_model *model = ork_cli_new_model(cli, &v->model, &code);
-    if (!model)
-        return code;
-    code = ork_cli_load(cli, model, cli->arguments.items[0], &v->model, false);
-    if (!code)
-        code = estimate(cli, model, v);
-    ork_model_free(model);
-    return code;
+    return ork_cli_with_model(cli, false, estimate);
 }

@@ -284,8 +284,9 @@ static int run_all(runner *run)
     return code;
 }
 
-static int run_model(ork_cli *cli, ork_model *model, const values *v)
+static int run_model(ork_cli *cli, ork_model *model)
 {
+    const values *v = cli->values;
     ork_session_options options = ORK_OPTIONS_INIT(ork_session_options);
     options.threads = cli->threads;
     ork_cli_json json;
@@ -309,14 +310,5 @@ int ork_cli_run(ork_cli *cli)
 {
     const values *v = cli->values;
     int code = ork_cli_check_output(cli, v->npy_folder, true);
-    if (code)
-        return code;
-    ork_model *model = ork_cli_new_model(cli, &v->model, &code);
-    if (!model)
-        return code;
-    code = ork_cli_load(cli, model, cli->arguments.items[0], &v->model, true);
-    if (!code)
-        code = run_model(cli, model, v);
-    ork_model_free(model);
-    return code;
+    return code ? code : ork_cli_with_model(cli, true, run_model);
 }

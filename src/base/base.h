@@ -75,6 +75,8 @@ typedef struct ork_str {
 
 void ork_str_printf(ork_str *str, const char *format, ...) ORK_PRINTF(2, 3);
 void ork_str_append(ork_str *str, const char *text, size_t length);
+/* The same for text inside XML or HTML: what has a meaning there is escaped. */
+void ork_str_append_xml(ork_str *str, const char *text);
 void ork_str_free(ork_str *str);
 
 bool ork_starts_with(const char *text, const char *prefix);

@@ -41,6 +41,23 @@ void ork_str_printf(ork_str *str, const char *format, ...)
     va_end(args);
 }
 
+void ork_str_append_xml(ork_str *out, const char *text)
+{
+    static const struct {
+        char c;
+        const char *entity;
+    } entities[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
+    for (; *text; text++) {
+        size_t i = 0;
+        while (i < ORK_COUNT(entities) && entities[i].c != *text)
+            i++;
+        if (i < ORK_COUNT(entities))
+            ork_str_printf(out, "%s", entities[i].entity);
+        else
+            ork_str_append(out, text, 1);
+    }
+}
+
 void ork_str_free(ork_str *str)
 {
     free(str->text);

@@ -18,24 +18,6 @@ static const char style[] =
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-/* Texts are clean; what is left has a meaning in XML. */
-static void put_text(ork_str *out, const char *text)
-{
-    static const struct {
-        char c;
-        const char *entity;
-    } entities[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < ORK_COUNT(entities) && entities[i].c != *text)
-            i++;
-        if (i < ORK_COUNT(entities))
-            ork_str_printf(out, "%s", entities[i].entity);
-        else
-            ork_str_append(out, text, 1);
-    }
-}
-
 /* A tenth of a pixel is enough, and a point in every locale. */
 static void put_number(ork_str *out, double number)
 {
@@ -62,7 +44,7 @@ static void put_point(ork_str *out, const char *before, layout_point at)
 static void put_title(ork_str *out, const char *text)
 {
     ork_str_printf(out, "<title>");
-    put_text(out, text);
+    ork_str_append_xml(out, text);
     ork_str_printf(out, "</title>");
 }
 
@@ -125,7 +107,7 @@ static void put_words(ork_str *out, const char *class, double x, double y, bool 
     put_attribute(out, "x", x);
     put_attribute(out, "y", y);
     ork_str_printf(out, "%s>", at_end ? " text-anchor=\"end\"" : "");
-    put_text(out, text);
+    ork_str_append_xml(out, text);
     ork_str_printf(out, "</text>");
 }
 

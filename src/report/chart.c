@@ -94,9 +94,9 @@ static void put_dot(ork_str *out, const ork_accuracy *a, size_t index, course_fn
     put_attribute(out, "cy", y_of(course(l)));
     put_attribute(out, "r", radius);
     ork_str_printf(out, "><title>");
-    put_html(out, l->name);
+    ork_str_append_xml(out, l->name);
     ork_str_printf(out, " (");
-    put_html(out, l->op);
+    ork_str_append_xml(out, l->op);
     ork_str_printf(out, "): alone ");
     put_figure(out, alone(l), 1);
     ork_str_printf(out, " dB, in the network ");
@@ -115,7 +115,7 @@ static void put_first_bad(ork_str *out, const ork_accuracy *a)
     put_line(out, "fb", x, TOP, x, HEIGHT - BOTTOM);
     put_label(out, "tb", right ? "end" : "start", right ? x - 6 : x + 6, TOP + 18);
     ork_str_printf(out, "first bad output: ");
-    put_html(out, a->layers.items[a->first_bad].name);
+    ork_str_append_xml(out, a->layers.items[a->first_bad].name);
     ork_str_printf(out, "</text>");
 }
 

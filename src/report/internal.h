@@ -9,7 +9,6 @@ extern const char report_style[];  /* CSS of the page, light and dark */
 extern const char report_script[]; /* JavaScript: sorts and filters the table, nothing else */
 
 /* Text in which nothing has a meaning to HTML. */
-void put_html(ork_str *out, const char *text);
 /* So many digits behind a point, in every locale; "–" for what is no number. */
 void put_figure(ork_str *out, double number, int digits);
 

@@ -9,23 +9,6 @@
 
 /* ---- texts and figures ---- */
 
-void put_html(ork_str *out, const char *text)
-{
-    static const struct {
-        char c;
-        const char *entity;
-    } entities[] = {{'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}, {'"', "&quot;"}, {'\'', "&#39;"}};
-    for (; *text; text++) {
-        size_t i = 0;
-        while (i < ORK_COUNT(entities) && entities[i].c != *text)
-            i++;
-        if (i < ORK_COUNT(entities))
-            ork_str_printf(out, "%s", entities[i].entity);
-        else
-            ork_str_append(out, text, 1);
-    }
-}
-
 void put_figure(ork_str *out, double number, int digits)
 {
     char text[64];
@@ -47,7 +30,7 @@ void put_figure(ork_str *out, double number, int digits)
 static void put_element(ork_str *out, const char *tag, const char *text)
 {
     ork_str_printf(out, "<%s>", tag);
-    put_html(out, text);
+    ork_str_append_xml(out, text);
     ork_str_printf(out, "</%s>\n", tag);
 }
 
@@ -77,7 +60,7 @@ static void put_facts(ork_str *out, const ork_layer_accuracy *l)
 {
     char shape[ORK_SHAPE_TEXT];
     ork_str_printf(out, "<p>Output ");
-    put_html(out, l->output);
+    ork_str_append_xml(out, l->output);
     ork_str_printf(out, ", %s.", ork_shape_text(&l->shape, shape, sizeof(shape)));
     if (l->groups > 1)
         ork_str_printf(out, " Computed in %d groups of channels.", l->groups);
@@ -105,7 +88,7 @@ static void put_more(ork_str *out, const ork_layer_accuracy *l)
     ork_str_printf(out, "<div class=\"more\">");
     for (size_t i = 0; i < l->advice.count; i++) {
         ork_str_printf(out, "<p class=\"do\">");
-        put_html(out, l->advice.items[i]);
+        ork_str_append_xml(out, l->advice.items[i]);
         ork_str_printf(out, "</p>");
     }
     put_histogram(out, l);
@@ -119,11 +102,11 @@ static void put_row(ork_str *out, const ork_layer_accuracy *l, size_t index, dou
                    l->is_culprit ? " class=\"bad\"" : "", index, index);
     ork_str_printf(out, "<td><details><summary%s>",
                    l->is_culprit ? " class=\"n\"><b" : " class=\"n\"");
-    put_html(out, l->name);
+    ork_str_append_xml(out, l->name);
     ork_str_printf(out, "%s</summary>\n", l->is_culprit ? "</b>" : "");
     put_more(out, l);
     ork_str_printf(out, "</details></td><td>");
-    put_html(out, l->op);
+    ork_str_append_xml(out, l->op);
     ork_str_printf(out, "</td><td>%s</td>", ork_dtype_table[l->dtype].name);
     put_cell(out, l->isolated.channel_sqnr, 1, l->isolated.channel_sqnr < bad);
     put_cell(out, l->accumulated.channel_sqnr, 1, l->accumulated.channel_sqnr < bad);
@@ -164,7 +147,7 @@ static void put_culprits(ork_str *out, const ork_accuracy *a)
         const size_t index = a->culprits.items[i];
         const ork_layer_accuracy *l = &a->layers.items[index];
         ork_str_printf(out, "<a href=\"#layer%zu\">", index);
-        put_html(out, l->name);
+        ork_str_append_xml(out, l->name);
         put_fact(out, "</a><div><i style=\"width:", 100 * l->damage / most, 1, "%\"></i></div>");
         put_fact(out, "<span>", l->damage, 4, "</span>\n");
     }
@@ -184,11 +167,11 @@ static void put_advice(ork_str *out, const ork_accuracy *a)
     for (size_t i = 0; i < a->culprits.count && i < 3; i++) {
         const ork_layer_accuracy *l = &a->layers.items[a->culprits.items[i]];
         ork_str_printf(out, "<li><b>");
-        put_html(out, l->name);
+        ork_str_append_xml(out, l->name);
         ork_str_printf(out, "</b>:");
         for (size_t k = 0; k < l->advice.count; k++) {
             ork_str_printf(out, " ");
-            put_html(out, l->advice.items[k]);
+            ork_str_append_xml(out, l->advice.items[k]);
         }
         ork_str_printf(out, "</li>\n");
     }
@@ -214,15 +197,15 @@ static void put_head(ork_str *out, const ork_accuracy *a)
                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                    "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n<title>Accuracy "
                    "of ");
-    put_html(out, a->network);
+    ork_str_append_xml(out, a->network);
     ork_str_printf(out, "</title>\n<style>%s</style></head><body>\n<h1>Where accuracy is lost: ",
                    report_style);
-    put_html(out, a->network);
+    ork_str_append_xml(out, a->network);
     ork_str_printf(out, "</h1>\n<p class=\"sub\">%zu layers on %zu sample%s, integers of ",
                    a->layers.count, a->samples, a->samples == 1 ? "" : "s");
-    put_html(out, *a->target ? a->target : "rk1808");
+    ork_str_append_xml(out, *a->target ? a->target : "rk1808");
     ork_str_printf(out, "</p>\n<p class=\"verdict%s\">", a->error >= 0.1 ? " bad" : "");
-    put_html(out, a->verdict);
+    ork_str_append_xml(out, a->verdict);
     ork_str_printf(out, "</p>\n");
 }
 

@@ -149,20 +149,27 @@ static void test_integer_plans_agree_exactly(void **state)
     stop(&b);
 }
 
+/* A picture taken apart, as the first convolution of some detectors reads it. */
+#define TAKEN_APART                                                                                \
+    "%1 \"s0\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 0] end [2 3 11 19] step [1 1 " \
+    "2 "                                                                                           \
+    "2]\n"                                                                                         \
+    "%2 \"s1\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 0] end [2 3 12 19] step [1 1 " \
+    "2 "                                                                                           \
+    "2]\n"                                                                                         \
+    "%3 \"s2\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 1] end [2 3 11 20] step [1 1 " \
+    "2 "                                                                                           \
+    "2]\n"                                                                                         \
+    "%4 \"s3\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 1] end [2 3 12 20] step [1 1 " \
+    "2 "                                                                                           \
+    "2]\n"                                                                                         \
+    "%5 \"focus\" u8[2x12x6x10]{0.0078125 128} = concat(%1, %2, %3, %4) axis 1\n"
+
 /* A picture taken apart before a convolution, steps that bring their values to the scale of a
    concat, a function of a constant: the plan has other steps than the graph has nodes. */
 static const char shortcuts[] =
     "graph \"t\" quant { input %0 \"x\" u8[2x3x12x20]{0.0078125 128} mean [1 2 3] std [200 150 99] "
-    "reorder [2 1 0]\n"
-    "%1 \"s0\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 0] end [2 3 11 19] step [1 1 2 "
-    "2]\n"
-    "%2 \"s1\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 0] end [2 3 12 19] step [1 1 2 "
-    "2]\n"
-    "%3 \"s2\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 1] end [2 3 11 20] step [1 1 2 "
-    "2]\n"
-    "%4 \"s3\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 1] end [2 3 12 20] step [1 1 2 "
-    "2]\n"
-    "%5 \"focus\" u8[2x12x6x10]{0.0078125 128} = concat(%1, %2, %3, %4) axis 1\n"
+    "reorder [2 1 0]\n" TAKEN_APART
     "const %6 \"w\" u8[5x12x3x3]{0.01 120} random 1 const %7 \"b\" i32[5] random 2\n"
     "%8 \"c\" u8[2x5x6x10]{0.05 130} = conv2d(%5, %6, %7) stride [1 1] dilation [1 1] pad [1 1 1 "
     "1] "
@@ -225,16 +232,7 @@ static void test_shortcuts_agree_exactly(void **state)
    of two sizes. */
 static const char parts[] =
     "graph \"p\" quant { input %0 \"x\" u8[2x3x12x20]{0.0078125 128} mean [1 2 3] std [200 150 99] "
-    "reorder [2 1 0]\n"
-    "%1 \"s0\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 0] end [2 3 11 19] step [1 1 2 "
-    "2]\n"
-    "%2 \"s1\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 0] end [2 3 12 19] step [1 1 2 "
-    "2]\n"
-    "%3 \"s2\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 0 1] end [2 3 11 20] step [1 1 2 "
-    "2]\n"
-    "%4 \"s3\" u8[2x3x6x10]{0.0078125 128} = slice(%0) begin [0 0 1 1] end [2 3 12 20] step [1 1 2 "
-    "2]\n"
-    "%5 \"focus\" u8[2x12x6x10]{0.0078125 128} = concat(%1, %2, %3, %4) axis 1\n"
+    "reorder [2 1 0]\n" TAKEN_APART
     "const %6 \"w\" u8[5x12x3x3]{0.01 120} random 1 const %7 \"b\" i32[5] random 2\n"
     "%8 \"c\" u8[2x5x6x10]{0.05 130} = conv2d(%5, %6, %7) stride [1 1] dilation [1 1] pad [1 1 1 "
     "1] groups 1\n"
