@@ -90,8 +90,9 @@ typedef struct ork_cli {
     ork_cli_list arguments; /* what is left beside options */
     void *values;           /* the verb's own structure of options */
     bool json, quiet, help, version;
-    int verbose, colour_choice, threads;
-    bool colour, bar; /* may be shown on stderr */
+    int verbose, colour_choice, progress_choice, threads;
+    bool colour, bar;    /* may be shown on stderr */
+    bool progress_lines; /* a line of JSON for each step there, for other programs */
 } ork_cli;
 
 /* Reads the options after the verb; 0, or the exit code of a failure that has been printed. */

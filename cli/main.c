@@ -57,11 +57,13 @@ static bool wants_json(int argc, char **argv)
 static void set_terminal(ork_cli *cli)
 {
     enum { AUTO, ALWAYS, NEVER };
+    enum { PROGRESS_BAR, PROGRESS_LINES };
     const char *no_colour = getenv("NO_COLOR"), *kind = getenv("TERM");
     bool terminal = isatty(STDERR_FILENO) && !(kind && strcmp(kind, "dumb") == 0);
     cli->colour = cli->colour_choice == ALWAYS ||
                   (cli->colour_choice == AUTO && terminal && !(no_colour && *no_colour));
-    cli->bar = terminal && !cli->quiet;
+    cli->bar = terminal && !cli->quiet && cli->progress_choice == PROGRESS_BAR;
+    cli->progress_lines = cli->progress_choice == PROGRESS_LINES;
 }
 
 static int run_verb(ork_cli *cli, int argc, char **argv)

@@ -85,12 +85,29 @@ static void draw_bar(const ork_cli *cli, const char *stage, double part, double 
     bar_shown = true;
 }
 
+/* {"progress": {"stage": "quantizing","done": 3,"total": 20,"seconds_left": 1.5}}, on one line */
+static void print_progress(const char *stage, uint64_t done, uint64_t total, double elapsed)
+{
+    ork_cli_json json = {.depth = 2}; /* lines are broken at depth 1 */
+    ork_cli_json_open(&json, NULL, '{');
+    ork_cli_json_open(&json, "progress", '{');
+    ork_cli_json_text(&json, "stage", stage);
+    ork_cli_json_number(&json, "done", (double)done);
+    ork_cli_json_number(&json, "total", (double)total);
+    if (done > 0)
+        ork_cli_json_number(&json, "seconds_left", elapsed * (double)(total - done) / (double)done);
+    ork_cli_json_close(&json, '}');
+    ork_cli_json_close(&json, '}');
+    fprintf(stderr, "%s\n", json.text);
+    ork_cli_json_drop(&json);
+}
+
 bool ork_cli_progress(void *user, const char *stage, uint64_t done, uint64_t total)
 {
     static char last_stage[64];
     static double begun, drawn;
     ork_cli *cli = user;
-    if (!cli->bar || !total)
+    if (!(cli->bar || cli->progress_lines) || !total)
         return !interrupted;
     double now = ork_cli_seconds();
     if (strncmp(last_stage, stage, sizeof(last_stage) - 1) != 0) {
@@ -98,12 +115,15 @@ bool ork_cli_progress(void *user, const char *stage, uint64_t done, uint64_t tot
         begun = now;
         drawn = 0;
     }
-    if (done >= total)
+    const bool is_due = now - drawn > 0.1;
+    if (cli->bar && done >= total)
         ork_cli_clear_bar(cli);
-    else if (now - drawn > 0.1) {
+    else if (cli->bar && is_due)
         draw_bar(cli, stage, (double)done / (double)total, now - begun);
+    else if (cli->progress_lines && (is_due || done >= total))
+        print_progress(stage, done, total, now - begun);
+    if (is_due)
         drawn = now;
-    }
     return !interrupted;
 }
 
