@@ -21,7 +21,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 
 def sources():
     names = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard',
-                            'src', 'cli', 'python', 'include'],
+                            'src', 'cli', 'web', 'python', 'include'],
                            check=True, capture_output=True, text=True).stdout.split()
     return [name for name in names if name.endswith(('.c', '.h', '.def')) and os.path.exists(name)]
 
@@ -44,6 +44,8 @@ def judge_own(path, target):
     here, there = house(path), house(target)
     if here == there:
         return None
+    if here == 'web': # on the roof: what it shows are the verbs
+        return None if target in ('cli/cli.h', 'src/base/base.h', 'src/codec/codec.h') else 'includes %s' % target
     if here not in FLOOR or there not in FLOOR:
         return 'includes %s; it may use public headers and its own' % target
     if FLOOR[there] >= FLOOR[here]:
@@ -71,7 +73,7 @@ def circles(edges):
 def main():
     faults, edges = [], {}
     for path in sources():
-        if house(path) not in FLOOR and house(path) not in ('cli', 'python', 'include'):
+        if house(path) not in FLOOR and house(path) not in ('cli', 'web', 'python', 'include'):
             faults.append('%s: tools/floors.py knows no floor for this folder' % path)
         text = open(path, encoding='utf-8').read()
         for kind, header in INCLUDE.findall(text):

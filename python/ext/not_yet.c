@@ -44,8 +44,6 @@ static const not_yet_row rows[] = {
     {"register_op", "custom operators cannot be registered yet", NULL},
     {"fetch_rknn_model_config", "the configuration inside a .rknn file cannot be read back yet",
      NULL},
-    {"visualization", "the graphical page is not available yet",
-     "use the Python interface: from rknn.api import RKNN"},
 };
 
 PyObject *ork_py_fail_not_yet(ork_py_model *self, const char *call)

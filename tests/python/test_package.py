@@ -14,8 +14,9 @@ from rknn._openrknn import Model
 from rknn.api import RKNN
 
 
-def run_python(*arguments):
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120)
+def run_python(*arguments, **environment):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, **environment})
 
 
 class Guest(support.InEmptyFolder):
@@ -50,13 +51,22 @@ print([name for name in ('numpy', 'logging', 'torch', 'onnx', 'cv2', 'tensorflow
         self.assertRegex(rknn.__version__, r'^\d+\.\d+\.\d+$')
 
     def test_commands(self):
-        for name in ('list_devices', 'visualization'):
+        for name in ('list_devices',):
             with self.subTest(name):
                 done = run_python('-m', 'rknn.bin.' + name)
                 self.assertEqual(done.returncode, 4)
                 self.assertEqual(done.stdout, '')
                 self.assertIn('E error[E0003]: ', done.stderr)
                 self.assertIn(' yet', done.stderr)
+
+    def test_visualization(self):
+        """The module is `ork gui`, wherever that is."""
+        done = run_python('-m', 'rknn.bin.visualization', '--help', ORK_PROGRAM=os.environ['ORK_PROGRAM'])
+        self.assertIn('Usage: ork gui ', done.stdout)
+        self.assertEqual(done.returncode, 0)
+        done = run_python('-m', 'rknn.bin.visualization', ORK_PROGRAM='', PATH='/nowhere')
+        self.assertEqual(done.returncode, 8)
+        self.assertIn('E the program ork is not installed', done.stderr)
 
     def test_arguments_of_the_extension_are_checked(self):
         model = Model(False)

@@ -3,10 +3,12 @@
 
 packages_needed='meson ninja-build gcc clang-14 clang-format-14 libclang-rt-14-dev pkg-config
     libcmocka-dev zlib1g-dev libturbojpeg0-dev libjpeg62-turbo-dev libpng-dev
+    libmicrohttpd-dev
     python3 python3-dev python3-numpy'
 packages_test='git qemu-user gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf libc6-dev-arm64-cross
     libc6-dev-armhf-cross python3-opencv xvfb groff-base ffmpeg bochs bochs-term isolinux
     syslinux-common xorriso'
+packages_web='chromium'
 # What the cross builds are linked with. These are unpacked under build-sysroot/, not installed:
 # Debian insists that an installed library has the same version for every architecture, which fails
 # as soon as one mirror lags behind.
@@ -30,7 +32,7 @@ missing_packages() {
     done
 }
 
-# install_packages needed|test: false when some are missing and cannot be installed.
+# install_packages needed|test|web: false when some are missing and cannot be installed.
 install_packages() {
     local list="packages_$1" missing
     if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python3 -m rknn.bin.visualization: the graphical page. Not available yet."""
+"""python3 -m rknn.bin.visualization: the page in a browser, which `ork gui` serves."""
+import os
+import shutil
 import sys
-
-from rknn.api import RKNN
 
 
 def main():
-    with RKNN() as rknn:
-        rknn._not_yet(None, 'visualization')
-        return rknn.last_error.exit_code
+    ork = os.environ.get('ORK_PROGRAM') or shutil.which('ork')
+    if not ork:
+        print('E the program ork is not installed, which serves the page\n'
+              'E fix:   put it on the PATH, or name it in ORK_PROGRAM', file=sys.stderr)
+        return 8
+    os.execv(ork, ['ork', 'gui', *sys.argv[1:]])
 
 
 if __name__ == '__main__':
