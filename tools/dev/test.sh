@@ -169,13 +169,29 @@ part_netron() {
     fi
 }
 
+web_modules='playwright-core@1.65.1 axe-core@4.14.1' # they drive Debian's chromium
+
+part_web() {
+    if ! command -v npm >/dev/null; then
+        skip 'web: there is no npm to fetch what drives a browser'
+    elif ! install_packages web; then
+        skip 'web: chromium cannot be installed'
+    elif ! [ -d build-web/node_modules/axe-core ] &&
+        ! npm install --no-save --no-audit --no-fund --prefix build-web $web_modules >"$log" 2>&1; then
+        tail -n 1 "$log"
+        skip "web: npm cannot fetch $web_modules"
+    elif built build; then
+        check 'the page of ork gui in a browser' node tests/web/page.mjs build/cli/ork examples build-web
+    fi
+}
+
 run_tests() {
     local part start
     install_packages needed
     if ! install_packages test; then
         echo "dev: going on without them; tests that need them are skipped"
     fi
-    for part in ${*:-checks unit sanitize threads cross avx512 docs netron}; do
+    for part in ${*:-checks unit sanitize threads cross avx512 docs netron web}; do
         if ! declare -F "part_$part" >/dev/null; then
             echo "dev: there is no part '$part' of the tests" >&2
             return 2
