@@ -376,6 +376,17 @@ static const ork_value *weight_of(const ork_node *node)
     return has_one ? node->inputs[1] : NULL;
 }
 
+/* The weights of the convolution behind the value, or behind the function that gives it, have a
+   scale for each channel. */
+static bool is_scaled_by_channel(const ork_value *part)
+{
+    const ork_node *node = part->producer;
+    for (int i = 0; i < 2 && node; i++, node = node->inputs[0]->producer)
+        if (ork_op_table[node->op].op_class == ORK_CLASS_CONV)
+            return node->inputs[1]->type.quant.scheme == ORK_SCHEME_PER_CHANNEL;
+    return false;
+}
+
 /* Over the channels that share a scale, the worst of all parts. A value joined of parts is taken
    part by part. */
 static void channel_ratios(const studied *l, const ork_value *part, double *weights,
@@ -394,7 +405,7 @@ static void channel_ratios(const studied *l, const ork_value *part, double *weig
         weight && part->type.shape.rank != 4 ? weight->type.shape.dim[0] : part_channels(part);
     for (int64_t i = 0; i < count; i++) {
         const int64_t c = part->origin ? part->origin->channels[i] : i;
-        if (weight && c < weight->type.shape.dim[0])
+        if (weight && c < weight->type.shape.dim[0] && !is_scaled_by_channel(part))
             widen_ratio(channel_weight(weight, c), &most[0], &least[0]);
         if (c < l->accumulated.channels)
             widen_ratio(l->accumulated.of[c].most, &most[1], &least[1]);

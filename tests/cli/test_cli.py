@@ -353,6 +353,30 @@ class TextForm(Base):
                 models.append((self.folder / 'm.rknn').read_bytes())
             self.assertEqual(*models)
 
+    def test_a_scale_for_each_channel(self):
+        """In the file, and with the same numbers from every instruction set and number of threads."""
+        net, samples, model = self.write('net.txt'), self.samples(4), self.folder / 'm.rknn'
+        convert = ('convert', net, '-d', samples, '--std', '64', '-o', model, '--per-channel')
+        self.good(*convert)
+        text = self.good('info', model, '--graph').stdout
+        self.assertRegex(text, r'"w_1" u8\[8x1x3x3\]\{axis 0 \[')
+        self.assertIn('AFFINE_PERCHANNEL_ASYMMETRIC', model.read_bytes().decode(errors='replace'))
+        answers = []
+        for threads, processor in ((1, ''), (1, 'c'), (4, '')):
+            out = self.folder / f'out{len(answers)}'
+            self.good('run', model, self.folder / '0.npy', '--npy-out', out, '-t', threads,
+                      **({'ORK_CPU': processor} if processor else {}))
+            answers.append([path.read_bytes() for path in sorted(out.iterdir())])
+        self.assertTrue(answers[0])
+        self.assertEqual(answers[0], answers[1])
+        self.assertEqual(answers[0], answers[2])
+        model.unlink()
+        self.assertIn('takes one scale', self.fails(2, 'E0305', *convert, '--target', 'rv1126').stderr)
+        self.fails(2, 'E0302', *convert, '--quantize', 'i8')
+        self.fails(2, 'E0302', *convert, '--vendor-exact')
+        self.fails(2, 'E0302', *convert, '-c', 'quantized_method=tensor')
+        self.assertFalse(model.exists())
+
     def test_statistics_that_do_not_fit(self):
         net, samples = self.write('net.txt'), self.samples(4)
         convert = ('convert', net, '-d', samples, '-o', self.folder / 'm.rknn')

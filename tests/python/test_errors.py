@@ -153,6 +153,7 @@ class Config(support.InEmptyFolder):
         for values, id, text in (
                 ({'quantized_dtype': 'float8'}, 'E0302', 'float8'),
                 ({'optimization_level': 9}, 'E0302', '9'),
+                ({'quantized_method': 'tensor'}, 'E0302', 'layer or channel'),
                 ({'target_platform': 'rk9999'}, 'E0305', 'rk9999'),
                 ({'target_platform': ['rk1808', 'rv1109']}, 'E0305', 'rv1109'),
                 ({'std_values': [[0, 1, 1]]}, 'E0303', '0'),

@@ -68,7 +68,8 @@ class RKNN:
                quantize_input_node=False, merge_dequant_layer_and_output_node=False,
                model_pruning=False, force_builtin_perm=False, output_optimize=0,
                do_sparse_network=True, remove_tensorflow_output_permute=False,
-               channel_mean_value=None, vendor_exact=False, splits=8, max_drop=None, **extra):
+               channel_mean_value=None, vendor_exact=False, splits=8, max_drop=None,
+               quantized_method='layer', **extra):
         """Sets how the network is to be built and how pictures are to be prepared for it.
 
         mean_values, std_values: a list of numbers for each input, [[123.675, 116.28, 103.53]], or
@@ -78,7 +79,8 @@ class RKNN:
         'kl_divergence' and 'percentile' fix how ranges are chosen. vendor_exact: quantize as the
         vendor's toolkit does, bit for bit. splits: launches that may be added by computing convolutions in groups of
         channels, 0 for none. max_drop: points of accuracy that may be lost; layers that lose more get
-        16 bits. These three are ours.
+        16 bits. quantized_method: 'channel' gives weights a scale for each output channel, which the
+        chips of the RK1808 family take. These four are ours.
         channel_mean_value: the early form 'M0 M1 M2 S', instead of mean_values and std_values.
         Returns None; -1 when a key or value is refused: then loading and building fail too.
         """

@@ -45,6 +45,7 @@ class RKNN:
         vendor_exact: bool = False,
         splits: int = 8,
         max_drop: Optional[float] = None,
+        quantized_method: str = 'layer',
         **extra: Any,
     ) -> Optional[int]: ...
     def load_pytorch(
