@@ -224,6 +224,20 @@ static bool check_float(ork_diag *diag, const ork_graph *graph)
     return ork_fix(diag, "give the file that hybrid_quantization_step1() wrote");
 }
 
+/* As the text says; without one, as a float network. */
+static bool quantize_as_said(ork_model *model, ork_graph *graph, const char *text,
+                             const char *checksum, const char *cfg_path)
+{
+    bool by_channel;
+    if (!config_by_channel(model, &by_channel))
+        return false;
+    graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
+    return !text ||
+           ork_hybrid_quantize(model->diag, graph, text, config_dtype(model), by_channel,
+                               checksum) ||
+           ork_where(model->diag, "%s", cfg_path);
+}
+
 bool ork_model_hybrid_build(ork_model *model, const char *json_path, const char *data_path,
                             const char *cfg_path)
 {
@@ -232,18 +246,12 @@ bool ork_model_hybrid_build(ork_model *model, const char *json_path, const char 
     ork_graph *graph = NULL;
     ork_diag_clear(model->diag);
     model_unload(model);
-    const char *text = read_text_file(model->diag, arena, cfg_path);
-    bool by_channel = false;
-    bool good = text && checksum_of(model->diag, data_path, checksum) &&
+    const char *text = cfg_path ? read_text_file(model->diag, arena, cfg_path) : NULL;
+    bool good = (text || !cfg_path) && checksum_of(model->diag, data_path, checksum) &&
                 read_json(model, arena, json_path, checksum) &&
                 (graph = ork_rknn_read(model->diag, data_path)) != NULL &&
-                check_float(model->diag, graph) && config_by_channel(model, &by_channel);
-    if (good) {
-        graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
-        good = ork_hybrid_quantize(model->diag, graph, text, config_dtype(model), by_channel,
-                                   checksum) ||
-               ork_where(model->diag, "%s", cfg_path);
-    }
+                check_float(model->diag, graph) &&
+                quantize_as_said(model, graph, text, checksum, cfg_path);
     ork_arena_free(arena);
     if (good) {
         model->built = graph;

@@ -584,6 +584,11 @@ class Model(Base):
                   '--vendor-exact')
         self.good('diff', plain, exact)  # the same network, integers and scales
         self.assertIn('rv1126', self.good('info', plain).stdout)
+        self.good('hybrid', f'{name}.json', '-o', plain, '--float')
+        self.assertNotIn(' u8[', self.good('info', plain, '--graph').stdout)
+        self.good('convert', MODEL, *SIZE, '-o', exact, '--target', 'rv1126')
+        self.good('diff', plain, exact)
+        self.fails(2, 'E0004', 'hybrid', f'{name}.json', '--float', '--cfg', 'x')
         cfg = self.folder / 'eyes.quantization.cfg'
         text = cfg.read_text()
         layer = re.search(r"'@(heads\.0\.reg_pred_\d+):out0'", text)[1]

@@ -15,7 +15,6 @@ NOT_YET = {
     'load_tensorflow': (('a.pb', ['x'], [[8, 8, 3]], ['y']), -1),
     'load_tflite': (('a.tflite',), -1),
     'register_op': (('a.rknnop',), None),
-    'direct_build': (('a.json', 'a.data'), -1),
     'accuracy_analysis': (('list.txt', '.', True, 'rk1808'), -1),
     'export_rknn_precompile_model': (('a.rknn',), -1),
     'export_rknn_sync_model': (('a.rknn', [1]), -1),

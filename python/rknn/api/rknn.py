@@ -176,8 +176,14 @@ class RKNN:
                           rknn_batch_size, auto_hybrid)
 
     def direct_build(self, model_input, data_input, model_quantize=None, pre_compile=False):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'direct_build')
+        """Builds from the .json and .data files of hybrid_quantization_step1() alone, without the model
+        that they were made of: with the types and ranges of the configuration model_quantize, or,
+        without one, in floats. Returns 0 or -1.
+        """
+        if pre_compile:
+            return self._not_yet(-1, 'pre_compile')
+        return self._call(0, -1, self._model.build_hybrid, 'direct_build', model_input, data_input,
+                          model_quantize)
 
     def hybrid_quantization_step1(self, dataset=None):
         """Measures the loaded network on samples and writes three files of its name into the working
@@ -193,8 +199,8 @@ class RKNN:
         """
         if pre_compile:
             return self._not_yet(-1, 'pre_compile')
-        return self._call(0, -1, self._model.build_hybrid, model_input, data_input,
-                          model_quantization_cfg)
+        return self._call(0, -1, self._model.build_hybrid, 'hybrid_quantization_step2', model_input,
+                          data_input, model_quantization_cfg)
 
     def accuracy_analysis(self, inputs, output_dir='./snapshot', calc_qnt_error=True, target=None,
                           device_id=None, dump_file_type='tensor'):
