@@ -51,6 +51,7 @@ static const config_row config_rows[] = {
     {"remove_tensorflow_output_permute", text_of_bool, "True or False", "0"},
     {"vendor_exact", text_of_bool, "True or False", "0"},
     {"splits", text_of_int, "a whole number, 0 for none", "8"},
+    {"equalization", text_of_bool, "True or False", "1"},
     {"max_drop", text_of_number, "points of accuracy, as 0.5", ""},
 };
 enum { CONFIG_ROWS = sizeof(config_rows) / sizeof(*config_rows) };

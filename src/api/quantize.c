@@ -125,6 +125,7 @@ static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *datas
         .splits = config_int(model, CONFIG_splits),
         .rounding = true,
         .bias_correction = true,
+        .equalization = config_int(model, CONFIG_equalization) != 0,
         .samples = ork_dataset_used(dataset, config_int(model, CONFIG_batch_size),
                                     config_int(model, CONFIG_epochs)),
     };

@@ -120,7 +120,7 @@ bool ork_form_give(ork_search *s, ork_graph *graph, const ork_form *f, const ork
 bool ork_form_judge(ork_search *s, const ork_form *f, const ork_form_weights *r, size_t samples,
                     double *error)
 {
-    ork_graph *graph = ork_graph_clone(ork_probe_graph(s->probe), false);
+    ork_graph *graph = ork_graph_clone(s->heads, false);
     const bool good =
         ork_form_give(s, graph, f, r) && ork_probe_judge(s->probe, graph, samples, error);
     ork_graph_free(graph);

@@ -140,7 +140,7 @@ static void mark_unit(const ork_graph *graph, const ork_unit *unit, const ork_ma
 
 static bool judge_unit(ork_search *s, ork_candidate *c, int groups)
 {
-    ork_graph *graph = ork_graph_clone(ork_probe_graph(s->probe), false);
+    ork_graph *graph = ork_graph_clone(s->heads, false);
     ork_arena *arena = ork_arena_new();
     ork_map *origins = ork_map_new(arena);
     bool good = groups == 1 ||

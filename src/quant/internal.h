@@ -130,6 +130,15 @@ int ork_unit_cost(const ork_unit *unit, int groups);
 bool ork_unit_split(ork_graph *graph, ork_diag *diag, const ork_unit *unit, const uint8_t *group_of,
                     int groups, ork_map *origins);
 
+/* ---- equalize.c: the same range for the channels of a value ---- */
+
+/* Rewrites a float graph so that weights of channels differ less in range, between convolutions
+   with nothing but ReLU, leaky ReLU, PReLU, pooling and resizing between; its answers stay the same
+   to the last bit. *count: the values between that were scaled; they, and what was made of them,
+   tell by their origins what their channels were multiplied by. The same for every copy of a graph.
+ */
+bool ork_equalize(ork_diag *diag, ork_graph *graph, size_t *count);
+
 /* ---- borders.c: which channels go together ---- */
 
 /* What is quantized with one scale for each group: of channel c the least and greatest number

@@ -199,12 +199,12 @@ typedef struct ork_quantization {
     ork_dtype dtype;
     bool by_channel; /* weights of u8 have a scale for each output channel */
     ork_family family;
-    ork_range_algorithm algorithm;  /* ORK_RANGE_COUNT: the one with the least error */
-    int splits;                     /* launches that splits may add; 0: none */
-    bool rounding, bias_correction; /* may be used where they lower the error */
-    size_t samples;                 /* of the dataset, from its beginning */
-    ork_precision *precision;       /* NULL: all layers are of one type */
-    ork_referee referee;            /* of the precision; the error of the answers without one */
+    ork_range_algorithm algorithm; /* ORK_RANGE_COUNT: the one with the least error */
+    int splits;                    /* launches that splits may add; 0: none */
+    bool rounding, bias_correction, equalization; /* may be used where they lower the error */
+    size_t samples;                               /* of the dataset, from its beginning */
+    ork_precision *precision;                     /* NULL: all layers are of one type */
+    ork_referee referee; /* of the precision; the error of the answers without one */
     double (*cost)(const void *chip, const ork_graph *graph); /* of one run, in any unit */
     const void *chip;
 } ork_quantization;

@@ -69,7 +69,7 @@ class RKNN:
                model_pruning=False, force_builtin_perm=False, output_optimize=0,
                do_sparse_network=True, remove_tensorflow_output_permute=False,
                channel_mean_value=None, vendor_exact=False, splits=8, max_drop=None,
-               quantized_method='layer', **extra):
+               quantized_method='layer', equalization=True, **extra):
         """Sets how the network is to be built and how pictures are to be prepared for it.
 
         mean_values, std_values: a list of numbers for each input, [[123.675, 116.28, 103.53]], or
@@ -80,7 +80,8 @@ class RKNN:
         vendor's toolkit does, bit for bit. splits: launches that may be added by computing convolutions in groups of
         channels, 0 for none. max_drop: points of accuracy that may be lost; layers that lose more get
         16 bits. quantized_method: 'channel' gives weights a scale for each output channel, which the
-        chips of the RK1808 family take. These four are ours.
+        chips of the RK1808 family take. equalization: channels between convolutions may be scaled to ranges
+        alike, where that lowers the error. These five are ours.
         channel_mean_value: the early form 'M0 M1 M2 S', instead of mean_values and std_values.
         Returns None; -1 when a key or value is refused: then loading and building fail too.
         """

@@ -46,6 +46,7 @@ class RKNN:
         splits: int = 8,
         max_drop: Optional[float] = None,
         quantized_method: str = 'layer',
+        equalization: bool = True,
         **extra: Any,
     ) -> Optional[int]: ...
     def load_pytorch(
