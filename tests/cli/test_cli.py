@@ -401,21 +401,6 @@ class TextForm(Base):
         self.fails(2, 'E0004', 'calibrate', net, '-d', samples, '-o', 'x', '--shard', '5/4')
         self.fails(5, 'E0404', 'calibrate', net, '-o', 'x')
 
-    @unittest.skipUnless(shutil.which('mpirun'), 'no mpirun')
-    def test_calibrate_under_mpi(self):
-        net, samples = self.write('net.txt'), self.samples(7)
-        whole = self.calibrate('whole')
-        for count in (1, 4):
-            result = subprocess.run(
-                ['mpirun', '--allow-run-as-root', '--oversubscribe', '-n', str(count), ORK, 'calibrate',
-                 net, '-d', samples, '--std', '64', '-o', self.folder / 'mpi', '-t', '1'],
-                capture_output=True, timeout=600, check=False)
-            if b'built without MPI' in result.stderr:
-                self.assertEqual(count, 4)
-                self.skipTest('the program was built without MPI')
-            self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertEqual((self.folder / 'mpi').read_bytes(), whole, count)
-
     def test_analyze(self):
         net, samples = self.write('net.txt'), self.samples()
         page, folder = self.folder / 'page.html', self.folder / 'snapshot'
