@@ -255,7 +255,12 @@ typedef struct ork_layer_accuracy {
     double output_ratio; /* the same of the channels of the output */
     double peak;         /* greatest |number| over the standard deviation */
     float low, high;     /* of the float numbers */
-    uint32_t bins[2][ORK_ACCURACY_BINS]; /* between them: float, quantized */
+    uint32_t bins[2][ORK_ACCURACY_BINS];     /* between them: float, quantized */
+    int64_t weight_channels;                 /* output channels of its weights; 0: there are none */
+    float weight_low, weight_high;           /* of the float weights, 0 among them */
+    uint32_t weight_bins[ORK_ACCURACY_BINS]; /* between them */
+    int32_t *weight_codes; /* by output channel: integers between the least and the greatest of its
+                              weights, 0 among them; 0 where it stays float */
     bool is_bad, is_culprit;
     ork_names advice; /* sentences */
 } ork_layer_accuracy;
