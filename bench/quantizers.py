@@ -191,13 +191,17 @@ class OnnxFloat(OnnxRuntime):
 class Nncf:
     ending = '.xml'
 
+    def __init__(self, **options):
+        self.options = options
+
     def make(self, network, path, args):
         import nncf
         import openvino
         pictures = list(calibration_pictures(network))
         dataset = nncf.Dataset(pictures, network.tensor)
         model = nncf.quantize(openvino.Core().read_model(network.onnx), dataset,
-                              subset_size=len(pictures))
+                              subset_size=len(pictures),
+                              **{key: value(nncf) for key, value in self.options.items()})
         openvino.save_model(model, path, compress_to_fp16=False)
 
     def load(self, network, path, args):
@@ -273,12 +277,16 @@ QUANTIZERS = {
     'ort-entropy': ('ONNX Runtime, Entropy', OnnxRuntime('Entropy')),
     'ort-percentile': ('ONNX Runtime, Percentile', OnnxRuntime('Percentile')),
     'nncf': ('OpenVINO NNCF', Nncf()),
+    'nncf-mixed': ('OpenVINO NNCF, mixed preset, accurate bias correction',
+                   Nncf(preset=lambda nncf: nncf.QuantizationPreset.MIXED,
+                        fast_bias_correction=lambda nncf: False)),
     'ncnn-kl': ('ncnn, kl', Ncnn('kl')),
     'ncnn-aciq': ('ncnn, aciq', Ncnn('aciq')),
     'ncnn-eq': ('ncnn, eq', Ncnn('eq')),
     'ours-exact': ("ours, u8, the vendor's scheme", Ours(vendor_exact=1)),
     'ours-u8': ('ours, u8 for RK1808', Ours(target_platform='rk1808')),
     'ours-u8-rv1126': ('ours, u8 for RV1126', Ours(target_platform='rv1126')),
+    'ours-u8-channel': ('ours, u8 per channel for RK1808', Ours(quantized_method='channel')),
     'ours-i16': ('ours, i16', Ours('i16')),
 }
 

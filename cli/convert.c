@@ -8,7 +8,7 @@ typedef struct values {
     ork_cli_model_values model;
     const char *output, *target, *dataset, *splits, *max_drop, *statistics;
     int quantize, level, batch;
-    bool pre_compile, help_config, vendor_exact;
+    bool pre_compile, help_config, vendor_exact, per_channel;
 } values;
 _Static_assert(sizeof(values) <= ORK_CLI_VALUES_SIZE, "room for the options");
 
@@ -37,6 +37,9 @@ const ork_cli_option ork_cli_convert_options[] = {
     {"max-drop", 0, ORK_CLI_TEXT, "POINTS",
      "points that may be lost: layers that lose more get 16 bits", offsetof(values, max_drop), 0,
      0},
+    {"per-channel", 0, ORK_CLI_FLAG, NULL,
+     "weights of u8 get a scale for each output channel (RK1808, RK1806, RK3399Pro)",
+     offsetof(values, per_channel), 0, 0},
     {"vendor-exact", 0, ORK_CLI_FLAG, NULL, "quantize as the vendor's toolkit does, bit for bit",
      offsetof(values, vendor_exact), 0, 0},
     ORK_CLI_MODEL_OPTIONS,
@@ -87,6 +90,7 @@ static int configure(ork_cli *cli, ork_model *model, const values *v)
         !ork_cli_config(model, "optimization_level", levels[v->level]) ||
         !ork_cli_config(model, "splits", v->splits) ||
         !ork_cli_config(model, "max_drop", v->max_drop) ||
+        !ork_cli_config(model, "quantized_method", v->per_channel ? "channel" : NULL) ||
         !ork_cli_config(model, "vendor_exact", v->vendor_exact ? "1" : NULL))
         return ork_cli_model_failed(cli, model);
     return 0;

@@ -9,6 +9,7 @@
 typedef struct values {
     ork_cli_model_values model;
     const char *output, *target, *dataset, *data, *cfg;
+    bool in_floats;
 } values;
 _Static_assert(sizeof(values) <= ORK_CLI_VALUES_SIZE, "room for the options");
 
@@ -25,6 +26,8 @@ const ork_cli_option ork_cli_hybrid_options[] = {
     {"cfg", 0, ORK_CLI_TEXT, "FILE",
      "second step: the .quantization.cfg file, if it is not beside the .json",
      offsetof(values, cfg), 0, 0},
+    {"float", 0, ORK_CLI_FLAG, NULL, "second step: in floats, without a configuration",
+     offsetof(values, in_floats), 0, 0},
     ORK_CLI_MODEL_OPTIONS,
     {0},
 };
@@ -60,7 +63,8 @@ static int build(ork_cli *cli, ork_model *model, const values *v, const char *pa
     int code = ork_cli_check_output(cli, output, false);
     if (code)
         return code;
-    if (!ork_model_hybrid_build(model, path, data, cfg) || !ork_model_export(model, output))
+    if (!ork_model_hybrid_build(model, path, data, v->in_floats ? NULL : cfg) ||
+        !ork_model_export(model, output))
         return ork_cli_model_failed(cli, model);
     tell(cli, output);
     return 0;
@@ -77,6 +81,9 @@ int ork_cli_hybrid(ork_cli *cli)
             cli, "E0004", NULL, NULL,
             "first: ork hybrid MODEL --dataset list.txt; then: ork hybrid FILE.json",
             second ? "the second step takes no dataset" : "the first step needs a dataset");
+    if (v->in_floats && (!second || v->cfg))
+        return ork_cli_fail(cli, "E0004", NULL, NULL, "leave out --float",
+                            "--float is for the second step without a configuration");
     int code;
     ork_model *model = ork_cli_new_model(cli, &v->model, &code);
     if (!model)

@@ -141,7 +141,8 @@ ORK_API bool ork_model_export(ork_model *model, const char *path);
    (its constants) and PREFIX.quantization.cfg (ranges, and which layers are computed how, for
    people to change). */
 ORK_API bool ork_model_hybrid_prepare(ork_model *model, const char *dataset, const char *prefix);
-/* The second builds the network of these files; nothing needs to be loaded. */
+/* The second builds the network of these files; nothing needs to be loaded. cfg_path NULL: in
+   floats. */
 ORK_API bool ork_model_hybrid_build(ork_model *model, const char *json_path, const char *data_path,
                                     const char *cfg_path);
 

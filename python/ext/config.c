@@ -38,6 +38,7 @@ static const config_row config_rows[] = {
      "asymmetric_quantized-u8"},
     {"quantized_algorithm", text_of_name, "'normal', 'mmse', 'kl_divergence' or 'percentile'",
      "normal"},
+    {"quantized_method", text_of_name, "'layer' or 'channel'", "layer"},
     {"mmse_epoch", text_of_int, "a whole number", "3"},
     {"optimization_level", text_of_int, "a whole number from 0 to 3", "3"},
     {"target_platform", text_of_names, "text or a list of texts, as in ['rk1808']", ""},
@@ -50,6 +51,7 @@ static const config_row config_rows[] = {
     {"remove_tensorflow_output_permute", text_of_bool, "True or False", "0"},
     {"vendor_exact", text_of_bool, "True or False", "0"},
     {"splits", text_of_int, "a whole number, 0 for none", "8"},
+    {"equalization", text_of_bool, "True or False", "1"},
     {"max_drop", text_of_number, "points of accuracy, as 0.5", ""},
 };
 enum { CONFIG_ROWS = sizeof(config_rows) / sizeof(*config_rows) };
@@ -67,7 +69,6 @@ typedef struct foreign_key {
 
 static const foreign_key foreign_keys[] = {
     {"quant_img_RGB2BGR", TOOLKIT2, "use reorder_channel='2 1 0', which swaps red and blue"},
-    {"quantized_method", TOOLKIT2, NO_NEED},
     {"quantized_hybrid_level", TOOLKIT2, NO_NEED},
     {"float_dtype", TOOLKIT2, NO_NEED},
     {"custom_string", TOOLKIT2, NO_NEED},

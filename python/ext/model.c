@@ -360,23 +360,27 @@ static PyObject *prepare_hybrid(ork_py_model *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* build_hybrid(model_input, data_input, model_quantization_cfg) */
+/* build_hybrid(call, model_input, data_input, model_quantization_cfg); the last may be None */
 static PyObject *build_hybrid(ork_py_model *self, PyObject *args)
 {
-    static const char *const places[] = {"model_input", "data_input", "model_quantization_cfg"};
+    static const char *const places[] = {"model_input", "data_input", "the configuration"};
+    const char *call;
     PyObject *objects[3], *paths[3] = {NULL};
-    if (!PyArg_ParseTuple(args, "OOO:build_hybrid", &objects[0], &objects[1], &objects[2]) ||
-        !ork_py_config_check(self, "hybrid_quantization_step2"))
+    if (!PyArg_ParseTuple(args, "sOOO:build_hybrid", &call, &objects[0], &objects[1],
+                          &objects[2]) ||
+        !ork_py_config_check(self, call))
         return NULL;
+    const int count = objects[2] == Py_None ? 2 : 3;
     bool ok = true;
-    for (int i = 0; ok && i < 3; i++)
+    for (int i = 0; ok && i < count; i++)
         ok = (paths[i] = ork_py_path(self, objects[i], places[i])) != NULL;
     end_session(self);
     self->stage = ORK_PY_EMPTY;
     ok = ok && do_work(self, &(model_job){.function = work_build_hybrid,
                                           .path = PyBytes_AS_STRING(paths[0]),
                                           .data = PyBytes_AS_STRING(paths[1]),
-                                          .configuration = PyBytes_AS_STRING(paths[2])});
+                                          .configuration =
+                                              paths[2] ? PyBytes_AS_STRING(paths[2]) : NULL});
     for (int i = 0; i < 3; i++)
         Py_XDECREF(paths[i]);
     if (!ok)

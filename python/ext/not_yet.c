@@ -34,8 +34,6 @@ static const not_yet_row rows[] = {
      "call eval_perf() without export_perf_statistics; it returns them"},
     {"eval_memory", "the memory on the chip cannot be estimated or measured yet", NULL},
     {"pre_compile", "pre_compile=True is not there yet", "leave it out: the model runs without it"},
-    {"direct_build", "building from the files of hybrid quantization alone is not available yet",
-     "call hybrid_quantization_step2() with its configuration"},
     {"accuracy_analysis", "boards cannot be reached yet: layers cannot be compared on one",
      "leave target out: the simulator has the chip's arithmetic"},
     {"export_rknn_sync_model", "models for synchronous layers cannot be written yet", NULL},

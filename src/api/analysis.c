@@ -93,7 +93,17 @@ static bool write_report(ork_diag *diag, const char *folder, const ork_accuracy 
     return write_text(diag, folder, "error_analysis.html", &page) && good;
 }
 
-/* As the vendor's toolkit does, a picture for each layer. */
+static bool write_picture(ork_diag *diag, const char *folder, const char *layer, const char *what,
+                          ork_str *picture)
+{
+    ork_str name = {0};
+    ork_str_printf(&name, "%s%s.svg", layer, what);
+    const bool good = write_text(diag, folder, name.text, picture);
+    ork_str_free(&name);
+    return good;
+}
+
+/* As the vendor's toolkit does, a picture for each layer, and for its weights. */
 static bool draw_distributions(ork_diag *diag, const ork_accuracy *accuracy)
 {
     static const char folder[] = "dump_data_distribute";
@@ -103,11 +113,12 @@ static bool draw_distributions(ork_diag *diag, const ork_accuracy *accuracy)
         return true;
     good = ork_folder_make(diag, folder);
     for (size_t i = 0; good && i < accuracy->layers.count; i++) {
-        ork_str picture = {0}, name = {0};
-        ork_report_histogram(&accuracy->layers.items[i], &picture);
-        ork_str_printf(&name, "%s.svg", accuracy->layers.items[i].file);
-        good = write_text(diag, folder, name.text, &picture);
-        ork_str_free(&name);
+        const ork_layer_accuracy *layer = &accuracy->layers.items[i];
+        ork_str picture = {0}, weights = {0};
+        ork_report_histogram(layer, &picture);
+        ork_report_weights(layer, &weights);
+        good = write_picture(diag, folder, layer->file, "", &picture) &&
+               (!weights.length || write_picture(diag, folder, layer->file, "_weight", &weights));
     }
     return good;
 }

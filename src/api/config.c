@@ -173,7 +173,9 @@ static bool check_choice(ork_model *model, config_id id, const char *value)
         return fail_value(model, id, value,
                           "asymmetric_quantized-u8, dynamic_fixed_point-i8 or "
                           "dynamic_fixed_point-i16");
-    return fail_value(model, id, value, "normal, mmse or kl_divergence");
+    return fail_value(model, id, value,
+                      id == CONFIG_quantized_method ? "layer or channel"
+                                                    : "normal, mmse or kl_divergence");
 }
 
 ork_dtype config_dtype(const ork_model *model)
@@ -181,6 +183,38 @@ ork_dtype config_dtype(const ork_model *model)
     static const ork_dtype types[] = {ORK_U8, ORK_I8, ORK_I16};
     return types[choice_of(keys[CONFIG_quantized_dtype].values,
                            model->values[CONFIG_quantized_dtype])];
+}
+
+static bool fail_by_channel(ork_model *model, ork_error_id error, const char *with, const char *why,
+                            const char *fix)
+{
+    ork_fail(model->diag, error, "quantized_method cannot be 'channel' with %s", with);
+    ork_why(model->diag, "%s", why);
+    return ork_fix(model->diag, "%s", fix);
+}
+
+bool config_by_channel(ork_model *model, bool *by_channel)
+{
+    const char *target = model->values[CONFIG_target_platform];
+    ork_family family;
+    *by_channel = strcmp(model->values[CONFIG_quantized_method], "channel") == 0;
+    if (!*by_channel)
+        return true;
+    if (config_dtype(model) != ORK_U8)
+        return fail_by_channel(model, ORK_ERR_CONFIG_VALUE, model->values[CONFIG_quantized_dtype],
+                               "fixed point has one number of fraction bits for a tensor",
+                               "use quantized_dtype='asymmetric_quantized-u8'");
+    if (config_int(model, CONFIG_vendor_exact))
+        return fail_by_channel(model, ORK_ERR_CONFIG_VALUE, "vendor_exact",
+                               "the vendor's toolkit gives a weight one scale",
+                               "leave out one of the two");
+    if (!ork_soc_family(model->diag, target, &family))
+        return false;
+    return family == ORK_FAMILY_LION ||
+           fail_by_channel(model, ORK_ERR_TARGET, target,
+                           "the driver of this chip takes one scale for a whole weight",
+                           "leave it at 'layer': groups of channels (splits, on by default) serve "
+                           "the same end on every chip");
 }
 
 static const struct {

@@ -71,7 +71,7 @@ static void put_model(ork_json_writer *json, const ork_model *model, const ork_g
 }
 
 static bool write_files(ork_model *model, const ork_graph *graph, const ork_range *ranges,
-                        const char *prefix)
+                        bool by_channel, const char *prefix)
 {
     uint8_t *data = NULL;
     size_t size = 0;
@@ -83,7 +83,7 @@ static bool write_files(ork_model *model, const ork_graph *graph, const ork_rang
     ork_str json = {0}, cfg = {0};
     ork_json_writer writer = ork_json_writer_new(&json, 1);
     put_model(&writer, model, graph, checksum);
-    ork_hybrid_write(&cfg, graph, ranges, config_dtype(model), checksum);
+    ork_hybrid_write(&cfg, graph, ranges, config_dtype(model), by_channel, checksum);
     ork_output *output = ork_output_open(model->diag, ork_arena_printf(arena, "%s.data", prefix));
     bool good = output != NULL;
     if (good) {
@@ -125,7 +125,8 @@ static bool check_prepare(ork_model *model, const char *dataset)
 bool ork_model_hybrid_prepare(ork_model *model, const char *dataset_path, const char *prefix)
 {
     ork_diag_clear(model->diag);
-    if (!check_prepare(model, dataset_path))
+    bool by_channel;
+    if (!check_prepare(model, dataset_path) || !config_by_channel(model, &by_channel))
         return false;
     model_note_target(model);
     ork_graph *graph = canonical_graph(model);
@@ -141,7 +142,7 @@ bool ork_model_hybrid_prepare(ork_model *model, const char *dataset_path, const 
         graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
         good = ork_calibrate(model->diag, graph, dataset, config_int(model, CONFIG_batch_size),
                              config_int(model, CONFIG_epochs), pool, ranges) &&
-               write_files(model, graph, ranges, prefix);
+               write_files(model, graph, ranges, by_channel, prefix);
         ork_pool_free(pool);
         ork_arena_free(arena);
     }
@@ -223,6 +224,20 @@ static bool check_float(ork_diag *diag, const ork_graph *graph)
     return ork_fix(diag, "give the file that hybrid_quantization_step1() wrote");
 }
 
+/* As the text says; without one, as a float network. */
+static bool quantize_as_said(ork_model *model, ork_graph *graph, const char *text,
+                             const char *checksum, const char *cfg_path)
+{
+    bool by_channel;
+    if (!config_by_channel(model, &by_channel))
+        return false;
+    graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
+    return !text ||
+           ork_hybrid_quantize(model->diag, graph, text, config_dtype(model), by_channel,
+                               checksum) ||
+           ork_where(model->diag, "%s", cfg_path);
+}
+
 bool ork_model_hybrid_build(ork_model *model, const char *json_path, const char *data_path,
                             const char *cfg_path)
 {
@@ -231,16 +246,12 @@ bool ork_model_hybrid_build(ork_model *model, const char *json_path, const char 
     ork_graph *graph = NULL;
     ork_diag_clear(model->diag);
     model_unload(model);
-    const char *text = read_text_file(model->diag, arena, cfg_path);
-    bool good = text && checksum_of(model->diag, data_path, checksum) &&
+    const char *text = cfg_path ? read_text_file(model->diag, arena, cfg_path) : NULL;
+    bool good = (text || !cfg_path) && checksum_of(model->diag, data_path, checksum) &&
                 read_json(model, arena, json_path, checksum) &&
                 (graph = ork_rknn_read(model->diag, data_path)) != NULL &&
-                check_float(model->diag, graph);
-    if (good) {
-        graph->target = ork_arena_strdup(graph->arena, model->values[CONFIG_target_platform]);
-        good = ork_hybrid_quantize(model->diag, graph, text, config_dtype(model), checksum) ||
-               ork_where(model->diag, "%s", cfg_path);
-    }
+                check_float(model->diag, graph) &&
+                quantize_as_said(model, graph, text, checksum, cfg_path);
     ork_arena_free(arena);
     if (good) {
         model->built = graph;

@@ -66,6 +66,9 @@ void model_note_target(const ork_model *model); /* in the log, when none was giv
 ork_graph *prepared_graph(ork_model *model);
 int config_int(const ork_model *model, config_id id);
 ork_dtype config_dtype(const ork_model *model);
+/* Whether weights are to have a scale for each channel; false, with the error set, when the type,
+   the scheme or the chip does not take them. */
+bool config_by_channel(ork_model *model, bool *by_channel);
 /* Channel order, mean and std into the graph's inputs; false with E0303 or E0304. */
 bool config_preprocess(ork_model *model, ork_graph *graph);
 

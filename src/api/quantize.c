@@ -116,14 +116,16 @@ static bool quantize_mixed(ork_model *model, ork_graph *graph, ork_dataset *data
 }
 
 static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool,
-                          bool auto_hybrid)
+                          bool by_channel, bool auto_hybrid)
 {
     ork_quantization options = {
         .dtype = config_dtype(model),
+        .by_channel = by_channel,
         .algorithm = range_algorithm(model),
         .splits = config_int(model, CONFIG_splits),
         .rounding = true,
         .bias_correction = true,
+        .equalization = config_int(model, CONFIG_equalization) != 0,
         .samples = ork_dataset_used(dataset, config_int(model, CONFIG_batch_size),
                                     config_int(model, CONFIG_epochs)),
     };
@@ -138,6 +140,9 @@ static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *datas
 bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path,
                     ork_statistics_source *source, bool auto_hybrid)
 {
+    bool by_channel;
+    if (!config_by_channel(model, &by_channel))
+        return false;
     ork_dataset *dataset = ork_dataset_open(model->diag, dataset_path, graph->inputs.count);
     if (!dataset)
         return false;
@@ -148,7 +153,7 @@ bool quantize_graph(ork_model *model, ork_graph *graph, const char *dataset_path
     model->precision = NULL;
     bool exactly = config_int(model, CONFIG_vendor_exact) || config_dtype(model) == ORK_I16;
     bool good = exactly ? quantize_exactly(model, graph, dataset, pool)
-                        : quantize_well(model, graph, dataset, pool, auto_hybrid);
+                        : quantize_well(model, graph, dataset, pool, by_channel, auto_hybrid);
     ork_pool_free(pool);
     ork_dataset_free(dataset);
     return good;

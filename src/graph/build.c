@@ -412,7 +412,12 @@ static const ork_origin *clone_origin(ork_graph *copy, const ork_origin *origin)
     int32_t *channels = ORK_NEW_ARRAY(copy->arena, int32_t, (size_t)origin->count);
     ork_origin *twin = ORK_NEW(copy->arena, ork_origin);
     memcpy(channels, origin->channels, (size_t)origin->count * sizeof(*channels));
-    *twin = (ork_origin){ork_arena_strdup(copy->arena, origin->of), channels, origin->count};
+    *twin = (ork_origin){ork_arena_strdup(copy->arena, origin->of), channels, origin->count, NULL};
+    if (!origin->factors)
+        return twin;
+    float *factors = ORK_NEW_ARRAY(copy->arena, float, (size_t)origin->count);
+    memcpy(factors, origin->factors, (size_t)origin->count * sizeof(*factors));
+    twin->factors = factors;
     return twin;
 }
 

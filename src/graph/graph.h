@@ -135,11 +135,13 @@ typedef enum ork_value_kind {
 } ork_value_kind;
 
 /* What a value holds of a value of the network as it was before its convolutions were computed in
-   parts: channel i is channel channels[i] of the value that had this name. */
+   parts, or equalized: channel i is channel channels[i] of the value that had this name, multiplied
+   by factors[i]. */
 typedef struct ork_origin {
     const char *of;
     const int32_t *channels;
     int64_t count;
+    const float *factors; /* NULL: all 1 */
 } ork_origin;
 
 struct ork_value {

@@ -61,6 +61,13 @@ void part_to_whole(const ork_value *part, const float *numbers, const ork_shape 
 void part_of_whole(const ork_value *part, float *numbers, const ork_shape *whole,
                    const float *joined);
 int64_t part_channels(const ork_value *part);
+/* What channel i of the part was multiplied by. */
+float part_factor(const ork_value *part, int64_t i);
+
+/* ---- channels.c ---- */
+
+/* Fills in the ratios of the layer, and what there is of its weights. */
+void channels_describe(ork_arena *arena, const studied *l, ork_layer_accuracy *a);
 
 /* ---- advice.c ---- */
 

@@ -346,64 +346,6 @@ static bool measure_all_alone(study *s)
 
 /* ---- the result ---- */
 
-static double ratio_of(double most, double least)
-{
-    return least > 0 ? most / least : 1;
-}
-
-/* Channels of nothing, or next to it, have no range to compare. */
-static void widen_ratio(float x, double *most, double *least)
-{
-    *most = fmax(*most, (double)x);
-    if (x > 1e-12f)
-        *least = *least > 0 ? fmin(*least, (double)x) : (double)x;
-}
-
-static float channel_weight(const ork_value *weight, int64_t c)
-{
-    const int64_t length = ork_shape_span(&weight->type.shape, 1, weight->type.shape.rank);
-    float most = 0;
-    for (int64_t i = 0; i < length; i++)
-        most = fmaxf(
-            most, fabsf((float)ork_element_get(weight->type.dtype, weight->data, c * length + i)));
-    return most;
-}
-
-static const ork_value *weight_of(const ork_node *node)
-{
-    const bool has_one = node && (node->op == ORK_OP_CONV2D || node->op == ORK_OP_LINEAR) &&
-                         node->inputs[1]->kind == ORK_VALUE_CONSTANT;
-    return has_one ? node->inputs[1] : NULL;
-}
-
-/* Over the channels that share a scale, the worst of all parts. A value joined of parts is taken
-   part by part. */
-static void channel_ratios(const studied *l, const ork_value *part, double *weights,
-                           double *outputs)
-{
-    const ork_node *node = part->producer;
-    double most[2] = {0}, least[2] = {0};
-    const ork_value *weight = weight_of(l->node);
-    const bool joined =
-        l->node && node && node->op == ORK_OP_CONCAT && l->node->op != ORK_OP_CONCAT;
-    for (int i = 0; joined && i < node->input_count; i++)
-        channel_ratios(l, node->inputs[i], weights, outputs);
-    if (joined)
-        return;
-    const int64_t count =
-        weight && part->type.shape.rank != 4 ? weight->type.shape.dim[0] : part_channels(part);
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t c = part->origin ? part->origin->channels[i] : i;
-        if (weight && c < weight->type.shape.dim[0])
-            widen_ratio(channel_weight(weight, c), &most[0], &least[0]);
-        if (c < l->accumulated.channels)
-            widen_ratio(l->accumulated.of[c].most, &most[1], &least[1]);
-    }
-    if (weight)
-        *weights = fmax(*weights, ratio_of(most[0], least[0]));
-    *outputs = fmax(*outputs, ratio_of(most[1], least[1]));
-}
-
 static double peak_of(const comparison *c)
 {
     double sum = 0, squares = 0, most = 0;
@@ -473,8 +415,7 @@ static void fill_layers(study *s)
         a->damage = a->is_isolated ? l->damage / samples : 0;
         a->saturated = (double)l->saturated / ((double)ork_shape_count(&a->shape) * samples);
         a->peak = peak_of(&l->accumulated);
-        for (size_t k = 0; k < l->parts.count; k++)
-            channel_ratios(l, l->parts.items[k], &a->weight_ratio, &a->output_ratio);
+        channels_describe(s->arena, l, a);
     }
 }
 

@@ -24,8 +24,8 @@ bool ork_form_round(ork_search *s, ork_form_weights *r, bool split)
     span.stage = "rounding weights";
     span.quiet = true;
     span.step = (span.end - span.begin + ROUNDING_SAMPLES - 1) / ROUNDING_SAMPLES;
-    if (!ork_rounding_choose(s->diag, graph, s->dataset, &span, s->pool, s->options->dtype, weights,
-                             shifts, &r->report))
+    if (!ork_rounding_choose(s->diag, graph, s->dataset, &span, s->pool, s->options->dtype,
+                             s->options->by_channel, weights, shifts, &r->report))
         return false;
     r->weights = ork_map_new(s->arena);
     r->shifts = ork_map_new(s->arena);
@@ -110,6 +110,7 @@ bool ork_form_give(ork_search *s, ork_graph *graph, const ork_form *f, const ork
                               ork_search_ranges(s, arena, graph, origins, ORK_RANGE_EXTREMES),
                           .dtypes = dtypes,
                           .weights = all,
+                          .by_channel = s->options->by_channel,
                           .centre_floors = true});
     }
     ork_arena_free(arena);
@@ -119,7 +120,7 @@ bool ork_form_give(ork_search *s, ork_graph *graph, const ork_form *f, const ork
 bool ork_form_judge(ork_search *s, const ork_form *f, const ork_form_weights *r, size_t samples,
                     double *error)
 {
-    ork_graph *graph = ork_graph_clone(ork_probe_graph(s->probe), false);
+    ork_graph *graph = ork_graph_clone(s->heads, false);
     const bool good =
         ork_form_give(s, graph, f, r) && ork_probe_judge(s->probe, graph, samples, error);
     ork_graph_free(graph);

@@ -314,14 +314,6 @@ static bool inputs_fit(const ork_node *node)
     return any;
 }
 
-/* Real numbers of one step of a bias: of the layer, or of channel c. In float32, as the chips do.
- */
-static float bias_step(const ork_value *in, const ork_value *weight, int64_t c)
-{
-    ork_quant channel = ork_quant_of_channel(&weight->type.quant, c);
-    return in->type.quant.scale * channel.scale;
-}
-
 static double bias_number(const ork_value *bias, int64_t c)
 {
     ork_quant quant = ork_quant_of_channel(&bias->type.quant, c);
@@ -331,32 +323,19 @@ static double bias_number(const ork_value *bias, int64_t c)
     return (number - quant.zero_point) * (double)quant.scale;
 }
 
-static void type_bias(const rewriter *r, const ork_value *in, const ork_value *weight,
-                      int64_t count, ork_type *type)
-{
-    float *scales = ORK_NEW_ARRAY(r->graph->arena, float, (size_t)count);
-    for (int64_t c = 0; c < count; c++)
-        scales[c] = bias_step(in, weight, c);
-    type->quant = ork_quant_affine(bias_step(in, weight, 0), 0);
-    if (weight->type.quant.scheme == ORK_SCHEME_PER_CHANNEL)
-        type->quant =
-            (ork_quant){.scheme = ORK_SCHEME_PER_CHANNEL,
-                        .scales = scales,
-                        .zero_points = ORK_NEW_ARRAY(r->graph->arena, int32_t, (size_t)count)};
-}
-
 /* As the sums have it, for which a bias that comes with this scale keeps its integers. The chips
    round fully connected layers down: half a step of the output on top makes it the nearest. */
 static ork_value *integer_bias(const rewriter *r, const ork_node *node, const ork_quant *out)
 {
-    const ork_value *in = node->inputs[0], *weight = node->inputs[1], *bias = bias_of(node);
+    const ork_value *weight = node->inputs[1], *bias = bias_of(node);
+    const ork_quant *in = &node->inputs[0]->type.quant;
     double more = node->op == ORK_OP_LINEAR ? (double)out->scale / 2 : 0;
     int64_t count = bias ? ork_shape_count(&bias->type.shape) : weight->type.shape.dim[0];
     ork_type type = ork_type_of(ORK_I32, 1, &count);
-    type_bias(r, in, weight, count, &type);
+    type.quant = ork_bias_quant(r->graph->arena, in, &weight->type.quant, count);
     int32_t *data = ork_graph_alloc(r->graph, r->diag, (size_t)count * sizeof(*data));
     for (int64_t c = 0; data && c < count; c++) {
-        double step = (double)bias_step(in, weight, c);
+        double step = (double)ork_bias_step(in, &weight->type.quant, c);
         double number = bias ? bias_number(bias, c) : 0;
         ork_element_set(ORK_I32, data, c, rint(number / step) + rint(more / step));
     }

@@ -78,11 +78,13 @@ static const ork_node *producer_of(const ork_graph *graph, const char *name)
 static features features_of(ork_search *s, const ork_unit *unit)
 {
     features f = {.count = 0};
-    add_weights(s->arena, &f, producer_of(s->graph, unit->layer));
+    const bool by_channel = s->options->by_channel; /* the weights have their scales already */
+    if (!by_channel)
+        add_weights(s->arena, &f, producer_of(s->graph, unit->layer));
     const ork_statistics *tensor = &s->statistics[ork_graph_find(s->graph, unit->output)->id];
     if (unit->follower_count > 0 && tensor->channels == unit->channels)
         add_tensor(s->arena, &f, tensor);
-    for (int i = 0; i < unit->follower_count; i++)
+    for (int i = 0; !by_channel && i < unit->follower_count; i++)
         add_weights(s->arena, &f, producer_of(s->graph, unit->followers[i]));
     return f;
 }
@@ -106,6 +108,8 @@ static void choose_candidates(ork_search *s)
         if (ork_unit_cost(unit, 2) > s->options->splits)
             continue;
         const features f = features_of(s, unit);
+        if (f.count == 0)
+            continue;
         uint8_t *all = ORK_NEW_ARRAY(s->arena, uint8_t, (size_t)unit->channels);
         const double noise = ork_borders_cost(f.items, f.count, unit->channels, 1, all);
         ork_candidate c = {.unit = unit, .promise = noise / (double)unit->channels, .groups = 1};
@@ -136,7 +140,7 @@ static void mark_unit(const ork_graph *graph, const ork_unit *unit, const ork_ma
 
 static bool judge_unit(ork_search *s, ork_candidate *c, int groups)
 {
-    ork_graph *graph = ork_graph_clone(ork_probe_graph(s->probe), false);
+    ork_graph *graph = ork_graph_clone(s->heads, false);
     ork_arena *arena = ork_arena_new();
     ork_map *origins = ork_map_new(arena);
     bool good = groups == 1 ||
@@ -147,7 +151,8 @@ static bool judge_unit(ork_search *s, ork_candidate *c, int groups)
         ork_recipe recipe = {.dtype = s->options->dtype,
                              .ranges =
                                  ork_search_ranges(s, arena, graph, origins, ORK_RANGE_SQUARES),
-                             .dtypes = dtypes};
+                             .dtypes = dtypes,
+                             .by_channel = s->options->by_channel};
         good = ork_quantize_by(s->diag, graph, &recipe) &&
                ork_probe_judge(s->probe, graph, QUICK_SAMPLES, &c->error[groups]);
     }

@@ -34,26 +34,56 @@ const char *ork_hybrid_name(ork_arena *arena, const ork_value *value, size_t pla
 
 /* ---- writing ---- */
 
-static void write_tensor(ork_str *out, const char *key, ork_dtype dtype, ork_range range)
+/* What stands under a tensor: the first two under all, then those of affine ones, then of others.
+ */
+static const char *const field_names[] = {"max_value", "min_value", "zero_point", "scale", "fl"};
+
+static bool has_field(ork_dtype dtype, size_t field)
+{
+    enum { AFFINE = 2, FIXED = 4 };
+    return field < AFFINE || (field < FIXED) == (dtype == ORK_U8);
+}
+
+static double field_of(ork_dtype dtype, ork_range range, size_t field)
 {
     const ork_quant quant = ork_quant_of_range(dtype, range);
-    const bool affine = dtype == ORK_U8;
-    ork_str_printf(out,
-                   "    '@%s':\n        dtype: %s\n        method: layer\n        max_value:\n"
-                   "        -   %.9g\n        min_value:\n        -   %.9g\n",
-                   key, affine ? "asymmetric_affine" : "dynamic_fixed_point", (double)range.max,
-                   (double)range.min);
-    if (affine)
-        ork_str_printf(out,
-                       "        zero_point:\n        -   %d\n        scale:\n        -   %.9g\n",
-                       (int)quant.zero_point, (double)quant.scale);
-    else
-        ork_str_printf(out, "        fl:\n        -   %d\n", (int)quant.fraction_length);
+    const double all[] = {(double)range.max, (double)range.min, quant.zero_point,
+                          (double)quant.scale, quant.fraction_length};
+    return all[field];
+}
+
+/* One range for the whole tensor, or one for each channel. */
+static void write_tensor(ork_str *out, const char *key, ork_dtype dtype, const ork_range *ranges,
+                         int64_t count, bool by_channel)
+{
+    ork_str_printf(out, "    '@%s':\n        dtype: %s\n        method: %s\n", key,
+                   dtype == ORK_U8 ? "asymmetric_affine" : "dynamic_fixed_point",
+                   by_channel ? "channel" : "layer");
+    for (size_t i = 0; i < ORK_COUNT(field_names); i++) {
+        if (!has_field(dtype, i))
+            continue;
+        ork_str_printf(out, "        %s:\n", field_names[i]);
+        for (int64_t c = 0; c < count; c++)
+            ork_str_printf(out, "        -   %.9g\n", field_of(dtype, ranges[c], i));
+    }
     ork_str_printf(out, "        qtype: %s\n", ork_dtype_table[dtype].name);
 }
 
+static void write_weight(ork_str *out, ork_arena *arena, const char *key, const ork_node *node,
+                         ork_dtype dtype, bool by_channel)
+{
+    const ork_value *weight = node->inputs[1];
+    const ork_quant quant = ork_weight_quant(arena, node, dtype, by_channel);
+    const ork_range whole = ork_constant_range(weight);
+    if (quant.scheme == ORK_SCHEME_PER_CHANNEL)
+        write_tensor(out, key, dtype, ork_weight_ranges(arena, node),
+                     weight->type.shape.dim[quant.axis], true);
+    else
+        write_tensor(out, key, dtype, &whole, 1, false);
+}
+
 void ork_hybrid_write(ork_str *out, const ork_graph *graph, const ork_range *ranges,
-                      ork_dtype dtype, const char *checksum)
+                      ork_dtype dtype, bool by_channel, const char *checksum)
 {
     ork_arena *arena = ork_arena_new();
     ork_str_printf(out,
@@ -65,7 +95,7 @@ void ork_hybrid_write(ork_str *out, const ork_graph *graph, const ork_range *ran
     for (size_t i = 0; i < graph->inputs.count; i++) {
         const ork_value *value = graph->inputs.items[i].value;
         write_tensor(out, ork_arena_printf(arena, "%s_0:out0", value->name), dtype,
-                     ranges[value->id]);
+                     &ranges[value->id], 1, false);
     }
     size_t place = 0;
     for (const ork_node *node = graph->first; node; node = node->next) {
@@ -73,11 +103,11 @@ void ork_hybrid_write(ork_str *out, const ork_graph *graph, const ork_range *ran
         if (!ork_quant_has_integer_form(node))
             continue;
         if (ork_op_table[node->op].op_class == ORK_CLASS_CONV)
-            write_tensor(out, ork_arena_printf(arena, "%s:weight", name), dtype,
-                         ork_constant_range(node->inputs[1]));
+            write_weight(out, arena, ork_arena_printf(arena, "%s:weight", name), node, dtype,
+                         by_channel);
         if (ranges[node->output->id].seen)
             write_tensor(out, ork_arena_printf(arena, "%s:out0", name), dtype,
-                         ranges[node->output->id]);
+                         &ranges[node->output->id], 1, false);
     }
     ork_arena_free(arena);
 }
@@ -282,7 +312,7 @@ static void note_kinds(const use *u)
 }
 
 bool ork_hybrid_quantize(ork_diag *diag, ork_graph *graph, const char *text, ork_dtype dtype,
-                         const char *checksum)
+                         bool by_channel, const char *checksum)
 {
     ork_arena *arena = ork_arena_new();
     ork_hybrid_config config;
@@ -309,9 +339,11 @@ bool ork_hybrid_quantize(ork_diag *diag, ork_graph *graph, const char *text, ork
     good = good && check_ranges(&u, ranges);
     if (good)
         note_kinds(&u);
-    good = good &&
-           ork_quantize_by(diag, graph,
-                           &(ork_recipe){.dtype = dtype, .ranges = ranges, .dtypes = u.dtypes});
+    good = good && ork_quantize_by(diag, graph,
+                                   &(ork_recipe){.dtype = dtype,
+                                                 .ranges = ranges,
+                                                 .dtypes = u.dtypes,
+                                                 .by_channel = by_channel});
     ork_arena_free(arena);
     return good;
 }

@@ -67,8 +67,11 @@ static bool take_field(reader *r, const char *value)
     const double number = strtod(value, &end);
     if (end == value || *skip_blanks(end) || !(number > -1e30 && number < 1e30))
         return fail(r, "a range that is no number", value);
-    *(is_min ? &tensor->min : &tensor->max) = number;
-    *(is_min ? &tensor->has_min : &tensor->has_max) = true;
+    bool *known = is_min ? &tensor->has_min : &tensor->has_max;
+    double *extreme = is_min ? &tensor->min : &tensor->max;
+    if (!*known || (is_min ? number < *extreme : number > *extreme))
+        *extreme = number; /* of all channels, where there is a number for each */
+    *known = true;
     return true;
 }
 
@@ -98,6 +101,27 @@ static bool start_tensor(reader *r, const char *key)
     return true;
 }
 
+/* A word, or words in brackets: [a, b]. */
+static bool read_words(reader *r, const char *key, const char **at)
+{
+    const bool listed = **at == '[';
+    *at += listed;
+    for (;;) {
+        const char *word = read_word(r, at);
+        if (!word)
+            return fail(r, "quotes that are not closed", key);
+        if (!take(r, key, word))
+            return false;
+        if (!listed)
+            return true;
+        *at = skip_blanks(*at);
+        if (**at != ',' && **at != ']')
+            return fail(r, "brackets that are not closed", key);
+        if (*(*at)++ == ']')
+            return true;
+    }
+}
+
 /* What follows a colon on the same line: {a: b, c: [d]}, [d] or a word. */
 static bool read_value(reader *r, const char *key, const char *at, int depth)
 {
@@ -109,15 +133,10 @@ static bool read_value(reader *r, const char *key, const char *at, int depth)
             at = skip_blanks(at);
             if (!inner || *at != ':' || depth > 2)
                 return fail(r, "something that cannot be read", key);
-            const char *begin = skip_blanks(++at);
-            const char *close = *begin == '[' ? strchr(begin, ']') : NULL;
-            at = begin + (*begin == '[');
-            const char *word = read_word(r, &at);
-            if (!word || (*begin == '[' && !close))
-                return fail(r, "brackets or quotes that are not closed", key);
-            if (!take(r, inner, word))
+            at = skip_blanks(at + 1);
+            if (!read_words(r, inner, &at))
                 return false;
-            at = skip_blanks(close ? close + 1 : at);
+            at = skip_blanks(at);
             if (*at == ',')
                 at = skip_blanks(at + 1);
             else if (*at != '}')
@@ -125,9 +144,7 @@ static bool read_value(reader *r, const char *key, const char *at, int depth)
         }
         return true;
     }
-    at += *at == '[';
-    const char *word = read_word(r, &at);
-    return word ? take(r, key, word) : fail(r, "quotes that are not closed", key);
+    return read_words(r, key, &at);
 }
 
 static bool read_line(reader *r, const char *line)

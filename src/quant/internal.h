@@ -130,6 +130,15 @@ int ork_unit_cost(const ork_unit *unit, int groups);
 bool ork_unit_split(ork_graph *graph, ork_diag *diag, const ork_unit *unit, const uint8_t *group_of,
                     int groups, ork_map *origins);
 
+/* ---- equalize.c: the same range for the channels of a value ---- */
+
+/* Rewrites a float graph so that weights of channels differ less in range, between convolutions
+   with nothing but ReLU, leaky ReLU, PReLU, pooling and resizing between; its answers stay the same
+   to the last bit. *count: the values between that were scaled; they, and what was made of them,
+   tell by their origins what their channels were multiplied by. The same for every copy of a graph.
+ */
+bool ork_equalize(ork_diag *diag, ork_graph *graph, size_t *count);
+
 /* ---- borders.c: which channels go together ---- */
 
 /* What is quantized with one scale for each group: of channel c the least and greatest number
@@ -171,10 +180,22 @@ ork_graph *ork_graph_with_heads(const ork_graph *graph);
    error is the mean over the heads of squared error over variance: 0 the same, 1 nothing left. */
 bool ork_probe_judge(ork_probe *probe, const ork_graph *graph, size_t samples, double *error);
 
-/* ---- quantize.c ---- */
+/* ---- weights.c: scales of weights and biases ---- */
 
 /* Extremes of a constant, 0 among them. */
 ork_range ork_constant_range(const ork_value *value);
+/* The same of the weights of each output channel; NULL where channels lie in groups. */
+ork_range *ork_weight_ranges(ork_arena *arena, const ork_node *node);
+/* How the weights of a convolution or linear layer become integers: under the scale of their
+   extremes, or, with `by_channel` and u8, in the same way for each output channel (memory of the
+   arena). Channels that lie in groups keep one scale. */
+ork_quant ork_weight_quant(ork_arena *arena, const ork_node *node, ork_dtype dtype,
+                           bool by_channel);
+/* Real numbers of one step of a layer's sums, in float32, as the chips compute it. */
+float ork_bias_step(const ork_quant *in, const ork_quant *weight, int64_t channel);
+/* How the bias lies that is added to them. */
+ork_quant ork_bias_quant(ork_arena *arena, const ork_quant *in, const ork_quant *weight,
+                         int64_t channels);
 
 /* ---- rounding.c: weights whose errors cancel out ---- */
 
@@ -191,7 +212,8 @@ typedef struct ork_rounding_report {
    memory stays bounded by taking the layers in turns, each over the samples anew. */
 bool ork_rounding_choose(ork_diag *diag, ork_graph *graph, ork_dataset *dataset,
                          const ork_sample_span *span, ork_pool *pool, ork_dtype dtype,
-                         const void **weights, float **shifts, ork_rounding_report *report);
+                         bool by_channel, const void **weights, float **shifts,
+                         ork_rounding_report *report);
 /* Adds the shifts to the biases of the float graph. */
 bool ork_biases_shift(ork_diag *diag, ork_graph *graph, float *const *shifts, size_t count);
 

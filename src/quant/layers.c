@@ -22,6 +22,11 @@ int64_t part_channels(const ork_value *part)
     return part->type.shape.rank == 4 ? part->type.shape.dim[1] : 1;
 }
 
+float part_factor(const ork_value *part, int64_t i)
+{
+    return part->origin && part->origin->factors ? part->origin->factors[i] : 1;
+}
+
 /* ---- parts and wholes ---- */
 
 static void copy_channels(const ork_value *part, float *part_numbers, const ork_shape *whole,
@@ -37,6 +42,9 @@ static void copy_channels(const ork_value *part, float *part_numbers, const ork_
             float *a = part_numbers + (n * count + i) * pixels;
             float *b = whole_numbers + (n * all + c) * pixels;
             memcpy(to_whole ? b : a, to_whole ? a : b, (size_t)pixels * sizeof(float));
+            const float factor = part_factor(part, i);
+            for (int64_t k = 0; factor != 1 && k < pixels; k++)
+                *(to_whole ? &b[k] : &a[k]) *= to_whole ? 1 / factor : factor;
         }
 }
 

@@ -110,7 +110,8 @@ typedef struct ork_recipe {
     const ork_dtype *dtypes;    /* by value id of a node's output: what it computes with, F32 stays
                                    float; NULL: dtype, where it can */
     const void *const *weights; /* by value id of a constant: its integers of type dtype, under the
-                                   scale of its extremes, in memory of the graph; or NULL */
+                                   scales of its extremes, in memory of the graph; or NULL */
+    bool by_channel;            /* weights of u8 have a scale for each output channel */
     bool centre_floors;         /* biases make up for layers that round down */
 } ork_recipe;
 bool ork_quantize_by(ork_diag *diag, ork_graph *graph, const ork_recipe *recipe);
@@ -129,12 +130,12 @@ bool ork_quantize_as_given(ork_diag *diag, ork_graph *graph);
 /* The configuration file: which layers are computed with which numbers (none yet), and the range of
    every tensor. checksum: of the network's data, so that files are not mixed up. */
 void ork_hybrid_write(ork_str *out, const ork_graph *graph, const ork_range *ranges,
-                      ork_dtype dtype, const char *checksum);
+                      ork_dtype dtype, bool by_channel, const char *checksum);
 /* Quantizes the CANON graph as the configuration says, a text that ends with a 0: its ranges, and
    `dtype` for the layers that it does not name. Unknown layers and lines without effect are E0504,
    with what is nearest. */
 bool ork_hybrid_quantize(ork_diag *diag, ork_graph *graph, const char *text, ork_dtype dtype,
-                         const char *checksum);
+                         bool by_channel, const char *checksum);
 
 /* ---- what calibration pictures hold ------------------------------------------------------ */
 
@@ -196,13 +197,14 @@ typedef struct ork_precision {
 
 typedef struct ork_quantization {
     ork_dtype dtype;
+    bool by_channel; /* weights of u8 have a scale for each output channel */
     ork_family family;
-    ork_range_algorithm algorithm;  /* ORK_RANGE_COUNT: the one with the least error */
-    int splits;                     /* launches that splits may add; 0: none */
-    bool rounding, bias_correction; /* may be used where they lower the error */
-    size_t samples;                 /* of the dataset, from its beginning */
-    ork_precision *precision;       /* NULL: all layers are of one type */
-    ork_referee referee;            /* of the precision; the error of the answers without one */
+    ork_range_algorithm algorithm; /* ORK_RANGE_COUNT: the one with the least error */
+    int splits;                    /* launches that splits may add; 0: none */
+    bool rounding, bias_correction, equalization; /* may be used where they lower the error */
+    size_t samples;                               /* of the dataset, from its beginning */
+    ork_precision *precision;                     /* NULL: all layers are of one type */
+    ork_referee referee; /* of the precision; the error of the answers without one */
     double (*cost)(const void *chip, const ork_graph *graph); /* of one run, in any unit */
     const void *chip;
 } ork_quantization;
@@ -253,7 +255,12 @@ typedef struct ork_layer_accuracy {
     double output_ratio; /* the same of the channels of the output */
     double peak;         /* greatest |number| over the standard deviation */
     float low, high;     /* of the float numbers */
-    uint32_t bins[2][ORK_ACCURACY_BINS]; /* between them: float, quantized */
+    uint32_t bins[2][ORK_ACCURACY_BINS];     /* between them: float, quantized */
+    int64_t weight_channels;                 /* output channels of its weights; 0: there are none */
+    float weight_low, weight_high;           /* of the float weights, 0 among them */
+    uint32_t weight_bins[ORK_ACCURACY_BINS]; /* between them */
+    int32_t *weight_codes; /* by output channel: integers between the least and the greatest of its
+                              weights, 0 among them; 0 where it stays float */
     bool is_bad, is_culprit;
     ork_names advice; /* sentences */
 } ork_layer_accuracy;

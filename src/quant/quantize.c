@@ -126,44 +126,30 @@ static ork_quant quant_as(const quantizer *q, const ork_value *value, ork_dtype 
 
 /* ---- constants ---- */
 
-ork_range ork_constant_range(const ork_value *value)
-{
-    ork_range range = {0, 0, true};
-    int64_t count = ork_shape_count(&value->type.shape);
-    for (int64_t i = 0; i < count; i++) {
-        float x = (float)ork_element_get(value->type.dtype, value->data, i);
-        range.min = x < range.min ? x : range.min;
-        range.max = x > range.max ? x : range.max;
-    }
-    return range;
-}
-
-static ork_value *quantized_constant(const quantizer *q, const ork_value *value, ork_dtype dtype)
+static ork_value *quantized_constant(const quantizer *q, const ork_value *value, ork_dtype dtype,
+                                     const ork_quant *quant)
 {
     int64_t count = ork_shape_count(&value->type.shape);
-    ork_type type = {.dtype = dtype,
-                     .shape = value->type.shape,
-                     .quant = ork_quant_of_range(dtype, ork_constant_range(value))};
+    ork_type type = {.dtype = dtype, .shape = value->type.shape, .quant = *quant};
     const void *const *chosen = q->recipe->weights;
     if (chosen && dtype == q->recipe->dtype && value->id < q->value_count && chosen[value->id])
         return ork_graph_add_constant(q->graph, value->name, &type, chosen[value->id]);
     void *data = ork_graph_alloc(q->graph, q->diag, (size_t)count * ork_dtype_table[dtype].size);
     if (!data)
         return NULL;
+    const bool by_channel = quant->scheme == ORK_SCHEME_PER_CHANNEL;
+    const int64_t inner =
+        by_channel ? ork_shape_span(&type.shape, quant->axis + 1, type.shape.rank) : 1;
+    const int64_t channels = by_channel ? type.shape.dim[quant->axis] : 1;
     for (int64_t i = 0; i < count; i++) {
         float x = (float)ork_element_get(value->type.dtype, value->data, i);
+        const ork_quant of = ork_quant_of_channel(quant, i / inner % channels);
         /* Weights round halves away from zero, as the vendor's quantizer does. */
-        float scaled = type.quant.scheme == ORK_SCHEME_AFFINE
-                           ? roundf(x / type.quant.scale) + (float)type.quant.zero_point
-                           : roundf(ldexpf(x, type.quant.fraction_length));
+        float scaled = of.scheme == ORK_SCHEME_AFFINE ? roundf(x / of.scale) + (float)of.zero_point
+                                                      : roundf(ldexpf(x, of.fraction_length));
         ork_element_set(dtype, data, i, (double)scaled);
     }
     return ork_graph_add_constant(q->graph, value->name, &type, data);
-}
-
-static double bias_step(const ork_quant *in, const ork_quant *weight)
-{
-    return (double)(ork_quant_step(in) * ork_quant_step(weight)); /* in float32, as the chips do */
 }
 
 /* The chips round fully connected layers down, which is half a step too low on average. */
@@ -182,14 +168,13 @@ static ork_value *quantized_bias(const quantizer *q, const ork_node *node, const
     const ork_quant in = quant_as(q, node->inputs[0], of);
     int64_t count = ork_shape_count(&bias->type.shape);
     ork_type type = {.dtype = dtype, .shape = bias->type.shape};
-    type.quant = of == ORK_U8 ? ork_quant_affine((float)bias_step(&in, weight), 0)
-                              : ork_quant_dfp(in.fraction_length + weight->fraction_length);
+    type.quant = ork_bias_quant(q->graph->arena, &in, weight, count);
     void *data = ork_graph_alloc(q->graph, q->diag, (size_t)count * ork_dtype_table[dtype].size);
     for (int64_t i = 0; data && i < count; i++)
         ork_element_set(
             dtype, data, i,
             round((ork_element_get(bias->type.dtype, bias->data, i) + floor_loss(q, node)) /
-                  bias_step(&in, weight)));
+                  (double)ork_bias_step(&in, weight, i)));
     return data ? ork_graph_add_constant(q->graph, bias->name, &type, data) : NULL;
 }
 
@@ -197,7 +182,9 @@ static ork_value *quantized_bias(const quantizer *q, const ork_node *node, const
 
 static bool quantize_convolution(const quantizer *q, ork_node *node)
 {
-    ork_value *weight = quantized_constant(q, node->inputs[1], dtype_of(q, node));
+    const ork_quant quant =
+        ork_weight_quant(q->graph->arena, node, dtype_of(q, node), q->recipe->by_channel);
+    ork_value *weight = quantized_constant(q, node->inputs[1], dtype_of(q, node), &quant);
     if (!weight)
         return false;
     ork_node_set_input(q->graph, node, 1, weight);
@@ -217,7 +204,9 @@ static bool quantize_constants(const quantizer *q, ork_node *node)
         if (!node->inputs[i] || node->inputs[i]->kind != ORK_VALUE_CONSTANT ||
             node->inputs[i]->type.dtype != ORK_F32)
             continue;
-        ork_value *constant = quantized_constant(q, node->inputs[i], dtype_of(q, node));
+        const ork_quant quant =
+            ork_quant_of_range(dtype_of(q, node), ork_constant_range(node->inputs[i]));
+        ork_value *constant = quantized_constant(q, node->inputs[i], dtype_of(q, node), &quant);
         if (!constant)
             return false;
         ork_node_set_input(q->graph, node, i, constant);

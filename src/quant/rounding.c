@@ -29,15 +29,27 @@ static int64_t output_channels(const ork_node *node)
     return node->inputs[1]->type.shape.dim[0];
 }
 
-static float dequantized(const layer *l, float x, int32_t *integer)
+/* Of an output channel: how its weights become integers. */
+typedef struct channel_quant {
+    float step;
+    int32_t zero;
+    const ork_dtype_info *info;
+} channel_quant;
+
+static channel_quant quant_of(const layer *l, int64_t channel)
 {
-    const ork_dtype_info *info = &ork_dtype_table[l->dtype];
-    const float step = ork_quant_step(&l->quant);
-    const int32_t zero = l->quant.scheme == ORK_SCHEME_AFFINE ? l->quant.zero_point : 0;
-    float q = roundf(x / step) + (float)zero;
-    q = fminf(fmaxf(q, (float)info->min), (float)info->max);
+    const ork_quant quant = ork_quant_of_channel(&l->quant, channel);
+    return (channel_quant){ork_quant_step(&quant),
+                           quant.scheme == ORK_SCHEME_AFFINE ? quant.zero_point : 0,
+                           &ork_dtype_table[l->dtype]};
+}
+
+static float dequantized(const channel_quant *of, float x, int32_t *integer)
+{
+    float q = roundf(x / of->step) + (float)of->zero;
+    q = fminf(fmaxf(q, (float)of->info->min), (float)of->info->max);
     *integer = (int32_t)q;
-    return step * (q - (float)zero);
+    return of->step * (q - (float)of->zero);
 }
 
 /* Work space for one group of one layer: matrices of length x length, row after row. */
@@ -105,14 +117,12 @@ static bool decompose(solver *s)
 }
 
 /* The squared error of an output channel with these integers. */
-static double squared_error(solver *s, const layer *l, const float *weights,
+static double squared_error(solver *s, const channel_quant *of, const float *weights,
                             const int32_t *integers)
 {
     const int64_t n = s->length;
-    const float step = ork_quant_step(&l->quant);
-    const int32_t zero = l->quant.scheme == ORK_SCHEME_AFFINE ? l->quant.zero_point : 0;
     for (int64_t i = 0; i < n; i++)
-        s->error[i] = (double)weights[i] - (double)(step * (float)(integers[i] - zero));
+        s->error[i] = (double)weights[i] - (double)(of->step * (float)(integers[i] - of->zero));
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
         double inner = 0;
@@ -123,20 +133,22 @@ static double squared_error(solver *s, const layer *l, const float *weights,
     return sum;
 }
 
-static void round_nearest(const layer *l, const float *weights, int32_t *integers, int64_t n)
+static void round_nearest(const channel_quant *of, const float *weights, int32_t *integers,
+                          int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        dequantized(l, weights[i], &integers[i]);
+        dequantized(of, weights[i], &integers[i]);
 }
 
-static void round_in_turn(solver *s, const layer *l, const float *weights, int32_t *integers)
+static void round_in_turn(solver *s, const channel_quant *of, const float *weights,
+                          int32_t *integers)
 {
     const int64_t n = s->length;
     for (int64_t i = 0; i < n; i++)
         s->row[i] = (double)weights[s->order[i]];
     for (int64_t j = 0; j < n; j++) {
         const double *u = s->u + j * n;
-        const float rounded = dequantized(l, (float)s->row[j], &integers[s->order[j]]);
+        const float rounded = dequantized(of, (float)s->row[j], &integers[s->order[j]]);
         const double error = (s->row[j] - (double)rounded) / u[j];
         for (int64_t k = j + 1; k < n; k++)
             s->row[k] -= error * u[k];
@@ -148,11 +160,11 @@ static void store_channel(layer *l, int64_t channel, const float *weights, const
     const int64_t n = ork_window_length(&l->moments->window);
     const int64_t group = channel / (output_channels(l->node) / l->moments->window.groups);
     const double *sums = l->moments->sums + group * n;
-    const float step = ork_quant_step(&l->quant);
-    const int32_t zero = l->quant.scheme == ORK_SCHEME_AFFINE ? l->quant.zero_point : 0;
+    const channel_quant of = quant_of(l, channel);
     double shift = 0;
     for (int64_t i = 0; i < n; i++) {
-        shift += ((double)weights[i] - (double)(step * (float)(integers[i] - zero))) * sums[i];
+        shift +=
+            ((double)weights[i] - (double)(of.step * (float)(integers[i] - of.zero))) * sums[i];
         ork_element_set(l->dtype, l->weights, channel * n + i, (double)integers[i]);
     }
     l->shifts[channel] = l->moments->count ? (float)(shift / (double)l->moments->count) : 0;
@@ -170,12 +182,13 @@ static void solve_group(layer *l, solver *s, const float *weights, int64_t begin
         const int best = known && errors[1] < errors[0];
         for (int64_t c = begin; c < end; c++) {
             const float *row = weights + c * n;
-            round_nearest(l, row, s->integers[0], n);
+            const channel_quant of = quant_of(l, c);
+            round_nearest(&of, row, s->integers[0], n);
             if (known)
-                round_in_turn(s, l, row, s->integers[1]);
+                round_in_turn(s, &of, row, s->integers[1]);
             if (pass == 0) {
                 for (int k = 0; k < 1 + known; k++)
-                    errors[k] += squared_error(s, l, row, s->integers[k]);
+                    errors[k] += squared_error(s, &of, row, s->integers[k]);
             } else {
                 store_channel(l, c, row, s->integers[best]);
             }
@@ -270,12 +283,12 @@ static size_t choose_layers(turn *t, ork_arena *arena, const ork_node **next, la
     return count;
 }
 
-static bool prepare(ork_graph *graph, ork_diag *diag, layer *l, ork_dtype dtype)
+static bool prepare(ork_graph *graph, ork_diag *diag, layer *l, ork_dtype dtype, bool by_channel)
 {
     const ork_value *weight = l->node->inputs[1];
     const size_t channels = (size_t)output_channels(l->node);
     l->dtype = dtype;
-    l->quant = ork_quant_of_range(dtype, ork_constant_range(weight));
+    l->quant = ork_weight_quant(graph->arena, l->node, dtype, by_channel);
     l->weights = ork_graph_alloc(
         graph, diag, (size_t)ork_shape_count(&weight->type.shape) * ork_dtype_table[dtype].size);
     l->shifts = ork_graph_alloc(graph, diag, channels * sizeof(float));
@@ -284,7 +297,8 @@ static bool prepare(ork_graph *graph, ork_diag *diag, layer *l, ork_dtype dtype)
 
 bool ork_rounding_choose(ork_diag *diag, ork_graph *graph, ork_dataset *dataset,
                          const ork_sample_span *span, ork_pool *pool, ork_dtype dtype,
-                         const void **weights, float **shifts, ork_rounding_report *report)
+                         bool by_channel, const void **weights, float **shifts,
+                         ork_rounding_report *report)
 {
     ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){.observable = true});
     ork_runner *runner = plan ? ork_runner_new(diag, plan, pool) : NULL;
@@ -299,7 +313,7 @@ bool ork_rounding_choose(ork_diag *diag, ork_graph *graph, ork_dataset *dataset,
         ork_runner_observe(runner, observe, &t);
         good = count == 0 || ork_samples_run(diag, graph, dataset, span, runner, NULL, NULL);
         for (size_t i = 0; good && i < count; i++)
-            good = prepare(graph, diag, &layers[i], dtype);
+            good = prepare(graph, diag, &layers[i], dtype, by_channel);
         if (good)
             ork_pool_run(pool, solve_layer, &(round_work){layers}, (int)count);
         for (size_t i = 0; good && i < count; i++) {

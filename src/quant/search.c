@@ -4,8 +4,13 @@
 #include "search.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { APART = 64 }; /* from so many samples on, those of the probe are not used otherwise */
+
+/* A network that errs less answers as the float network does: another search is not worth its time.
+ */
+static const double good_error = 0.01;
 
 /* A network that answers for every place of a picture is likely to see it in a frame. */
 static bool answers_for_places(const ork_graph *graph)
@@ -39,6 +44,7 @@ static bool measure(ork_search *s)
                               .step = 1,
                               .quiet = true};
     s->probe = ork_probe_new(s->diag, s->graph, s->dataset, &probed, s->pool, s->options->family);
+    s->heads = s->probe ? ork_probe_graph(s->probe) : NULL;
     return s->probe != NULL;
 }
 
@@ -58,24 +64,98 @@ static void tell(const ork_search *s, const ork_form *f, double error)
             f->shifted ? ", biases corrected" : "", error);
 }
 
+/* What is chosen for a network. */
+typedef struct choice {
+    ork_form form;
+    ork_form_weights weights;
+    double error;
+} choice;
+
+static bool choose(ork_search *s, choice *c)
+{
+    bool good = s->options->splits <= 0 || ork_groups_choose(s);
+    *c = (choice){.form = {.algorithm = ORK_RANGE_SQUARES}, .error = INFINITY};
+    if (good && (s->options->rounding || s->options->bias_correction))
+        good = ork_form_round(s, &c->weights, s->options->splits > 0);
+    /* What was rounded after splits does not fit the whole network, which takes no rounding. */
+    return good && ork_form_choose(s, &c->weights, &c->form, &c->error);
+}
+
+/* ---- equalization ---- */
+
+/* The statistics of the equalized network are those of the other, multiplied. */
+static void scale_statistics(ork_search *s, const ork_statistics *from)
+{
+    const size_t count = s->graph->values.count;
+    s->statistics = ORK_NEW_ARRAY(s->arena, ork_statistics, count);
+    for (int i = 0; i < ORK_RANGE_COUNT; i++)
+        s->ranges[i] = ORK_NEW_ARRAY(s->arena, ork_range, count);
+    memcpy(s->statistics, from, count * sizeof(*from));
+    for (size_t i = 0; i < count; i++) {
+        const ork_origin *origin = s->graph->values.items[i]->origin;
+        ork_statistics *to = &s->statistics[i];
+        if (!origin || !to->parts)
+            continue;
+        const size_t channels = (size_t)to->channels;
+        to->parts = ORK_NEW_ARRAY(s->arena, ork_part, channels);
+        memcpy(to->parts, from[i].parts, channels * sizeof(*to->parts));
+        for (size_t c = 0; c < channels; c++) {
+            to->parts[c].min *= origin->factors[c];
+            to->parts[c].max *= origin->factors[c];
+        }
+    }
+}
+
+/* A search of its own in the equalized network; `other` is the better of both. False on failure. */
+static bool try_equalized(ork_search *s, choice *c)
+{
+    size_t count = 0, same;
+    ork_graph *graph = ork_graph_clone(s->graph, false), *heads = ork_graph_clone(s->heads, false);
+    ork_search other = *s;
+    choice chosen = {.error = INFINITY};
+    bool good = ork_equalize(s->diag, graph, &count) && ork_equalize(s->diag, heads, &same);
+    other.graph = graph;
+    other.heads = heads;
+    other.candidates.items = NULL;
+    other.candidates.count = other.candidates.capacity = 0;
+    if (good && count) {
+        scale_statistics(&other, s->statistics);
+        good = choose(&other, &chosen);
+    }
+    const bool better = good && chosen.error < c->error;
+    if (good && count)
+        ork_log(s->diag, ORK_LOG_NOTE,
+                "equalizing the channels of %zu values: error of the outputs %.3g, without %.3g%s",
+                count, chosen.error, c->error, better ? "" : "; left as they were");
+    if (better) {
+        ork_graph *plain_graph = s->graph;
+        ork_graph_free(c->weights.owner);
+        *c = chosen;
+        *s = other;
+        s->is_equalized = true;
+        ork_graph_free(plain_graph);
+    } else {
+        ork_graph_free(chosen.weights.owner);
+        ork_graph_free(graph);
+        ork_graph_free(heads);
+    }
+    return good;
+}
+
 static bool find(ork_search *s, ork_graph *target)
 {
-    ork_form best = {.algorithm = ORK_RANGE_SQUARES};
-    ork_form_weights r = {0};
-    double least = INFINITY;
-    bool good = measure(s);
-    if (good && s->options->splits > 0)
-        good = ork_groups_choose(s);
-    if (good && (s->options->rounding || s->options->bias_correction))
-        good = ork_form_round(s, &r, s->options->splits > 0);
-    /* What was rounded after splits does not fit the whole network, which takes no rounding. */
-    good = good && ork_form_choose(s, &r, &best, &least);
+    choice c = {0};
+    size_t count;
+    bool good = measure(s) && choose(s, &c);
+    if (good && s->options->equalization && c.error > good_error)
+        good = try_equalized(s, &c);
     if (good)
-        tell(s, &best, least);
+        tell(s, &c.form, c.error);
     if (good && s->options->precision)
-        good = ork_mixed_choose(s, &r, &best);
-    good = good && ork_form_give(s, target, &best, &r);
-    ork_graph_free(r.owner);
+        good = ork_mixed_choose(s, &c.weights, &c.form);
+    good = good && (!s->is_equalized || ork_equalize(s->diag, target, &count)) &&
+           ork_form_give(s, target, &c.form, &c.weights);
+    ork_graph_free(c.weights.owner);
     return good;
 }
 
@@ -89,6 +169,8 @@ bool ork_quantize_best(ork_diag *diag, ork_graph *graph, ork_dataset *dataset,
                     .pool = pool,
                     .arena = ork_arena_new()};
     bool good = find(&s, graph);
+    if (s.is_equalized)
+        ork_graph_free((ork_graph *)(uintptr_t)s.heads); /* else the probe's */
     ork_probe_free(s.probe);
     ork_graph_free(s.graph);
     ork_arena_free(s.arena);

@@ -29,6 +29,8 @@ typedef struct ork_search {
     ork_statistics *statistics;         /* by value id of the graph */
     ork_range *ranges[ORK_RANGE_COUNT]; /* by value id of the graph; filled when asked for */
     ork_probe *probe;
+    const ork_graph *heads; /* float, of the same network as the graph: forms of it are judged */
+    bool is_equalized;      /* graph and heads are, and what is quantized must be */
     ork_sample_span measured;
     ORK_VEC(ork_candidate) candidates;
 } ork_search;

@@ -146,13 +146,17 @@ static void reorder_origin(ork_graph *graph, ork_value *value, int64_t begin, co
     const ork_origin *before = value->origin;
     const int64_t all = value->type.shape.dim[1];
     int32_t *channels = ORK_NEW_ARRAY(graph->arena, int32_t, (size_t)all);
+    const float *was = before ? before->factors : NULL;
+    float *factors = was ? ORK_NEW_ARRAY(graph->arena, float, (size_t)all) : NULL;
     for (int64_t c = 0; c < all; c++) {
         const bool moved = c >= begin && c < begin + count;
         const int64_t from = moved ? begin + order[c - begin] : c;
         channels[c] = before ? before->channels[from] : (int32_t)from;
+        if (factors)
+            factors[c] = was[from];
     }
     ork_origin *origin = ORK_NEW(graph->arena, ork_origin);
-    *origin = (ork_origin){before ? before->of : value->name, channels, all};
+    *origin = (ork_origin){before ? before->of : value->name, channels, all, factors};
     value->origin = origin;
 }
 
@@ -204,12 +208,16 @@ static ork_value *insert(splitting *s, ork_op op, const ork_attrs *attrs, ork_va
     return value;
 }
 
-static void note_origin(const splitting *s, ork_value *value, const char *of)
+static void note_origin(const splitting *s, ork_value *value, const ork_value *of)
 {
     if (!value)
         return;
+    const float *was = of->origin ? of->origin->factors : NULL;
+    float *factors = was ? ORK_NEW_ARRAY(s->graph->arena, float, (size_t)s->count) : NULL;
+    for (int64_t c = 0; factors && c < s->count; c++)
+        factors[c] = was[s->rows[c]];
     ork_origin *origin = ORK_NEW(s->graph->arena, ork_origin);
-    *origin = (ork_origin){of, s->rows, s->count};
+    *origin = (ork_origin){of->name, s->rows, s->count, factors};
     value->origin = origin;
     if (s->origins)
         ork_map_set(s->origins, value->name, origin);
@@ -228,12 +236,12 @@ static ork_value *add_part(splitting *s, const ork_node *conv, ork_value *x)
     if (!inputs[1] || (has_bias && !inputs[2]))
         return NULL;
     ork_value *value = insert(s, ORK_OP_CONV2D, &attrs, inputs, has_bias ? 3 : 2, conv);
-    note_origin(s, value, conv->output->name);
+    note_origin(s, value, conv->output);
     const ork_value *end = behind_function(conv->output);
     if (!value || end == conv->output)
         return value;
     value = insert(s, end->producer->op, &end->producer->attrs, &value, 1, end->producer);
-    note_origin(s, value, end->name);
+    note_origin(s, value, end);
     return value;
 }
 
@@ -246,6 +254,7 @@ static bool join(splitting *s, ork_node *conv, ork_value *const *parts, int coun
                                          parts, count, NULL, end->name);
     if (!joined)
         return false;
+    joined->origin = end->origin;
     s->at = joined->producer;
     s->at->scope = conv->scope;
     ork_graph_supersede(s->graph, end, joined);

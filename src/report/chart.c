@@ -3,6 +3,8 @@
 #include "internal.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { WIDTH = 1100, HEIGHT = 300, LEFT = 44, RIGHT = 12, TOP = 16, BOTTOM = 34 };
 /* Beyond, nobody sees a difference. */
@@ -147,12 +149,10 @@ static double height_of(uint32_t count, uint32_t most)
     return most ? HIGH * log1p((double)count) / log1p((double)most) : 0;
 }
 
-static uint32_t greatest_bin(const ork_layer_accuracy *l)
+static uint32_t greatest_bin(const uint32_t *bins, uint32_t most)
 {
-    uint32_t most = 0;
-    for (int k = 0; k < 2; k++)
-        for (int i = 0; i < ORK_ACCURACY_BINS; i++)
-            most = l->bins[k][i] > most ? l->bins[k][i] : most;
+    for (int i = 0; i < ORK_ACCURACY_BINS; i++)
+        most = bins[i] > most ? bins[i] : most;
     return most;
 }
 
@@ -169,20 +169,90 @@ static void put_steps(ork_str *out, const uint32_t *bins, uint32_t most, const c
     ork_str_printf(out, "V%dZ\"/>", HIGH);
 }
 
-void put_histogram(ork_str *out, const ork_layer_accuracy *l)
+static void put_picture(ork_str *out, int height, const char *what)
 {
-    const uint32_t most = greatest_bin(l);
     ork_str_printf(out,
                    "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 -4 %d %d\" "
-                   "role=\"img\" aria-label=\"how often each number comes\">",
-                   WIDE, HIGH + BELOW + 4);
+                   "role=\"img\" aria-label=\"%s\">",
+                   WIDE, height, what);
+}
+
+/* A line below, and the numbers at its ends. */
+static void put_ends(ork_str *out, int y, double low, double high)
+{
+    put_line(out, "g", 0, y, WIDE, y);
+    put_label(out, "x", "start", 0, y + 15);
+    put_figure(out, low, 3);
+    ork_str_printf(out, "</text>");
+    put_label(out, "x", "end", WIDE, y + 15);
+    put_figure(out, high, 3);
+    ork_str_printf(out, "</text>");
+}
+
+void put_histogram(ork_str *out, const ork_layer_accuracy *l)
+{
+    const uint32_t most = greatest_bin(l->bins[1], greatest_bin(l->bins[0], 0));
+    put_picture(out, HIGH + BELOW + 4, "how often each number comes");
     put_steps(out, l->bins[0], most, "hf");
     put_steps(out, l->bins[1], most, "hq");
-    put_line(out, "g", 0, HIGH, WIDE, HIGH);
-    put_label(out, "x", "start", 0, HIGH + 15);
-    put_figure(out, (double)l->low, 3);
-    ork_str_printf(out, "</text>");
-    put_label(out, "x", "end", WIDE, HIGH + 15);
-    put_figure(out, (double)l->high, 3);
-    ork_str_printf(out, "</text></svg>\n");
+    put_ends(out, HIGH, (double)l->low, (double)l->high);
+    ork_str_printf(out, "</svg>\n");
+}
+
+/* ---- weights ---- */
+
+enum { CODES_TOP = HIGH + BELOW + 22, CODES_HIGH = 90, MOST_BITS = 16 };
+
+static int by_codes(const void *a, const void *b)
+{
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static double bits_of(int32_t codes)
+{
+    return codes > 1 ? log2((double)codes) : 0;
+}
+
+/* A bar for each channel, those with most codes first: its bits of those that the type has. */
+static void put_codes(ork_str *out, const ork_layer_accuracy *l)
+{
+    const int bits = l->dtype == ORK_I16 ? MOST_BITS : MOST_BITS / 2;
+    const size_t count = (size_t)l->weight_channels;
+    const double width = (double)WIDE / (double)count;
+    ork_arena *scratch = ork_arena_new();
+    int32_t *codes = ORK_NEW_ARRAY(scratch, int32_t, count);
+    memcpy(codes, l->weight_codes, count * sizeof(*codes));
+    qsort(codes, count, sizeof(*codes), by_codes);
+    ork_str_printf(out, "<path class=\"hf\" d=\"M0 %d", CODES_TOP + CODES_HIGH);
+    for (size_t i = 0; i < count; i++) {
+        ork_str_printf(out, "V");
+        put_figure(out, CODES_TOP + CODES_HIGH * (1 - fmin(bits_of(codes[i]) / bits, 1)), 1);
+        ork_str_printf(out, "H");
+        put_figure(out, width * (double)(i + 1), 1);
+    }
+    ork_str_printf(out, "V%dZ\"/>", CODES_TOP + CODES_HIGH);
+    for (int b = 0; b <= bits; b += bits / 2)
+        put_line(out, "g", 0, CODES_TOP + CODES_HIGH * (1 - (double)b / bits), WIDE,
+                 CODES_TOP + CODES_HIGH * (1 - (double)b / bits));
+    put_label(out, "x", "start", 0, CODES_TOP - 5);
+    ork_str_printf(out, "codes of the weights of each of %zu channels: from %d to %d</text>", count,
+                   (int)codes[0], (int)codes[count - 1]);
+    ork_arena_free(scratch);
+}
+
+void put_weights(ork_str *out, const ork_layer_accuracy *l)
+{
+    if (l->weight_channels == 0)
+        return;
+    const bool coded = l->dtype != ORK_F32 && l->weight_codes[0] > 0;
+    put_picture(out, coded ? CODES_TOP + CODES_HIGH + 8 : HIGH + BELOW + 4,
+                "the weights, and the codes that each channel has");
+    put_steps(out, l->weight_bins, greatest_bin(l->weight_bins, 0), "hf");
+    put_ends(out, HIGH, (double)l->weight_low, (double)l->weight_high);
+    put_label(out, "x", "middle", WIDE / 2, HIGH + 15);
+    ork_str_printf(out, "weights</text>");
+    if (coded)
+        put_codes(out, l);
+    ork_str_printf(out, "</svg>\n");
 }

@@ -15,5 +15,6 @@ void put_figure(ork_str *out, double number, int digits);
 /* How well each layer does, from the first to the last. */
 void put_course(ork_str *out, const ork_accuracy *accuracy);
 void put_histogram(ork_str *out, const ork_layer_accuracy *layer);
+void put_weights(ork_str *out, const ork_layer_accuracy *layer);
 
 #endif

@@ -60,6 +60,18 @@ static void put_bins(ork_json_writer *w, const char *key, const uint32_t *bins)
     ork_json_end_array(w);
 }
 
+static void put_weights_of(ork_json_writer *w, const ork_layer_accuracy *l)
+{
+    put_number(w, "weight_low", (double)l->weight_low);
+    put_number(w, "weight_high", (double)l->weight_high);
+    put_bins(w, "weight_bins", l->weight_bins);
+    ork_json_key(w, "weight_codes");
+    ork_json_begin_array(w);
+    for (int64_t c = 0; c < l->weight_channels; c++)
+        ork_json_put_int(w, l->weight_codes[c]);
+    ork_json_end_array(w);
+}
+
 static void put_layer(ork_json_writer *w, const ork_layer_accuracy *l)
 {
     char shape[ORK_SHAPE_TEXT];
@@ -78,6 +90,8 @@ static void put_layer(ork_json_writer *w, const ork_layer_accuracy *l)
     put_number(w, "saturated", l->saturated);
     put_number(w, "weight_ratio", l->weight_ratio);
     put_number(w, "output_ratio", l->output_ratio);
+    if (l->weight_channels)
+        put_weights_of(w, l);
     put_number(w, "peak", l->peak);
     put_flag(w, "bad", l->is_bad);
     put_flag(w, "culprit", l->is_culprit);

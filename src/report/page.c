@@ -92,6 +92,7 @@ static void put_more(ork_str *out, const ork_layer_accuracy *l)
         ork_str_printf(out, "</p>");
     }
     put_histogram(out, l);
+    put_weights(out, l);
     put_facts(out, l);
     ork_str_printf(out, "</div>");
 }
@@ -231,15 +232,17 @@ void ork_report_page(const ork_accuracy *a, ork_str *out)
                    "<li><b>ratio</b>: how many times the weights of channels that share a "
                    "scale differ in range.</li>"
                    "<li>Histograms: filled the float network, outlined the quantized one; "
-                   "heights are logarithms of counts.</li></ul>\n"
+                   "heights are logarithms of counts.</li>"
+                   "<li>Codes of a channel: how many integers lie between its least and greatest "
+                   "weight; bars are their bits, of 8 or 16. Few are left for channels that share "
+                   "a scale with wider ones.</li></ul>\n"
                    "<script>%s</script></body></html>\n",
                    report_script);
 }
 
-void ork_report_histogram(const ork_layer_accuracy *layer, ork_str *out)
+/* A picture of its own, with its colours. */
+static void append_styled(ork_str *out, ork_str picture)
 {
-    ork_str picture = {0};
-    put_histogram(&picture, layer);
     const char *inside = strchr(picture.text, '>') + 1; /* the style goes behind the first tag */
     ork_str_append(out, picture.text, (size_t)(inside - picture.text));
     ork_str_printf(out,
@@ -248,4 +251,19 @@ void ork_report_histogram(const ork_layer_accuracy *layer, ork_str *out)
                    ".x{fill:#5b6572}</style>%s",
                    inside);
     ork_str_free(&picture);
+}
+
+void ork_report_histogram(const ork_layer_accuracy *layer, ork_str *out)
+{
+    ork_str picture = {0};
+    put_histogram(&picture, layer);
+    append_styled(out, picture);
+}
+
+void ork_report_weights(const ork_layer_accuracy *layer, ork_str *out)
+{
+    ork_str picture = {0};
+    put_weights(&picture, layer);
+    if (picture.length)
+        append_styled(out, picture);
 }

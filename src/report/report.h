@@ -12,5 +12,8 @@ void ork_report_json(const ork_accuracy *accuracy, ork_str *out);
 void ork_report_page(const ork_accuracy *accuracy, ork_str *out);
 /* The distributions of one layer's numbers, float and quantized, as a picture (SVG). */
 void ork_report_histogram(const ork_layer_accuracy *layer, ork_str *out);
+/* The distribution of its weights, and the codes that each of its channels has; nothing when there
+   are no weights. */
+void ork_report_weights(const ork_layer_accuracy *layer, ork_str *out);
 
 #endif

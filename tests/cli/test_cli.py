@@ -355,6 +355,30 @@ class TextForm(Base):
                 models.append((self.folder / 'm.rknn').read_bytes())
             self.assertEqual(*models)
 
+    def test_a_scale_for_each_channel(self):
+        """In the file, and with the same numbers from every instruction set and number of threads."""
+        net, samples, model = self.write('net.txt'), self.samples(4), self.folder / 'm.rknn'
+        convert = ('convert', net, '-d', samples, '--std', '64', '-o', model, '--per-channel')
+        self.good(*convert)
+        text = self.good('info', model, '--graph').stdout
+        self.assertRegex(text, r'"w_1" u8\[8x1x3x3\]\{axis 0 \[')
+        self.assertIn('AFFINE_PERCHANNEL_ASYMMETRIC', model.read_bytes().decode(errors='replace'))
+        answers = []
+        for threads, processor in ((1, ''), (1, 'c'), (4, '')):
+            out = self.folder / f'out{len(answers)}'
+            self.good('run', model, self.folder / '0.npy', '--npy-out', out, '-t', threads,
+                      **({'ORK_CPU': processor} if processor else {}))
+            answers.append([path.read_bytes() for path in sorted(out.iterdir())])
+        self.assertTrue(answers[0])
+        self.assertEqual(answers[0], answers[1])
+        self.assertEqual(answers[0], answers[2])
+        model.unlink()
+        self.assertIn('takes one scale', self.fails(2, 'E0305', *convert, '--target', 'rv1126').stderr)
+        self.fails(2, 'E0302', *convert, '--quantize', 'i8')
+        self.fails(2, 'E0302', *convert, '--vendor-exact')
+        self.fails(2, 'E0302', *convert, '-c', 'quantized_method=tensor')
+        self.assertFalse(model.exists())
+
     def test_statistics_that_do_not_fit(self):
         net, samples = self.write('net.txt'), self.samples(4)
         convert = ('convert', net, '-d', samples, '-o', self.folder / 'm.rknn')
@@ -378,21 +402,6 @@ class TextForm(Base):
         self.fails(2, 'E0004', 'calibrate', net, '-d', samples, '-o', 'x', '--shard', '5')
         self.fails(2, 'E0004', 'calibrate', net, '-d', samples, '-o', 'x', '--shard', '5/4')
         self.fails(5, 'E0404', 'calibrate', net, '-o', 'x')
-
-    @unittest.skipUnless(shutil.which('mpirun'), 'no mpirun')
-    def test_calibrate_under_mpi(self):
-        net, samples = self.write('net.txt'), self.samples(7)
-        whole = self.calibrate('whole')
-        for count in (1, 4):
-            result = subprocess.run(
-                ['mpirun', '--allow-run-as-root', '--oversubscribe', '-n', str(count), ORK, 'calibrate',
-                 net, '-d', samples, '--std', '64', '-o', self.folder / 'mpi', '-t', '1'],
-                capture_output=True, timeout=600, check=False)
-            if b'built without MPI' in result.stderr:
-                self.assertEqual(count, 4)
-                self.skipTest('the program was built without MPI')
-            self.assertEqual(result.returncode, 0, result.stderr)
-            self.assertEqual((self.folder / 'mpi').read_bytes(), whole, count)
 
     def test_analyze(self):
         net, samples = self.write('net.txt'), self.samples()
@@ -562,6 +571,11 @@ class Model(Base):
                   '--vendor-exact')
         self.good('diff', plain, exact)  # the same network, integers and scales
         self.assertIn('rv1126', self.good('info', plain).stdout)
+        self.good('hybrid', f'{name}.json', '-o', plain, '--float')
+        self.assertNotIn(' u8[', self.good('info', plain, '--graph').stdout)
+        self.good('convert', MODEL, *SIZE, '-o', exact, '--target', 'rv1126')
+        self.good('diff', plain, exact)
+        self.fails(2, 'E0004', 'hybrid', f'{name}.json', '--float', '--cfg', 'x')
         cfg = self.folder / 'eyes.quantization.cfg'
         text = cfg.read_text()
         layer = re.search(r"'@(heads\.0\.reg_pred_\d+):out0'", text)[1]

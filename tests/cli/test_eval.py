@@ -13,7 +13,7 @@ import tempfile
 import unittest
 import zlib
 
-from test_cli import EYES, ORK, Base, interrupt, png
+from test_cli import DATA, EYES, ORK, Base, interrupt, png
 
 TRUTH = EYES / 'test.json'
 PREPROCESS = ('--input-size', '3x416x416', '--mean', '123.675 116.28 103.53', '--std', '58.395 57.12 57.375',
@@ -287,6 +287,40 @@ class Classes(Base):
         self.assertEqual(self.evaluate(self.net, '--labelled', path)['models'][0]['top-1'], 1)
         path.write_text('wide.png 2\n')
         self.assertEqual(self.evaluate(self.net, '--labelled', path, '--crop', '1')['models'][0]['top-1'], 1)
+
+
+class TrainedClassifier(Base):
+    """A MobileNetV2 of ten thousand weights on pictures that it was not trained on."""
+    FOLDER = DATA / 'classifier'
+    NETWORK = (FOLDER / 'shapes.pt', '--input-size', '3x32x32', '--reorder', '2 1 0', '--mean', '127.5', '--std', '64')
+
+    def evaluate(self, *arguments):
+        return json.loads(self.good('eval', *arguments, '--labelled', self.FOLDER / 'validation', '--classes',
+                                    '--json').stdout)['models']
+
+    def right(self, figures):
+        return round(figures['top-1'] * 48)
+
+    def test_floats_find_what_pytorch_finds(self):
+        expected = json.loads((self.FOLDER / 'expected.json').read_text())
+        right = {}
+        for name, found in expected.items():
+            right.setdefault(int(name[:2]), []).append(found == int(name[:2]))
+        figures = self.evaluate(*self.NETWORK)[0]
+        self.assertEqual(self.right(figures), sum(map(sum, right.values())))
+        self.assertEqual([c['top-1'] * 4 for c in figures['classes']], [sum(right[k]) for k in range(12)])
+
+    def test_integers_lose_next_to_nothing(self):
+        models = []
+        for name, options in (('float', ()), ('rk1808', ('--target', 'rk1808')), ('rv1126', ('--target', 'rv1126')),
+                              ('channels', ('--per-channel',)), ('i16', ('--quantize', 'i16'))):
+            models.append(self.folder / f'{name}.rknn')
+            dataset = ('--dataset', self.FOLDER / 'calibration') if options else ()
+            self.good('convert', *self.NETWORK, '-o', models[-1], *dataset, *options)
+        real, *integers = self.evaluate(*models)
+        for figures in integers:
+            self.assertLessEqual(figures['right_only'] + figures['wrong_only'], 2, figures)
+            self.assertGreaterEqual(self.right(figures), self.right(real) - 1, figures)
 
 
 class Calibration(Base):

@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     memcpy(text, data, size);
     /* The checksum is that of block.cfg. */
-    if (!ork_hybrid_quantize(diag, graph, text, ORK_U8, "abc") && !*ork_diag_error(diag)->what)
+    if (!ork_hybrid_quantize(diag, graph, text, ORK_U8, false, "abc") &&
+        !*ork_diag_error(diag)->what)
         abort();
     free(text);
     ork_graph_free(graph);

@@ -7,6 +7,7 @@ import pathlib
 import re
 import subprocess
 import unittest
+import xml.etree.ElementTree
 
 import numpy as np
 
@@ -172,8 +173,13 @@ class Analysis(support.InEmptyFolder):
         finally:
             del os.environ['RKNN_DRAW_DATA_DISTRIBUTE']
         order = pathlib.Path('snapshot/fp32/order.txt').read_text().split()
-        self.assertEqual(sorted(os.listdir('dump_data_distribute')),
-                         sorted(name.replace('.npy', '.svg') for name in order))
+        pictures = set(os.listdir('dump_data_distribute'))
+        layers = {name.replace('.npy', '.svg') for name in order}
+        weights = {name.replace('.npy', '_weight.svg') for name in order if name.startswith('conv2d')}
+        self.assertEqual(pictures, layers | weights)
+        for name in pictures:
+            root = xml.etree.ElementTree.parse('dump_data_distribute/' + name).getroot()
+            self.assertTrue(root.tag.endswith('svg'))
         plain = self.answers(rknn)
         try:
             os.environ['NN_LAYER_DUMP'] = '1'

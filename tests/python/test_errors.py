@@ -15,7 +15,6 @@ NOT_YET = {
     'load_tensorflow': (('a.pb', ['x'], [[8, 8, 3]], ['y']), -1),
     'load_tflite': (('a.tflite',), -1),
     'register_op': (('a.rknnop',), None),
-    'direct_build': (('a.json', 'a.data'), -1),
     'accuracy_analysis': (('list.txt', '.', True, 'rk1808'), -1),
     'export_rknn_precompile_model': (('a.rknn',), -1),
     'export_rknn_sync_model': (('a.rknn', [1]), -1),
@@ -153,6 +152,7 @@ class Config(support.InEmptyFolder):
         for values, id, text in (
                 ({'quantized_dtype': 'float8'}, 'E0302', 'float8'),
                 ({'optimization_level': 9}, 'E0302', '9'),
+                ({'quantized_method': 'tensor'}, 'E0302', 'layer or channel'),
                 ({'target_platform': 'rk9999'}, 'E0305', 'rk9999'),
                 ({'target_platform': ['rk1808', 'rv1109']}, 'E0305', 'rv1109'),
                 ({'std_values': [[0, 1, 1]]}, 'E0303', '0'),

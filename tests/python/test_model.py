@@ -77,6 +77,32 @@ class Hybrid(support.InEmptyFolder):
         self.assert_fails(other, lambda: other.hybrid_quantization_step2(*files, pre_compile=True), -1,
                           'E0003', 'pre_compile')
 
+    def test_built_from_the_files_alone(self):
+        """The network is no longer there; without a configuration it is a float one."""
+        with support.capture():
+            self.assertEqual(loaded().hybrid_quantization_step1(write_dataset('.', 4)), 0)
+            files = ['eyes.json', 'eyes.data']
+            answers = []
+            for cfg in (None, 'eyes.quantization.cfg'):
+                other = RKNN()
+                self.assertEqual(other.direct_build(*files, cfg), 0)
+                self.assertEqual(other.export_rknn('again.rknn'), 0)
+                again = RKNN()
+                self.assertEqual(again.load_rknn('again.rknn'), 0)
+                for rknn in (other, again):
+                    self.assertEqual(rknn.init_runtime(), 0)
+                    answers.append(rknn.inference([picture()]))
+            step2, real = RKNN(), running()
+            self.assertEqual(step2.hybrid_quantization_step2(*files, 'eyes.quantization.cfg'), 0)
+            self.assertEqual(step2.init_runtime(), 0)
+        expected = [real.inference([picture()])] * 2 + [step2.inference([picture()])] * 2
+        for found, wanted in zip(answers, expected):
+            for a, b in zip(found, wanted):
+                self.assertTrue(np.array_equal(a, b))
+        self.assertFalse(np.array_equal(expected[0][0], expected[2][0]))
+        self.assert_fails(other, lambda: other.direct_build(*files, pre_compile=True), -1, 'E0003', 'pre_compile')
+        self.assert_fails(other, lambda: other.direct_build('absent.json', 'eyes.data'), -1, 'E0101', 'absent.json')
+
     def test_auto_hybrid(self):
         with support.capture() as printed:
             rknn = RKNN(verbose=True)

@@ -16,7 +16,8 @@ CONFIG = {
     'merge_dequant_layer_and_output_node': False, 'model_pruning': False,
     'force_builtin_perm': False, 'output_optimize': 0, 'do_sparse_network': True,
     'remove_tensorflow_output_permute': False, 'channel_mean_value': None,
-    'vendor_exact': False, 'splits': 8, 'max_drop': None,  # ours
+    'vendor_exact': False, 'splits': 8, 'max_drop': None, 'quantized_method': 'layer',
+    'equalization': True,  # ours
 }
 
 # As a script may call them: positions and defaults.

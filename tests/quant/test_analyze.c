@@ -140,6 +140,20 @@ static void test_culprits_of_one_scale(void **state)
     assert_true(stem->isolated.sqnr > 20);
     assert_true(stem->isolated.channel_sqnr < 10);
     assert_int_equal(stem->isolated.lost_channels, 4);
+    /* Rows between 30 and -30, and between 0.05 and -0.05, under a step of about 60 / 255. */
+    assert_int_equal(stem->weight_channels, 8);
+    for (int c = 0; c < 8; c++) {
+        if (c % 2)
+            assert_int_equal(stem->weight_codes[c], 1);
+        else
+            assert_in_range(stem->weight_codes[c], 100, 256);
+    }
+    assert_true(stem->weight_low == -30 && stem->weight_high == 30);
+    uint32_t weights = 0;
+    for (int i = 0; i < ORK_ACCURACY_BINS; i++)
+        weights += stem->weight_bins[i];
+    assert_int_equal(weights, 24);
+    assert_int_equal(a->layers.items[0].weight_channels, 0); /* the input */
     assert_true(a->error > 0.1 && a->first_bad >= 0);
     assert_string_equal(a->layers.items[a->first_bad].name, "stem");
     assert_true(strstr(a->verdict, "'stem'") != NULL);
@@ -162,6 +176,8 @@ static void test_layers_in_groups(void **state)
     assert_true(stem->isolated.channel_sqnr > 25);
     assert_true(depth->isolated.channel_sqnr > 20 && depth->accumulated.channel_sqnr > 20);
     assert_true(stem->weight_ratio < 100);
+    for (int c = 0; c < 8; c++)
+        assert_true(stem->weight_codes[c] > 50 && depth->weight_codes[c] > 50);
     assert_true(a->error < 0.05);
     ork_accuracy_free(a);
     ork_graph_free(integers);

@@ -51,7 +51,7 @@ static void check_types(const char *layers, ork_dtype c, ork_dtype r, ork_dtype 
     ork_diag *diag = ork_diag_new();
     ork_graph *graph = network(diag);
     char *text = configuration(layers);
-    if (!ork_hybrid_quantize(diag, graph, text, ORK_U8, ""))
+    if (!ork_hybrid_quantize(diag, graph, text, ORK_U8, false, ""))
         fail_msg("%s: %s", layers, ork_diag_error(diag)->what);
     assert_int_equal(dtype_of(graph, "c"), c);
     assert_int_equal(dtype_of(graph, "r"), r);
@@ -79,7 +79,7 @@ static void test_ranges_are_those_of_the_file(void **state)
     ork_diag *diag = ork_diag_new();
     ork_graph *graph = network(diag);
     char *text = configuration("");
-    assert_true(ork_hybrid_quantize(diag, graph, text, ORK_U8, ""));
+    assert_true(ork_hybrid_quantize(diag, graph, text, ORK_U8, false, ""));
     const ork_quant *x = &ork_graph_find(graph, "x")->type.quant;
     assert_true(x->scale == 2.0f / 255);
     assert_in_range(x->zero_point, 127, 128);
@@ -93,8 +93,9 @@ static void test_ranges_are_those_of_the_file(void **state)
 static void test_what_is_written_changes_nothing(void **state)
 {
     (void)state;
-    static const ork_dtype dtypes[] = {ORK_U8, ORK_I8, ORK_I16};
+    static const ork_dtype dtypes[] = {ORK_U8, ORK_I8, ORK_I16, ORK_U8};
     for (size_t i = 0; i < ORK_COUNT(dtypes); i++) {
+        const bool by_channel = i == 3;
         ork_diag *diag = ork_diag_new();
         ork_graph *plain = network(diag), *hybrid = network(diag);
         const ork_range ranges[] = {{-0.7f, 1.1f, true},
@@ -103,9 +104,12 @@ static void test_what_is_written_changes_nothing(void **state)
                                     {0, 3.7f, true},
                                     {0.5f, 0.9f, true}};
         ork_str cfg = {0}, first = {0}, second = {0};
-        ork_hybrid_write(&cfg, hybrid, ranges, dtypes[i], "abc");
-        assert_true(ork_quantize(diag, plain, dtypes[i], ranges));
-        if (!ork_hybrid_quantize(diag, hybrid, cfg.text, dtypes[i], "abc"))
+        ork_hybrid_write(&cfg, hybrid, ranges, dtypes[i], by_channel, "abc");
+        assert_int_equal(by_channel, strstr(cfg.text, "method: channel") != NULL);
+        assert_true(ork_quantize_by(
+            diag, plain,
+            &(ork_recipe){.dtype = dtypes[i], .ranges = ranges, .by_channel = by_channel}));
+        if (!ork_hybrid_quantize(diag, hybrid, cfg.text, dtypes[i], by_channel, "abc"))
             fail_msg("%s", ork_diag_error(diag)->what);
         ork_graph_print(plain, &(ork_text_options){.all_constants = true}, &first);
         ork_graph_print(hybrid, &(ork_text_options){.all_constants = true}, &second);
@@ -123,7 +127,7 @@ static void check_error(const char *text, const char *what, const char *fix)
 {
     ork_diag *diag = ork_diag_new();
     ork_graph *graph = network(diag);
-    assert_false(ork_hybrid_quantize(diag, graph, text, ORK_U8, "abc"));
+    assert_false(ork_hybrid_quantize(diag, graph, text, ORK_U8, false, "abc"));
     const ork_error *error = ork_diag_error(diag);
     assert_string_equal(error->id, "E0504");
     if (!strstr(error->what, what) || !strstr(error->fix, fix))
@@ -145,6 +149,7 @@ static void test_errors_say_what_was_meant(void **state)
         {"  c_1: flot32\n", "'flot32' is no type", "did you mean 'float32'?"},
         {"  c_1:\n", "a layer without a type in line 2", ""},
         {"  c_1\n", "no colon in line 2", ""},
+        {"  c_1: [i16, float32\n", "brackets that are not closed in line 2", ""},
         {"  'c_1: i16\n", "quotes that are not closed in line 2", ""},
     };
     for (size_t i = 0; i < ORK_COUNT(rows); i++) {

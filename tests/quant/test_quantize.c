@@ -293,13 +293,83 @@ static void test_mixed_types(void **state)
     ork_diag_free(diag);
 }
 
+/* A network of layers of all kinds. */
+static const char layers[] =
+    "graph \"n\" canon { input %0 \"x\" f32[1x2x4x4]\n"
+    "const %1 \"w1\" f32[2x2x1x1] [1 -0.5 0.25 0.5] const %2 \"b1\" f32[2] [0.5 -0.25]\n"
+    "const %3 \"w2\" f32[2x2x1x1] [1 4 -2 8]\n"
+    "const %4 \"w3\" f32[2x1x2x2] [1 2 3 4 5 6 7 8]\n"
+    "const %5 \"w4\" f32[2x50] random 7 const %6 \"b4\" f32[2] [1 2]\n"
+    "%7 \"dense\" f32[1x2x4x4] = conv2d(%0, %1, %2) stride [1 1] dilation [1 1] groups 1\n"
+    "%8 \"up\" f32[1x2x4x4] = conv_transpose2d(%7, %3, _) stride [1 1] dilation [1 1] groups 1\n"
+    "%9 \"groups\" f32[1x2x5x5] = conv_transpose2d(%8, %4, _) stride [1 1] dilation [1 1] groups "
+    "2\n"
+    "%10 \"flat\" f32[1x50] = reshape(%9) shape [1 50]\n"
+    "%11 \"full\" f32[1x2] = linear(%10, %5, %6)\noutput %11 }";
+
+/* The real number that an integer of the weight stands for. */
+static float real_of(const ork_value *weight, int64_t index, int64_t channel)
+{
+    const ork_quant of = ork_quant_of_channel(&weight->type.quant, channel);
+    return of.scale * (float)(((const uint8_t *)weight->data)[index] - of.zero_point);
+}
+
+static void check_channels(const ork_graph *graph, const char *name, int axis, int64_t inner,
+                           const float *real)
+{
+    const ork_value *weight = ork_graph_find(graph, name)->producer->inputs[1];
+    assert_int_equal(weight->type.dtype, ORK_U8);
+    assert_int_equal(weight->type.quant.scheme, ORK_SCHEME_PER_CHANNEL);
+    assert_int_equal(weight->type.quant.axis, axis);
+    for (int64_t i = 0; i < ork_shape_count(&weight->type.shape); i++) {
+        const int64_t channel = i / inner % weight->type.shape.dim[axis];
+        const float step = weight->type.quant.scales[channel];
+        assert_true(fabsf(real_of(weight, i, channel) - real[i]) <= 0.5001f * step);
+    }
+}
+
+/* Every output channel has the scale of its own extremes, wherever it lies; groups share one. */
+static void test_scales_of_channels(void **state)
+{
+    (void)state;
+    ork_diag *diag = ork_diag_new();
+    ork_graph *graph = ork_graph_parse(diag, layers, strlen(layers));
+    assert_non_null(graph);
+    ork_range ranges[12];
+    for (size_t i = 0; i < ORK_COUNT(ranges); i++)
+        ranges[i] = (ork_range){-1, 3, true};
+    float linear[100];
+    memcpy(linear, graph->values.items[5]->data, sizeof(linear));
+    assert_true(ork_quantize_by(
+        diag, graph, &(ork_recipe){.dtype = ORK_U8, .ranges = ranges, .by_channel = true}));
+    check_channels(graph, "dense", 0, 2, (const float[]){1, -0.5f, 0.25f, 0.5f});
+    check_channels(graph, "up", 1, 1, (const float[]){1, 4, -2, 8});
+    check_channels(graph, "full", 0, 50, linear);
+    const ork_node *dense = ork_graph_find(graph, "dense")->producer;
+    const ork_quant *weight = &dense->inputs[1]->type.quant, *bias = &dense->inputs[2]->type.quant;
+    assert_true(weight->scales[0] == 1.5f / 255 && weight->scales[1] == 0.5f / 255);
+    assert_int_equal(weight->zero_points[0], 85);
+    assert_int_equal(weight->zero_points[1], 0);
+    assert_int_equal(bias->scheme, ORK_SCHEME_PER_CHANNEL);
+    assert_true(bias->scales[1] == 4.0f / 255 * (0.5f / 255));
+    assert_int_equal(ork_element_get_int(ORK_I32, dense->inputs[2]->data, 1),
+                     (int64_t)roundf(-0.25f / bias->scales[1]));
+    assert_int_equal(ork_graph_find(graph, "groups")->producer->inputs[1]->type.quant.scheme,
+                     ORK_SCHEME_AFFINE);
+    ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){0});
+    assert_non_null(plan);
+    ork_plan_free(plan);
+    ork_graph_free(graph);
+    ork_diag_free(diag);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_affine_ranges),       cmocka_unit_test(test_fixed_point_ranges),
         cmocka_unit_test(test_u8_rewrite),          cmocka_unit_test(test_sigmoid_range),
         cmocka_unit_test(test_fixed_point_rewrite), cmocka_unit_test(test_every_operator_quantizes),
-        cmocka_unit_test(test_mixed_types),
+        cmocka_unit_test(test_mixed_types),         cmocka_unit_test(test_scales_of_channels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,9 +199,8 @@ static void test_what_a_function_ignores_needs_no_codes(void **state)
 
 /* ---- rounding ---- */
 
-static void test_rounding_lowers_the_error(void **state)
+static void check_rounding(place *p, bool by_channel)
 {
-    place *p = *state;
     static const char text[] =
         "graph \"n\" canon { input %0 \"x\" f32[1x3x12x12]\n"
         "const %1 \"w\" f32[4x3x3x3] random 3\n"
@@ -211,14 +210,15 @@ static void test_rounding_lowers_the_error(void **state)
     const void *weights[3] = {0};
     float *shifts[3] = {0};
     ork_rounding_report report;
-    assert_true(ork_rounding_choose(p->diag, graph, p->dataset, &everything, NULL, ORK_U8, weights,
-                                    shifts, &report));
+    assert_true(ork_rounding_choose(p->diag, graph, p->dataset, &everything, NULL, ORK_U8,
+                                    by_channel, weights, shifts, &report));
     assert_int_equal(report.layers, 1);
     assert_int_equal(report.rounded, 1); /* the channels of the samples depend on each other */
     assert_non_null(weights[1]);
     assert_non_null(shifts[2]);
     /* Only the weights are quantized, so that nothing but their rounding errs. */
-    const ork_quant quant = ork_quant_of_range(ORK_U8, ork_constant_range(graph->values.items[1]));
+    const ork_quant all =
+        ork_weight_quant(graph->arena, graph->values.items[2]->producer, ORK_U8, by_channel);
     const float *real = graph->values.items[1]->data;
     double error[2];
     ork_probe *probe =
@@ -227,6 +227,7 @@ static void test_rounding_lowers_the_error(void **state)
         ork_graph *other = ork_graph_clone(graph, true);
         float *data = (float *)(uintptr_t)other->values.items[1]->data;
         for (int i = 0; i < 108; i++) {
+            const ork_quant quant = ork_quant_of_channel(&all, i / 27);
             int nearest = (int)(roundf(real[i] / quant.scale) + (float)quant.zero_point);
             int chosen = ((const uint8_t *)weights[1])[i];
             assert_in_range(abs(chosen - nearest), 0, 6);
@@ -238,6 +239,12 @@ static void test_rounding_lowers_the_error(void **state)
     assert_true(error[1] < 0.8 * error[0]);
     ork_probe_free(probe);
     ork_graph_free(graph);
+}
+
+static void test_rounding_lowers_the_error(void **state)
+{
+    check_rounding(*state, false);
+    check_rounding(*state, true);
 }
 
 /* ---- mixed precision ---- */

@@ -68,7 +68,8 @@ class RKNN:
                quantize_input_node=False, merge_dequant_layer_and_output_node=False,
                model_pruning=False, force_builtin_perm=False, output_optimize=0,
                do_sparse_network=True, remove_tensorflow_output_permute=False,
-               channel_mean_value=None, vendor_exact=False, splits=8, max_drop=None, **extra):
+               channel_mean_value=None, vendor_exact=False, splits=8, max_drop=None,
+               quantized_method='layer', equalization=True, **extra):
         """Sets how the network is to be built and how pictures are to be prepared for it.
 
         mean_values, std_values: a list of numbers for each input, [[123.675, 116.28, 103.53]], or
@@ -78,7 +79,9 @@ class RKNN:
         'kl_divergence' and 'percentile' fix how ranges are chosen. vendor_exact: quantize as the
         vendor's toolkit does, bit for bit. splits: launches that may be added by computing convolutions in groups of
         channels, 0 for none. max_drop: points of accuracy that may be lost; layers that lose more get
-        16 bits. These three are ours.
+        16 bits. quantized_method: 'channel' gives weights a scale for each output channel, which the
+        chips of the RK1808 family take. equalization: channels between convolutions may be scaled to ranges
+        alike, where that lowers the error. These five are ours.
         channel_mean_value: the early form 'M0 M1 M2 S', instead of mean_values and std_values.
         Returns None; -1 when a key or value is refused: then loading and building fail too.
         """
@@ -174,8 +177,14 @@ class RKNN:
                           rknn_batch_size, auto_hybrid)
 
     def direct_build(self, model_input, data_input, model_quantize=None, pre_compile=False):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'direct_build')
+        """Builds from the .json and .data files of hybrid_quantization_step1() alone, without the model
+        that they were made of: with the types and ranges of the configuration model_quantize, or,
+        without one, in floats. Returns 0 or -1.
+        """
+        if pre_compile:
+            return self._not_yet(-1, 'pre_compile')
+        return self._call(0, -1, self._model.build_hybrid, 'direct_build', model_input, data_input,
+                          model_quantize)
 
     def hybrid_quantization_step1(self, dataset=None):
         """Measures the loaded network on samples and writes three files of its name into the working
@@ -191,8 +200,8 @@ class RKNN:
         """
         if pre_compile:
             return self._not_yet(-1, 'pre_compile')
-        return self._call(0, -1, self._model.build_hybrid, model_input, data_input,
-                          model_quantization_cfg)
+        return self._call(0, -1, self._model.build_hybrid, 'hybrid_quantization_step2', model_input,
+                          data_input, model_quantization_cfg)
 
     def accuracy_analysis(self, inputs, output_dir='./snapshot', calc_qnt_error=True, target=None,
                           device_id=None, dump_file_type='tensor'):

@@ -45,6 +45,8 @@ class RKNN:
         vendor_exact: bool = False,
         splits: int = 8,
         max_drop: Optional[float] = None,
+        quantized_method: str = 'layer',
+        equalization: bool = True,
         **extra: Any,
     ) -> Optional[int]: ...
     def load_pytorch(
