@@ -359,6 +359,7 @@ typedef struct ork_binary {
     int32_t a_weight, b_weight, bias; /* add and sub of u8 */
     int32_t clamp_min, clamp_max;     /* integers; may be narrowed for a fused relu */
     ork_requant requant;              /* add and sub of u8 */
+    const uint8_t *table;             /* 8-bit types: 256 entries for the result, or NULL */
 } ork_binary;
 /* Everything but loop and activation. Quants are ignored for f32. */
 ork_binary ork_binary_make(ork_family family, ork_binary_op op, ork_dtype dtype, const ork_quant *a,

@@ -80,12 +80,18 @@ void choose_layouts(planner *p)
 
 /* ---- concats written in place ---- */
 
+static bool is_nearest(const ork_node *node)
+{
+    return node->op == ORK_OP_RESIZE && node->attrs.resize.mode == 0;
+}
+
 /* Whether the step that makes a value can bring it to the concat's quantization too: it has a table
-   of 256, and nobody else reads the value. */
+   of 256, or enlarges pixels that can be brought there before; and nobody else reads the value. */
 static bool can_requantize(const ork_value *value)
 {
     ork_op_class op_class = ork_op_table[value->producer->op].op_class;
-    return (op_class == ORK_CLASS_CONV || op_class == ORK_CLASS_UNARY) &&
+    return (op_class == ORK_CLASS_CONV || op_class == ORK_CLASS_UNARY ||
+            is_nearest(value->producer)) &&
            element_size(value) == 1 && is_number(value) && is_number(value->producer->inputs[0]) &&
            value->producer->inputs[0]->type.dtype == value->type.dtype &&
            ork_value_single_user(value);

@@ -146,9 +146,15 @@ slot *requantized(planner *p, const ork_node *node, slot *in, const ork_type *ty
 
 /* ---- two elements ---- */
 
+typedef struct binary_params {
+    ork_binary binary;
+    uint8_t table[256];
+} binary_params;
+
 static void run_binary(const void *params, const call *c, int64_t begin, int64_t end)
 {
-    ork_binary_run(params, c->in[0], c->in[1], c->out, begin, end);
+    ork_binary_run(&((const binary_params *)params)->binary, c->in[0], c->in[1], c->out, begin,
+                   end);
 }
 
 /* Strides of an operand along the output's axes; 0 where it broadcasts. */
@@ -204,6 +210,23 @@ static bool lower_with_constant(planner *p, const ork_node *node, const ork_bina
     return true;
 }
 
+/* The function behind it that its step computes too, or NULL. */
+static const ork_node *fuse_behind_binary(planner *p, const ork_node *node, binary_params *params)
+{
+    const ork_node *function = fusable_function(p, node);
+    if (!function || p->layouts[function->output->id] != p->layouts[node->output->id])
+        return NULL;
+    p->fused[function->output->id] = true;
+    if (params->binary.dtype == ORK_F32) {
+        ork_node_function(function, &params->binary.activation);
+        return function;
+    }
+    function_table(function, params->table);
+    add_way_home(p, function->output, params->table);
+    params->binary.table = params->table;
+    return function;
+}
+
 bool lower_binary(planner *p, const ork_node *node)
 {
     ork_binary_op kernel = (ork_binary_op)ork_op_table[node->op].function;
@@ -212,20 +235,17 @@ bool lower_binary(planner *p, const ork_node *node)
     if (!is_number(x) || x->type.dtype != dtype || y->type.dtype != dtype ||
         !is_number(node->output))
         return lower_any_types(p, node);
-    const ork_node *function = dtype == ORK_F32 ? fusable_function(p, node) : NULL;
-    slot *out = slot_of(p, function ? function->output : node->output);
-    ork_binary binary = ork_binary_make(p->plan->options.family, kernel, dtype, &x->type.quant,
-                                        &y->type.quant, &out->value->type.quant);
-    if (lower_with_constant(p, node, &binary))
+    binary_params *params = ORK_NEW(p->plan->arena, binary_params);
+    ork_binary *binary = &params->binary;
+    *binary = ork_binary_make(p->plan->options.family, kernel, dtype, &x->type.quant,
+                              &y->type.quant, &node->output->type.quant);
+    if (lower_with_constant(p, node, binary))
         return true;
+    const ork_node *function = fuse_behind_binary(p, node, params);
+    slot *out = slot_of(p, function ? function->output : node->output);
     slot *inputs[] = {slot_of(p, x), slot_of(p, y)};
-    if (function) {
-        p->fused[function->output->id] = true;
-        ork_node_function(function, &binary.activation);
-    }
-    binary.loop = broadcast_loop(out, inputs, 2);
-    emit(p, node, ork_binary_table[kernel].name, run_binary,
-         plan_params(p, &binary, sizeof(binary)), ork_loop_rows(&binary.loop),
+    binary->loop = broadcast_loop(out, inputs, 2);
+    emit(p, node, ork_binary_table[kernel].name, run_binary, params, ork_loop_rows(&binary->loop),
          (double)ork_shape_count(&node->output->type.shape) * 2, out, inputs[0], inputs[1]);
     return true;
 }

@@ -231,8 +231,11 @@ bool lower_resize(planner *p, const ork_node *node)
     static const ork_resize_coordinates coordinates[] = {
         ORK_RESIZE_ASYMMETRIC, ORK_RESIZE_HALF_PIXEL, ORK_RESIZE_ALIGN_CORNERS};
     slot *in = slot_in(p, node->inputs[0], LAYOUT_PIXELS), *out = slot_of(p, node->output);
+    const ork_value *home = p->homes[node->output->id];
     if (node->attrs.resize.mode == 0)
         in = requantized(p, node, in, &node->output->type);
+    if (node->attrs.resize.mode == 0 && home)
+        in = requantized(p, node, in, &home->type);
     ork_resize r = {.is_linear = node->attrs.resize.mode == 1,
                     .dtype = node->output->type.dtype,
                     .coordinates = coordinates[node->attrs.resize.coordinates],

@@ -286,6 +286,7 @@ static void check_poolings(void)
 
 static ork_binary random_binary(int i)
 {
+    static uint8_t table[256];
     static const ork_binary_op ops[] = {ORK_BINARY_ADD, ORK_BINARY_SUB, ORK_BINARY_MUL,
                                         ORK_BINARY_DIV};
     static const ork_dtype types[] = {ORK_F32, ORK_U8, ORK_I16};
@@ -304,10 +305,14 @@ static ork_binary random_binary(int i)
         b.activation.op = ORK_UNARY_RELU;
     if (dtype != ORK_F32 && random_in(0, 2) == 0)
         b.clamp_min = q[2].zero_point;
+    for (int k = 0; k < 256; k++)
+        table[k] = (uint8_t)random_bits();
+    if (dtype == ORK_U8 && random_in(0, 1))
+        b.table = table;
     int64_t rows = random_in(1, 5), length = random_in(1, 300);
     b.loop = (ork_loop){.rank = 2, .dim = {rows, length}};
     for (int k = 0; k < 3; k++) {
-        b.loop.stride[k][0] = length + random_in(0, 3);
+        b.loop.stride[k][0] = k == 2 && random_in(0, 3) == 0 ? 0 : length + random_in(0, 3);
         b.loop.stride[k][1] = k == 2 && random_in(0, 4) == 0 ? 0 : 1;
     }
     return b;

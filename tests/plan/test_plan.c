@@ -265,6 +265,44 @@ static void test_parts_agree_exactly(void **state)
     stop(&r);
 }
 
+/* Functions behind sums and products, of which two go into a concat of another scale, as pixels
+   that are enlarged do. */
+static const char behind[] =
+    "graph \"b\" quant { input %0 \"x\" u8[2x3x12x20]{0.0078125 128} mean [1 2 3] std [200 150 99] "
+    "reorder [2 1 0]\n"
+    "const %1 \"w\" u8[20x3x3x3]{0.01 120} random 1 const %2 \"b\" i32[20] random 2\n"
+    "%3 \"c\" u8[2x20x12x20]{0.05 130} = conv2d(%0, %1, %2) stride [1 1] dilation [1 1] pad [1 1 1 "
+    "1] groups 1\n"
+    "const %4 \"v\" u8[20x20x1x1]{0.02 100} random 3\n"
+    "%5 \"d\" u8[2x20x12x20]{0.07 90} = conv2d(%3, %4) stride [1 1] dilation [1 1] pad [0 0 0 0] "
+    "groups 1\n"
+    "%6 \"s\" u8[2x20x12x20]{0.08 101} = add(%3, %5)\n"
+    "%7 \"r\" u8[2x20x12x20]{0.03 0} = relu(%6)\n"
+    "%8 \"p\" u8[2x20x1x1]{0.05 130} = adaptive_avg_pool2d(%5) size [1 1]\n"
+    "%9 \"g\" u8[2x20x1x1]{0.0039 0} = sigmoid(%8)\n"
+    "%10 \"m\" u8[2x20x12x20]{0.04 99} = mul(%3, %9)\n"
+    "%11 \"h\" u8[2x20x12x20]{0.03 7} = silu(%10)\n"
+    "%12 \"u\" u8[2x20x12x20]{0.05 130} = resize(%8) size [12 20]\n"
+    "%13 \"j\" u8[2x60x12x20]{0.06 66} = concat(%7, %11, %12) axis 1\n"
+    "output %13 output %9 }";
+
+static void test_functions_behind_others_agree_exactly(void **state)
+{
+    (void)state;
+    run a = start(behind, false, 2), b = start(behind, true, 1);
+    /* the two convolutions, sum, pool, sigmoid, product, one pixel to the concat's scale, resize,
+       one output made plain */
+    assert_int_equal(ork_plan_step_count(a.plan), 2 + 1 + 1 + 1 + 1 + 1 + 1 + 1);
+    feed_bytes(&a, false);
+    feed_bytes(&b, true);
+    assert_memory_equal(ork_runner_output_raw(a.runner, 0), ork_runner_output_raw(b.runner, 0),
+                        2 * 60 * 12 * 20);
+    assert_memory_equal(ork_runner_output_raw(a.runner, 1), ork_runner_output_raw(b.runner, 1),
+                        2 * 20);
+    stop(&a);
+    stop(&b);
+}
+
 static void test_preprocessing(void **state)
 {
     (void)state;
@@ -621,6 +659,7 @@ int main(void)
         cmocka_unit_test(test_integer_plans_agree_exactly),
         cmocka_unit_test(test_shortcuts_agree_exactly),
         cmocka_unit_test(test_parts_agree_exactly),
+        cmocka_unit_test(test_functions_behind_others_agree_exactly),
         cmocka_unit_test(test_preprocessing),
         cmocka_unit_test(test_wrong_feeds_are_explained),
         cmocka_unit_test(test_every_operator_runs),

@@ -12,7 +12,7 @@
     {                                                                                              \
         0, 8, ROWS                                                                                 \
     }
-enum { WINO_LEAST_CHANNELS = 16 };
+enum { WINO_LEAST_CHANNELS = 16, DW_LEAST_CHANNELS = 1 };
 #include "../simd/activation.h"
 #include "../simd/convert.h"
 #include "../simd/dense_dot8.h"

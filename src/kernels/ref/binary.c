@@ -107,6 +107,11 @@ ork_binary ork_binary_make(ork_family family, ork_binary_op op, ork_dtype dtype,
     return binary;
 }
 
+static void store(const ork_binary *binary, void *out, int64_t at, int32_t q)
+{
+    ork_store_int(binary->dtype, out, at, binary->table ? binary->table[(uint8_t)q] : q);
+}
+
 static void row_sum(const ork_binary *binary, const void *a, const void *b, void *out,
                     const int64_t at[ORK_LOOP_OPERANDS])
 {
@@ -121,7 +126,7 @@ static void row_sum(const ork_binary *binary, const void *a, const void *b, void
         int64_t sum = (int64_t)binary->a_weight * (x - requant.in_zero) +
                       (int64_t)binary->b_weight * (y - requant.in_zero) + binary->bias;
         int32_t q = ork_requant_one(&requant, requant.multiplier, sum);
-        ork_store_int(binary->dtype, out, at[0] + i * loop->stride[0][last], q);
+        store(binary, out, at[0] + i * loop->stride[0][last], q);
     }
 }
 
@@ -141,7 +146,7 @@ static void row_int(const ork_binary *binary, const void *a, const void *b, void
         double value = evaluate((x - a_zero) * a_step, (y - b_zero) * b_step) / out_step;
         int32_t q =
             ork_saturate_even(rint(value) + zero, binary->clamp_min, binary->clamp_max, zero);
-        ork_store_int(binary->dtype, out, at[0] + i * loop->stride[0][last], q);
+        store(binary, out, at[0] + i * loop->stride[0][last], q);
     }
 }
 

@@ -6,7 +6,10 @@
    [tap/2][DW_PAIR]. See lanes.h; the set's file also defines
      dw_lane(channel)            where a channel's sum lies in the two vectors of a block
      dw_slot(channel, odd)       where its weight lies in a pair of taps
-     dw_pair(sum, x0, x1, w)     adds two taps of a block */
+     dw_pair(sum, x0, x1, w)     adds two taps of a block
+     DW_LEAST_CHANNELS           below, another set's row is better
+     and with HAS_QUICK_REQUANTIZE
+     dw_store_two(bytes, ...)    stores two pixels of a block as requantize_rows leaves them */
 #include "bytes.h"
 
 enum { BLOCK = 2 * LANES, DW_PAIR = 2 * BLOCK, DW_MAX_TAPS = 1024 };
@@ -32,14 +35,31 @@ static dw_layout dw_layout_of(const ork_conv *conv)
 bool ISA(ork_i8_depthwise_supports)(const ork_conv *conv)
 {
     const ork_conv_shape *s = &conv->shape;
-    return bytes_supported(conv) && s->kernel_h * s->kernel_w <= DW_MAX_TAPS &&
-           s->dilation_h <= DW_MAX_TAPS && s->dilation_w <= DW_MAX_TAPS;
+    return s->out_c >= DW_LEAST_CHANNELS && bytes_supported(conv) &&
+           s->kernel_h * s->kernel_w <= DW_MAX_TAPS && s->dilation_h <= DW_MAX_TAPS &&
+           s->dilation_w <= DW_MAX_TAPS;
 }
 
 size_t ISA(ork_i8_depthwise_packed_bytes)(const ork_conv *conv)
 {
     dw_layout l = dw_layout_of(conv);
     return ork_size_product(l.block_bytes, l.blocks, 1, 1);
+}
+
+static requant_lanes *dw_requant(char *block)
+{
+    return (requant_lanes *)(void *)(block + BLOCK * sizeof(int32_t));
+}
+
+static void dw_prove(const ork_conv *conv, char *block)
+{
+#if defined(HAS_QUICK_REQUANTIZE)
+    if (!conv->requant.multipliers && !conv->requant.out_zeros)
+        prove_requant(dw_requant(block), 2, &conv->requant, conv->requant.multiplier);
+#else
+    (void)conv;
+    (void)block;
+#endif
 }
 
 void ISA(ork_i8_depthwise_pack)(const ork_conv *conv, void *packed)
@@ -65,6 +85,8 @@ void ISA(ork_i8_depthwise_pack)(const ork_conv *conv, void *packed)
             weights[tap / 2 * DW_PAIR + dw_slot(channel, (int)(tap & 1))] =
                 centred_weight(conv, c, tap);
     }
+    for (int64_t b = 0; b < l.blocks; b++)
+        dw_prove(conv, (char *)packed + l.block_bytes * (size_t)b);
 }
 
 /* The line held by each slot, then the slots. */
@@ -86,15 +108,19 @@ static void dw_fill_line(const ork_conv *conv, const dw_layout *l, const uint8_t
         memset(line, 0, (size_t)l->line * sizeof(*line));
         return;
     }
-    for (int64_t i = 0; i < l->line_pixels; i++, line += channels) {
-        int64_t x = i - s->pad_left;
-        int64_t real = x >= 0 && x < s->in_w ? s->in_c : 0;
-        const uint8_t *from = in + ((image * s->in_h + y) * s->in_w + x) * s->in_stride;
-        if (real)
-            widen(conv, line, from, real);
-        for (int64_t c = real; c < channels; c++)
-            line[c] = 0;
+    const int64_t left = ork_min64(s->pad_left, l->line_pixels);
+    const int64_t real = ork_max64(0, ork_min64(l->line_pixels - left, s->in_w));
+    const uint8_t *from = in + (image * s->in_h + y) * s->in_w * s->in_stride;
+    memset(line, 0, (size_t)(left * channels) * sizeof(*line));
+    line += left * channels;
+    if (s->in_stride == channels && s->in_c == channels)
+        widen(conv, line, from, real * channels);
+    for (int64_t x = 0; (s->in_stride != channels || s->in_c != channels) && x < real; x++) {
+        widen(conv, line + x * channels, from + x * s->in_stride, s->in_c);
+        memset(line + x * channels + s->in_c, 0, (size_t)(channels - s->in_c) * sizeof(*line));
     }
+    memset(line + real * channels, 0,
+           (size_t)((l->line_pixels - left - real) * channels) * sizeof(*line));
 }
 
 /* Where each tap of the row's first pixel lies; an odd one is repeated (its weight is 0). */
@@ -122,24 +148,75 @@ static void dw_find_taps(const ork_conv *conv, const dw_layout *l, const uint8_t
         *taps = taps[-1];
 }
 
-/* The number of pairs is a constant where this is inlined for the usual kernels. */
-ALWAYS_INLINE void dw_pixel(const ork_conv *conv, const dw_layout *l, const char *block,
-                            const int16_t *const *taps, int64_t at, int64_t pairs, uint8_t *out)
+/* One pixel of a block, of whose channels `count` are stored. */
+static void dw_store(const ork_requant *r, const requant_lanes *requant, const ivec sum[2],
+                     uint8_t *out, int64_t count)
 {
-    for (int64_t c = 0; c < conv->shape.out_c; c += BLOCK, block += l->block_bytes) {
-        const int32_t *bias = (const int32_t *)(const void *)block;
-        const requant_lanes *requant = (const requant_lanes *)(const void *)(bias + BLOCK);
-        const int16_t *w = (const int16_t *)(const void *)(requant + 2);
-        ivec sum[2] = {ivec_load(bias), ivec_load(bias + LANES)};
-        for (int64_t i = 0; i < pairs; i++)
-            dw_pair(sum, taps[2 * i] + at + c, taps[2 * i + 1] + at + c, w + i * DW_PAIR);
-        uint8_t bytes[BLOCK];
-        dw_narrow(requantize(&conv->requant, &requant[0], sum[0]),
-                  requantize(&conv->requant, &requant[1], sum[1]), bytes);
-        if (c + BLOCK <= conv->shape.out_c)
-            memcpy(out + c, bytes, BLOCK);
+    uint8_t bytes[BLOCK];
+    dw_narrow(requantize(r, &requant[0], sum[0]), requantize(r, &requant[1], sum[1]), bytes);
+    if (count >= BLOCK)
+        memcpy(out, bytes, BLOCK);
+    else
+        memcpy(out, bytes, (size_t)count);
+}
+
+/* Two pixels of a block, the same one where there is no other. */
+ALWAYS_INLINE void dw_store_both(const ork_requant *r, const requant_lanes *requant,
+                                 const ivec sum[4], bool sure, uint8_t *out, uint8_t *second,
+                                 int64_t count)
+{
+#if defined(HAS_QUICK_REQUANTIZE)
+    ivec bytes;
+    if (requantize_rows(r, requant, sum, 2, 2, false, sure, &bytes)) {
+        dw_store_two(bytes, out, second, count);
+        return;
+    }
+#endif
+    (void)sure;
+    dw_store(r, requant, sum, out, count);
+    dw_store(r, requant, sum + 2, second, count);
+}
+
+/* A row of one block, pixels `step` numbers apart. Whether requantization is sure, and the number
+   of pairs for the usual kernels, are known where this is inlined. */
+ALWAYS_INLINE void dw_block(const ork_conv *conv, const char *block, const int16_t *const *taps,
+                            int64_t c, int64_t step, int64_t pairs, bool sure, uint8_t *out)
+{
+    const ork_conv_shape *s = &conv->shape;
+    const int32_t *bias = (const int32_t *)(const void *)block;
+    const requant_lanes *requant = (const requant_lanes *)(const void *)(bias + BLOCK);
+    const int16_t *w = (const int16_t *)(const void *)(requant + 2);
+    ork_requant plain = conv->requant;
+    plain.table = NULL; /* rows as a whole */
+    for (int64_t x = 0; x < s->out_w; x += 2) {
+        const bool two = x + 1 < s->out_w;
+        const int64_t at = x * step + c, next = two ? at + step : at;
+        uint8_t *to = out + x * s->out_stride + c;
+        ivec sum[4] = {ivec_load(bias), ivec_load(bias + LANES), ivec_load(bias),
+                       ivec_load(bias + LANES)};
+        for (int64_t i = 0; i < pairs; i++) {
+            dw_pair(sum, taps[2 * i] + at, taps[2 * i + 1] + at, w + i * DW_PAIR);
+            dw_pair(sum + 2, taps[2 * i] + next, taps[2 * i + 1] + next, w + i * DW_PAIR);
+        }
+        dw_store_both(&plain, requant, sum, sure, to, two ? to + s->out_stride : to, s->out_c - c);
+    }
+}
+
+static void dw_row(const ork_conv *conv, const dw_layout *l, const char *packed,
+                   const int16_t *const *taps, uint8_t *out)
+{
+    const int64_t step = conv->shape.stride_w * l->blocks * BLOCK;
+    for (int64_t b = 0; b < l->blocks; b++, packed += l->block_bytes) {
+        const bool sure =
+            ((const requant_lanes *)(const void *)(packed + BLOCK * sizeof(int32_t)))->sure;
+        if (sure && l->pairs == 5)
+            dw_block(conv, packed, taps, b * BLOCK, step, 5, true, out);
+        else if (sure)
+            dw_block(conv, packed, taps, b * BLOCK, step, l->pairs, true, out);
+        else if (l->pairs == 5)
+            dw_block(conv, packed, taps, b * BLOCK, step, 5, false, out);
         else
-            memcpy(out + c, bytes, (size_t)(conv->shape.out_c - c));
+            dw_block(conv, packed, taps, b * BLOCK, step, l->pairs, false, out);
     }
 }
 
@@ -154,15 +231,9 @@ void ISA(ork_i8_depthwise_run)(const ork_conv *conv, const void *packed, const v
     for (int64_t i = 0; i < l.slots; i++)
         ((int64_t *)scratch)[i] = -1;
     for (int64_t row = begin; row < end; row++) {
-        uint8_t *line = (uint8_t *)out + row * s->out_w * s->out_stride, *to = line;
+        uint8_t *line = (uint8_t *)out + row * s->out_w * s->out_stride;
         dw_find_taps(conv, &l, in, row, scratch, taps);
-        for (int64_t x = 0; x < s->out_w; x++, to += s->out_stride) {
-            int64_t at = x * s->stride_w * l.blocks * BLOCK;
-            if (l.pairs == 5)
-                dw_pixel(conv, &l, packed, taps, at, 5, to);
-            else
-                dw_pixel(conv, &l, packed, taps, at, l.pairs, to);
-        }
+        dw_row(conv, &l, packed, taps, line);
         for (int64_t i = 0; conv->requant.table && i < runs; i++)
             look_up(conv->requant.table, line + i * s->out_stride, line + i * s->out_stride,
                     length);

@@ -103,23 +103,95 @@ static void sum_row_u8(const ork_binary *binary, const ork_requant *r,
     #define sum_row_u8 sum_part_u8
 #endif
 
+/* Products as the reference makes them: binary64, rounded half to even. */
+static void product_exact_u8(const ork_binary *binary, const uint8_t *restrict a,
+                             const uint8_t *restrict b, uint8_t *restrict out, int64_t count)
+{
+    const double a_step = ork_quant_step64(&binary->a_quant);
+    const double b_step = ork_quant_step64(&binary->b_quant);
+    const double out_step = ork_quant_step64(&binary->out_quant);
+    const int32_t a_zero = binary->a_quant.zero_point, b_zero = binary->b_quant.zero_point;
+    const double zero = binary->out_quant.zero_point;
+    const double low = binary->clamp_min, high = binary->clamp_max;
+    for (int64_t i = 0; i < count; i++) {
+        double value = rint((a[i] - a_zero) * a_step * ((b[i] - b_zero) * b_step) / out_step);
+        value += zero;
+        value = value > low ? value : low;
+        out[i] = (uint8_t)(int32_t)(value < high ? value : high);
+    }
+}
+
+/* The same in floats, whose errors are less than the margin where results are not clamped; false
+   when one is that near to a tie. */
+static bool product_quick_u8(const ork_binary *binary, float factor, const uint8_t *restrict a,
+                             const uint8_t *restrict b, uint8_t *restrict out, int64_t count)
+{
+    const float margin = 1e-4f, most = 600.0f;
+    const int32_t a_zero = binary->a_quant.zero_point, b_zero = binary->b_quant.zero_point;
+    const int32_t zero = binary->out_quant.zero_point;
+    const int32_t low = binary->clamp_min, high = binary->clamp_max;
+    int32_t doubtful = 0;
+    for (int64_t i = 0; i < count; i++) {
+        float value = (float)((a[i] - a_zero) * (b[i] - b_zero)) * factor;
+        value = value > -most ? value : -most;
+        value = value < most ? value : most;
+        const float whole = rintf(value);
+        doubtful |= fabsf(value - whole) > 0.5f - margin;
+        int32_t q = (int32_t)whole + zero;
+        q = q > low ? q : low;
+        out[i] = (uint8_t)(q < high ? q : high);
+    }
+    return !doubtful;
+}
+
+static void product_row_u8(const ork_binary *binary, const uint8_t *a, const uint8_t *b,
+                           uint8_t *out, int64_t count)
+{
+    enum { PART = 64 };
+    const float factor =
+        (float)(ork_quant_step64(&binary->a_quant) * ork_quant_step64(&binary->b_quant) /
+                ork_quant_step64(&binary->out_quant));
+    uint8_t made[PART];
+    int64_t i = 0;
+    for (; i + PART <= count; i += PART) {
+        if (!product_quick_u8(binary, factor, a + i, b + i, made, PART))
+            product_exact_u8(binary, a + i, b + i, made, PART);
+        memcpy(out + i, made, PART);
+    }
+    if (i < count && !product_quick_u8(binary, factor, a + i, b + i, made, count - i))
+        product_exact_u8(binary, a + i, b + i, made, count - i);
+    memcpy(out + i, made, (size_t)(count - i));
+    if (binary->table)
+        look_up(binary->table, out, out, count);
+}
+
+static void bytes_row(const ork_binary *binary, const ork_requant *r,
+                      const requant_lanes *constants, const uint8_t *a, const uint8_t *b,
+                      uint8_t *out, int64_t count)
+{
+    if (binary->op == ORK_BINARY_MUL)
+        product_row_u8(binary, a, b, out, count);
+    else
+        sum_row_u8(binary, r, constants, a, b, out, count);
+}
+
 /* Rows of u8 from offsets `at` on, as many as can be done together, at most `most`; returns how
    many. They lie along the last dimension but one. */
-static int64_t sum_rows_u8(const ork_binary *binary, const ork_requant *r,
-                           const requant_lanes *constants, const uint8_t *a, const uint8_t *b,
-                           uint8_t *out, int64_t most)
+static int64_t bytes_rows(const ork_binary *binary, const ork_requant *r,
+                          const requant_lanes *constants, const uint8_t *a, const uint8_t *b,
+                          uint8_t *out, int64_t most)
 {
     uint8_t buffers[3][TOGETHER_BYTES];
     const ork_loop *loop = &binary->loop;
     const int64_t count = loop->dim[loop->rank - 1], rows = rows_together(count, most);
     if (rows <= 1) {
-        sum_row_u8(binary, r, constants, a, b, out, count);
+        bytes_row(binary, r, constants, a, b, out, count);
         return 1;
     }
     const int along = loop->rank - 2;
     a = close_rows(a, loop->stride[1][along], rows, count, buffers[0]);
     b = close_rows(b, loop->stride[2][along], rows, count, buffers[1]);
-    sum_row_u8(binary, r, constants, a, b, buffers[2], rows * count);
+    bytes_row(binary, r, constants, a, b, buffers[2], rows * count);
     copy_pixels(false, out, loop->stride[0][along], buffers[2], count, rows, count);
     return rows;
 }
@@ -185,6 +257,13 @@ static bool is_dfp16(const ork_quant *quant)
     return quant->scheme == ORK_SCHEME_DFP && abs(quant->fraction_length) < 200;
 }
 
+/* With a scale that no product or quotient of such ones makes infinite. */
+static bool is_affine8(const ork_quant *quant)
+{
+    return quant->scheme == ORK_SCHEME_AFFINE && quant->scale > 1e-12f && quant->scale < 1e12f &&
+           quant->zero_point >= 0 && quant->zero_point <= UINT8_MAX;
+}
+
 static bool binary_is_fast(const ork_binary *binary)
 {
     const int last = binary->loop.rank - 1;
@@ -199,6 +278,9 @@ static bool binary_is_fast(const ork_binary *binary)
     if (binary->dtype == ORK_I16)
         return usual && is_dfp16(&binary->a_quant) && is_dfp16(&binary->b_quant) &&
                is_dfp16(&binary->out_quant);
+    if (binary->op == ORK_BINARY_MUL)
+        return binary->dtype == ORK_U8 && is_affine8(&binary->a_quant) &&
+               is_affine8(&binary->b_quant) && is_affine8(&binary->out_quant);
     return binary->dtype == ORK_U8 && ork_is_chip_sum(binary) &&
            requant_supported(&binary->requant);
 }
@@ -214,7 +296,7 @@ void ISA(ork_binary)(const ork_binary *binary, const void *a, const void *b, voi
     ork_requant r = binary->requant;
     r.clamp_min = binary->clamp_min;
     r.clamp_max = binary->clamp_max;
-    r.table = NULL;
+    r.table = binary->table;
     requant_lanes constants[2];
     for (int lane = 0; binary->dtype == ORK_U8 && lane < 2 * LANES; lane++)
         requant_set(&constants[lane / LANES], lane % LANES, &r, r.multiplier);
@@ -222,9 +304,9 @@ void ISA(ork_binary)(const ork_binary *binary, const void *a, const void *b, voi
     const int64_t line = binary->loop.rank > 1 ? binary->loop.dim[binary->loop.rank - 2] : 1;
     for (int64_t row = begin; binary->dtype == ORK_U8 && row < end;) {
         ork_loop_offsets(&binary->loop, row, at);
-        row += sum_rows_u8(binary, &r, constants, (const uint8_t *)a + at[1],
-                           (const uint8_t *)b + at[2], (uint8_t *)out + at[0],
-                           ork_min64(end - row, line - row % line));
+        row += bytes_rows(binary, &r, constants, (const uint8_t *)a + at[1],
+                          (const uint8_t *)b + at[2], (uint8_t *)out + at[0],
+                          ork_min64(end - row, line - row % line));
     }
     for (int64_t row = begin; binary->dtype != ORK_U8 && row < end; row++) {
         next_row(&binary->loop, row, row == begin, at);

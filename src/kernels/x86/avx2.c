@@ -202,6 +202,22 @@ ALWAYS_INLINE bool requantize_rows(const ork_requant *r, const requant_lanes *k,
     return sure || _mm256_movemask_ps(_mm256_cmp_ps(rest, _mm256_set1_ps(least), _CMP_LT_OQ)) == 0;
 }
 
+/* Two pixels of depthwise_i8.h, whose channels come by eights, in turn; `count` of each are stored.
+ */
+ALWAYS_INLINE void dw_store_two(ivec bytes, uint8_t *first, uint8_t *second, int64_t count)
+{
+    const __m256i apart = _mm256_permute4x64_epi64((__m256i)bytes, 0xd8);
+    uint8_t both[4 * LANES];
+    if (count >= 2 * LANES) {
+        _mm_storeu_si128((__m128i *)(void *)first, _mm256_castsi256_si128(apart));
+        _mm_storeu_si128((__m128i *)(void *)second, _mm256_extracti128_si256(apart, 1));
+        return;
+    }
+    _mm256_storeu_si256((__m256i *)(void *)both, apart);
+    memcpy(first, both, (size_t)count);
+    memcpy(second, both + 2 * LANES, (size_t)count);
+}
+
 ALWAYS_INLINE void pair_bytes(ivec a, ivec b, ivec pairs[4])
 {
     const __m256i none = _mm256_setzero_si256();
@@ -238,7 +254,7 @@ ALWAYS_INLINE void store_bytes(ivec bytes, int vectors, int rows, uint8_t *to, i
     {                                                                                              \
         0, 12, 6                                                                                   \
     }
-enum { WINO_LEAST_CHANNELS = 16 };
+enum { WINO_LEAST_CHANNELS = 16, DW_LEAST_CHANNELS = 1 };
 #include "../simd/activation.h"
 #include "../simd/convert.h"
 #include "../simd/dense_dot8.h"

@@ -4,7 +4,7 @@
 
 #define DOT_ELEMENT 2
 #include "tiles.h"
-enum { WINO_LEAST_CHANNELS = 16 };
+enum { WINO_LEAST_CHANNELS = 16, DW_LEAST_CHANNELS = LANES + 1 };
 #include "../simd/activation.h"
 #include "../simd/convert.h"
 #include "../simd/dense_dot8.h"

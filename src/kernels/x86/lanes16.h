@@ -262,6 +262,17 @@ ALWAYS_INLINE bool requantize_rows(const ork_requant *r, const requant_lanes *k,
     return sure || _mm512_cmp_ps_mask(rest, _mm512_set1_ps(least), _CMP_LT_OQ) == 0;
 }
 
+/* Two pixels of depthwise_i8.h, whose channels come by eights, in turn; `count` of each, 1 or more,
+   are stored. */
+ALWAYS_INLINE void dw_store_two(ivec bytes, uint8_t *first, uint8_t *second, int64_t count)
+{
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    const __m512i apart = _mm512_permutexvar_epi64(order, (__m512i)bytes);
+    const __mmask32 mask = UINT32_MAX >> (count < 2 * LANES ? 2 * LANES - count : 0);
+    _mm256_mask_storeu_epi8(first, mask, _mm512_castsi512_si256(apart));
+    _mm256_mask_storeu_epi8(second, mask, _mm512_extracti64x4_epi64(apart, 1));
+}
+
 /* The bytes of a and b as int16, side by side, in the order of interleave(...). */
 ALWAYS_INLINE void pair_bytes(ivec a, ivec b, ivec pairs[4])
 {
