@@ -251,6 +251,8 @@ int ork_cli_check_output(ork_cli *cli, const char *path, bool is_folder);
 /* A text file that appears whole or not at all: it has another name until it is finished. */
 FILE *ork_cli_create(const char *path, char **temporary);
 bool ork_cli_finish(FILE *file, const char *path, const char *temporary, bool good);
+/* Writes the text to such a file and says so; NULL fails. An exit code. */
+int ork_cli_write_text(ork_cli *cli, const char *path, const char *text);
 int ork_cli_make_folder(ork_cli *cli, const char *folder); /* 0 too when it is there */
 /* Adds the name; false when it is in the list already. */
 bool ork_cli_names_add(ork_cli_list *names, const char *name);

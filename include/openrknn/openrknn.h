@@ -276,6 +276,24 @@ typedef struct ork_estimate_report {
    model's and lives until its next. options may be NULL. NULL on failure. */
 ORK_API const ork_estimate_report *ork_model_estimate(ork_model *model,
                                                       const ork_estimate_options *options);
+/* How much memory a run takes on a chip, in bytes. */
+typedef struct ork_npu_memory_report {
+    const char *network, *target;
+    uint64_t weight_bytes;              /* constants; about the size of the .rknn file too */
+    uint64_t internal_bytes;            /* the most that values need at one time */
+    uint64_t value_bytes;               /* all values, had each memory of its own */
+    uint64_t input_bytes, output_bytes; /* on the chip; parts of the above */
+    uint64_t host_bytes;                /* beside the chip: file, inputs, outputs as floats */
+} ork_npu_memory_report;
+
+/* Estimates the memory that a loaded or built model takes on a chip: of the network alone, without
+   what a driver keeps for itself. The report is the model's and lives until its next. options may
+   be NULL. NULL on failure. */
+ORK_API const ork_npu_memory_report *ork_model_estimate_memory(ork_model *model,
+                                                               const ork_estimate_options *options);
+/* The report as eval_memory prints it, to be freed with ork_text_free. */
+ORK_API char *ork_npu_memory_text(const ork_npu_memory_report *report);
+
 /* The report as eval_perf prints it, to be freed with ork_text_free; with operators and their sums,
    or only the times of layers. */
 ORK_API char *ork_estimate_text(const ork_estimate_report *report, bool details);
@@ -402,6 +420,48 @@ ORK_API int ork_session_threads(const ork_session *session);
    type, in the way convolutions do them. Measured anew by each call, in some hundredths of a
    second. */
 ORK_API double ork_peak_macs(ork_dtype dtype);
+
+/* ---- the memory of a session -------------------------------------------------------------- */
+
+/* A piece of the session's tensors. Steps are numbered as in ork_memory_report. */
+typedef struct ork_memory_buffer {
+    const char *value; /* what lies there, by the network's name */
+    size_t bytes, offset;
+    int first, last; /* the steps between which it is used */
+} ork_memory_buffer;
+
+/* A moment of a run: the storing of inputs, a step, or, last, the time when outputs are read. */
+typedef struct ork_memory_moment {
+    const char *layer; /* "" of the first and the last */
+    size_t bytes;      /* of tensors that are used at this moment */
+} ork_memory_moment;
+
+typedef struct ork_memory_report {
+    const char *network;
+    size_t weight_bytes;    /* weights as kernels want them */
+    size_t parameter_bytes; /* sizes, places and tables of steps */
+    size_t tensor_bytes;    /* all intermediate tensors, which share places */
+    size_t live_bytes;      /* the most of them at one moment */
+    size_t scratch_bytes;   /* of all threads */
+    size_t output_bytes;    /* outputs as real numbers */
+    size_t total_bytes;     /* of the session: all of these but live_bytes */
+    size_t constant_bytes; /* the model's own numbers; a .rknn file's are read where it is mapped */
+    /* What the system says of the whole program: memory of its own, files not counted, and the most
+       there ever was, with files. 0 where it does not say. */
+    size_t process_bytes, process_peak_bytes;
+    int buffer_count;
+    const ork_memory_buffer *buffers; /* by first, then offset */
+    int moment_count;
+    const ork_memory_moment *moments;
+} ork_memory_report;
+
+/* What a session keeps in memory. The report is the session's and lives until its next. */
+ORK_API const ork_memory_report *ork_session_memory(ork_session *session);
+/* Who lies when in the session's memory, to be freed with ork_text_free: a line of text for each
+   buffer, or of the `most` largest ones unless it is 0; or a picture (SVG) with steps to the right
+   and places upwards. */
+ORK_API char *ork_memory_chart(const ork_memory_report *report, int most);
+ORK_API char *ork_memory_picture(const ork_memory_report *report);
 
 /* ---- where accuracy is lost -------------------------------------------------------------- */
 

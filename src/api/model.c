@@ -53,6 +53,7 @@ void ork_model_free(ork_model *model)
     model_unload(model);
     ork_arena_free(model->check_arena);
     ork_arena_free(model->estimate_arena);
+    ork_arena_free(model->memory_arena);
     ork_arena_free(model->diff_arena);
     ork_arena_free(model->precision_arena);
     ork_arena_free(model->arena);

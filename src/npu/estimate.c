@@ -92,9 +92,14 @@ static double element_size(const ork_value *value, ork_dtype assumed)
     return dtype == ORK_F32 ? 2.0 : (double)ork_dtype_table[dtype].size;
 }
 
-static double bytes_of(const ork_value *value, ork_dtype assumed)
+double ork_npu_value_bytes(const ork_value *value, ork_dtype assumed)
 {
     return (double)ork_shape_count(&value->type.shape) * element_size(value, assumed);
+}
+
+bool ork_npu_is_free(const ork_node *node)
+{
+    return unit_of(node) == ORK_UNIT_FREE;
 }
 
 static double type_factor(const chip_rates *r, ork_dtype dtype)
@@ -121,13 +126,13 @@ static ork_npu_layer describe(const ork_node *node, ork_dtype assumed)
                            .dtype = dtype == ORK_F32 ? assumed : dtype,
                            .macs = (double)ork_node_macs(node),
                            .elements = (double)ork_shape_count(&node->output->type.shape),
-                           .data_bytes = bytes_of(node->output, assumed)};
+                           .data_bytes = ork_npu_value_bytes(node->output, assumed)};
     for (int i = 0; i < node->input_count; i++) {
         const ork_value *in = node->inputs[i];
         if (in && in->kind == ORK_VALUE_CONSTANT)
-            layer.weight_bytes += bytes_of(in, assumed);
+            layer.weight_bytes += ork_npu_value_bytes(in, assumed);
         else if (in)
-            layer.data_bytes += bytes_of(in, assumed);
+            layer.data_bytes += ork_npu_value_bytes(in, assumed);
     }
     return layer;
 }

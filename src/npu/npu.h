@@ -103,4 +103,22 @@ typedef struct ork_npu_estimate {
 ork_npu_estimate *ork_npu_estimate_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
                                        ork_dtype assumed);
 
+/* ---- how much memory it takes: memory.c -------------------------------------------------- */
+
+/* Bytes. What the network itself needs: a driver's own pools and its commands come on top. */
+typedef struct ork_npu_memory {
+    const ork_soc *soc;
+    double weights;  /* constants */
+    double internal; /* the most that values need at one time */
+    double values;   /* all values, had each memory of its own */
+    double inputs, outputs;
+} ork_npu_memory;
+
+/* `assumed` as for ork_npu_estimate_run. */
+ork_npu_memory ork_npu_memory_run(const ork_graph *graph, const ork_soc *soc, ork_dtype assumed);
+/* Bytes of a value as the chip has it. */
+double ork_npu_value_bytes(const ork_value *value, ork_dtype assumed);
+/* Whether a neighbour does the node's work, or nobody. */
+bool ork_npu_is_free(const ork_node *node);
+
 #endif

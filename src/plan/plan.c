@@ -218,6 +218,37 @@ size_t ork_plan_step_count(const ork_plan *plan)
     return plan->steps.count;
 }
 
+const char *ork_plan_step_layer(const ork_plan *plan, size_t step)
+{
+    return plan->steps.items[step].layer;
+}
+
+size_t ork_plan_parameter_bytes(const ork_plan *plan)
+{
+    return ork_arena_used(plan->arena) - plan->weight_bytes;
+}
+
+size_t ork_plan_scratch_bytes(const ork_plan *plan)
+{
+    return plan->scratch_bytes;
+}
+
+size_t ork_plan_buffer_count(const ork_plan *plan)
+{
+    return plan->roots.count;
+}
+
+ork_plan_buffer ork_plan_buffer_at(const ork_plan *plan, size_t index)
+{
+    const slot *s = plan->roots.items[index];
+    const int end = (int)plan->steps.count;
+    return (ork_plan_buffer){.value = s->value,
+                             .bytes = s->last < s->first ? 0 : s->bytes,
+                             .offset = s->offset,
+                             .first = s->first,
+                             .last = s->last < end ? s->last : end};
+}
+
 static void print_operand(ork_str *out, const operand *o)
 {
     static const char *const layouts[] = {"plain", "pixels"};

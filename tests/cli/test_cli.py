@@ -25,7 +25,7 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'hybrid', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib',
+VERBS = ['convert', 'hybrid', 'check', 'perf', 'memory', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib',
          'calibrate', 'explain', 'completion', 'help', 'version']
 
 
@@ -290,6 +290,31 @@ class TextForm(Base):
         slower = json.loads(ork('perf', net, '--json', '--float').stdout)
         self.assertGreater(slower['microseconds'], document['microseconds'])
         self.fails(2, 'E0305', 'perf', net, '--target', 'rk9999')
+
+    def test_memory(self):
+        net = self.write('net.ork')
+        picture = os.path.join(self.folder, 'memory.svg')
+        text = self.good('memory', net, '--chart', '-o', picture).stdout
+        self.assertIn('Memory Profile Info Dump', text)
+        self.assertIn('estimated for rk1808, not measured', text)
+        root = xml.etree.ElementTree.parse(picture).getroot()
+        document = json.loads(ork('memory', net, '--json', '--target', 'rv1126').stdout)
+        session, chip = document['session'], document['chip']
+        boxes = [box for box in root.iter('{http://www.w3.org/2000/svg}rect')
+                 if box.get('class') == 'b']
+        self.assertEqual(len(boxes), len(session['buffers']))
+        parts = ('weight', 'parameter', 'tensor', 'scratch', 'output')
+        self.assertEqual(session['total_bytes'], sum(session[part + '_bytes'] for part in parts))
+        self.assertEqual(max(step['bytes'] for step in session['steps']), session['live_bytes'])
+        for step, moment in enumerate(session['steps']):
+            alive = [b for b in session['buffers'] if b['first'] <= step <= b['last']]
+            self.assertEqual(sum(b['bytes'] for b in alive), moment['bytes'])
+            places = sorted((b['offset'], b['offset'] + b['bytes']) for b in alive)
+            for below, above in zip(places, places[1:]):
+                self.assertLessEqual(below[1], above[0])
+        self.assertEqual((chip['target'], chip['kind']), ('rv1126', 'estimated'))
+        self.fails(2, 'E0305', 'memory', net, '--target', 'rk9999')
+        self.fails(8, 'E0102', 'memory', net, '-o', '/nowhere/memory.svg')
 
     def test_check(self):
         result = ork('check', self.write('net.txt'), '--target', 'rk1808')
