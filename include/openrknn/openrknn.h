@@ -135,6 +135,12 @@ ORK_API bool ork_model_calibrate(ork_model *model, const ork_calibrate_options *
 ORK_API bool ork_statistics_join(ork_model *model, const ork_blob *parts, int count,
                                  ork_blob *merged);
 ORK_API bool ork_model_export(ork_model *model, const char *path);
+/* Marks layers of the built model, by their uid of ork_estimate_text (1 is the first), as ones to
+   be done before the next begins; export writes the marks. Here layers always are. */
+ORK_API bool ork_model_mark_sync(ork_model *model, const int *uids, int count);
+/* Writes the scales and zero points of the built model's inputs and outputs, or of all tensors, as
+   YAML in the form of the vendor's quant_param.yml. */
+ORK_API bool ork_model_write_quant_params(ork_model *model, const char *path, bool only_io);
 
 /* Hybrid quantization in two steps, as the vendor's toolkit has it. The first measures the ranges
    of the loaded network and writes PREFIX.json (the network and the configuration), PREFIX.data
@@ -212,6 +218,17 @@ ORK_API char *ork_model_text(const ork_model *model, bool all_constants);
 ORK_API char *ork_model_json(const ork_model *model);
 ORK_API void ork_text_free(char *text);
 
+/* The chips there are models for; NULL ends them. Those of one family run each other's models. */
+typedef struct ork_target_info {
+    const char *name; /* "rk1808" */
+    ork_family family;
+} ork_target_info;
+ORK_API const ork_target_info *ork_target_at(int index);
+
+/* The platforms that a built model is for and those that can run it, or, with NULL, all by family:
+   as list_support_target_platform prints them. To be freed with ork_text_free. */
+ORK_API char *ork_targets_text(const ork_model *model);
+
 /* ---- what a chip takes ----------------------------------------------------------------- */
 
 typedef struct ork_check_finding {
@@ -276,6 +293,11 @@ typedef struct ork_estimate_report {
    model's and lives until its next. options may be NULL. NULL on failure. */
 ORK_API const ork_estimate_report *ork_model_estimate(ork_model *model,
                                                       const ork_estimate_options *options);
+/* Writes operators and their sums as a table with commas (CSV). Errors go to the model, which may
+   be any. */
+ORK_API bool ork_estimate_write_statistics(ork_model *model, const ork_estimate_report *report,
+                                           const char *path);
+
 /* How much memory a run takes on a chip, in bytes. */
 typedef struct ork_npu_memory_report {
     const char *network, *target;

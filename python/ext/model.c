@@ -571,6 +571,10 @@ METHOD(load_onnx, load_onnx)
 METHOD(load_rknn, load_rknn)
 METHOD(check, ork_py_check)
 METHOD(eval_perf, ork_py_eval_perf)
+METHOD(eval_memory, ork_py_eval_memory)
+METHOD(export_quant_params, ork_py_export_quant_params)
+METHOD(export_sync, ork_py_export_sync)
+METHOD(target_platforms, ork_py_target_platforms)
 METHOD(accuracy_analysis, ork_py_accuracy_analysis)
 METHOD(evaluate, ork_py_evaluate)
 METHOD(build, build)
@@ -591,6 +595,8 @@ static PyMethodDef model_methods[] = {
     ROW(config),          ROW(load_pytorch),
     ROW(load_onnx),       ROW(load_rknn),
     ROW(check),           ROW(eval_perf),
+    ROW(eval_memory),     ROW(export_quant_params),
+    ROW(export_sync),     ROW(target_platforms),
     ROW(build),           ROW(export_rknn),
     ROW(init_runtime),    ROW(inference),
     ROW(get_sdk_version), ROW(prepare_hybrid),

@@ -48,7 +48,7 @@ struct ork_session {
     ork_runner *runner;
     double last_run;
     ork_arena *memory_arena; /* of the last report of ork_session_memory, or NULL */
-    bool noted_batch; /* the note on 3-axis pictures is given once */
+    bool noted_batch;        /* the note on 3-axis pictures is given once */
 };
 
 struct ork_ground_truth {

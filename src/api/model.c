@@ -352,13 +352,3 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
     model->built = graph;
     return true;
 }
-
-bool ork_model_export(ork_model *model, const char *path)
-{
-    ork_diag_clear(model->diag);
-    if (!model->built) {
-        ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no built model to export");
-        return ork_fix(model->diag, "call build() first");
-    }
-    return ork_rknn_write(model->diag, model->built, path);
-}

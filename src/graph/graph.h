@@ -164,6 +164,7 @@ struct ork_node {
     size_t *places;     /* of each input: in the uses of its value */
     int input_count;
     ork_value *output;
+    bool sync;  /* the user wants it done before the next one begins; here it always is */
     void *user; /* free for the pass or planner at work */
 };
 

@@ -218,9 +218,9 @@ size_t ork_plan_step_count(const ork_plan *plan)
     return plan->steps.count;
 }
 
-const char *ork_plan_step_layer(const ork_plan *plan, size_t step)
+const char *ork_plan_step_layer(const ork_plan *plan, size_t index)
 {
-    return plan->steps.items[step].layer;
+    return plan->steps.items[index].layer;
 }
 
 size_t ork_plan_parameter_bytes(const ork_plan *plan)

@@ -34,7 +34,7 @@ size_t ork_plan_weight_bytes(const ork_plan *plan); /* packed weights */
 /* Lower bound of the arena: the most bytes alive at one step. */
 size_t ork_plan_live_bytes(const ork_plan *plan);
 size_t ork_plan_step_count(const ork_plan *plan);
-const char *ork_plan_step_layer(const ork_plan *plan, size_t step);
+const char *ork_plan_step_layer(const ork_plan *plan, size_t index);
 /* What a plan keeps besides packed weights: sizes, places, tables of functions. */
 size_t ork_plan_parameter_bytes(const ork_plan *plan);
 size_t ork_plan_scratch_bytes(const ork_plan *plan); /* for each thread of a runner */

@@ -642,6 +642,8 @@ static void finish_node(rknn_reader *r, const file_node *node, ork_rknn_step *st
     const char *scope = ork_json_get_text(node->extra, "scope", NULL);
     if (scope && r->graph->last)
         r->graph->last->scope = ork_arena_strdup(r->graph->arena, scope);
+    if (r->graph->last)
+        r->graph->last->sync = ork_json_get_bool(node->extra, "sync", false);
 }
 
 /* Rows whose first read function needs fewer inputs than the operator that they end in. */

@@ -71,4 +71,8 @@ bool ork_rknn_write(ork_diag *diag, const ork_graph *graph, const char *path);
 /* The same into memory from malloc, which the caller frees. */
 bool ork_rknn_write_memory(ork_diag *diag, const ork_graph *graph, uint8_t **data, size_t *size);
 
+/* Appends the quantization of the inputs and outputs, or of every layer's output, weights and bias,
+   as YAML in the form of the vendor's quant_param.yml. Names are those of the written file. */
+void ork_rknn_put_quant_params(const ork_graph *graph, bool only_io, ork_str *out);
+
 #endif

@@ -218,23 +218,13 @@ static void put_parameters(rknn_writer *w, const ork_node *node, int row)
     put_vx(w, op->vx);
 }
 
-static const char *vsi_name(rknn_writer *w, const ork_node *node, int row)
-{
-    if (row >= 0)
-        return ork_rknn_ops[row].vsi;
-    char *name = ork_arena_printf(w->arena, "OPENRKNN_OP_%s", ork_op_table[node->op].name);
-    for (char *c = name; *c; c++)
-        *c = (char)toupper((unsigned char)*c);
-    return name;
-}
-
 static void put_node(rknn_writer *w, const ork_node *node, int uid)
 {
     int row = ork_rknn_row_for(node);
     ork_json_begin_object(&w->json);
     key_text(w, "lid", ork_arena_printf(w->arena, "%s_%d", node->name, uid));
     key_text(w, "name", node->name);
-    key_text(w, "op", vsi_name(w, node, row));
+    key_text(w, "op", ork_rknn_op_word(w->arena, node));
     key_int(w, "uid", uid);
     key_int(w, "input_num", node->input_count);
     key_int(w, "output_num", 1);
@@ -245,6 +235,10 @@ static void put_node(rknn_writer *w, const ork_node *node, int uid)
     ork_json_key(&w->json, "attrs");
     ork_rknn_put_attrs(&w->json, node->op, &node->attrs);
     key_text(w, "scope", node->scope);
+    if (node->sync) {
+        ork_json_key(&w->json, "sync");
+        ork_json_put_bool(&w->json, true);
+    }
     ork_json_end_object(&w->json);
     ork_json_end_object(&w->json);
 }

@@ -18,12 +18,8 @@ NOT_YET = {
     'direct_build': (('a.json', 'a.data'), -1),
     'accuracy_analysis': (('list.txt', '.', True, 'rk1808'), -1),
     'export_rknn_precompile_model': (('a.rknn',), -1),
-    'export_rknn_sync_model': (('a.rknn', [1]), -1),
     'export_encrypted_rknn_model': (('a.rknn',), -1),
-    'export_rknn_quant_params': (('a.rknn',), -1),
-    'eval_memory': ((), None),
     'list_devices': ((), None),
-    'list_support_target_platform': ((), None),
     'load_firmware': ((), -1),
     'fetch_rknn_model_config': (('a.rknn',), None),
 }
@@ -86,6 +82,7 @@ class CallOrder(support.InEmptyFolder):
             'inference': (lambda: rknn.inference([]), None),
             'get_sdk_version': (lambda: rknn.get_sdk_version(), None),
             'eval_perf': (lambda: rknn.eval_perf(), None),
+            'eval_memory': (lambda: rknn.eval_memory(), None),
         }
         for name, (call, result) in calls.items():
             with self.subTest(name):
