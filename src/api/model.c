@@ -120,7 +120,7 @@ ork_graph *prepared_graph(ork_model *model)
 static bool is_rknn(ork_bytes bytes, const char *path)
 {
     /* What is no model at all is explained as what its name says it should be. */
-    return ork_rknn_probe(bytes, NULL) <= ORK_RKNN_TRUNCATED || ork_ends_with(path, ".rknn");
+    return ork_ends_with(path, ".rknn") || ork_rknn_probe(bytes, NULL) <= ORK_RKNN_TRUNCATED;
 }
 
 static bool is_onnx(ork_bytes bytes, const char *path)

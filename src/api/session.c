@@ -31,6 +31,7 @@ static bool prepare(ork_session *s, int threads, bool reference)
     s->pool = ork_pool_new(threads ? threads : model->threads);
     if (!s->pool)
         return ork_fail(model->diag, ORK_ERR_OUT_OF_MEMORY, "threads cannot be started");
+    options.pool = s->pool;
     s->plan = ork_plan_new(model->diag, reference ? s->reference : model->built, &options);
     s->runner = s->plan ? ork_runner_new(model->diag, s->plan, s->pool) : NULL;
     return s->runner != NULL;

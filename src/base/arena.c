@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* AddressSanitizer sees blocks only, so it is told what of them was handed out; a gap behind each
    piece lets it notice a step over the end. */
@@ -24,7 +25,13 @@ enum { GAP = 16 };
 enum { GAP = 0 };
 #endif
 
-enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, ALIGNMENT = 16, DATA_ALIGNMENT = 64 };
+enum {
+    FIRST_BLOCK = 4096,
+    LARGEST_BLOCK = 1 << 20,
+    ALIGNMENT = 16,
+    DATA_ALIGNMENT = 64,
+    LARGE_PAGE = 1 << 21
+};
 
 typedef struct block {
     struct block *next;
@@ -39,6 +46,21 @@ struct ork_arena {
 static size_t round_up(size_t size, size_t alignment)
 {
     return (size + alignment - 1) / alignment * alignment;
+}
+
+/* Memory of several large pages is asked for as such: touching it for the first time takes a
+   multiple of the time page by page. What is not a whole large page stays as it is. */
+static void *allocate(size_t alignment, size_t size)
+{
+#if defined(MADV_HUGEPAGE)
+    if (size >= 2 * LARGE_PAGE && size <= SIZE_MAX - LARGE_PAGE) {
+        void *memory = aligned_alloc(LARGE_PAGE, round_up(size, LARGE_PAGE));
+        if (memory)
+            madvise(memory, size / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+        return memory;
+    }
+#endif
+    return aligned_alloc(alignment, round_up(size, alignment));
 }
 
 ork_arena *ork_arena_new(void)
@@ -75,7 +97,7 @@ static block *add_block(ork_arena *arena, size_t wanted)
     if (size > SIZE_MAX - header - ALIGNMENT)
         return NULL;
     /* malloc aligns to 8 bytes only on 32-bit machines. */
-    block *b = aligned_alloc(ALIGNMENT, round_up(header + size, ALIGNMENT));
+    block *b = allocate(ALIGNMENT, header + size);
     if (!b)
         return NULL;
     b->size = size;
@@ -190,7 +212,7 @@ void *ork_data_alloc(size_t size)
 {
     if (size > SIZE_MAX - DATA_ALIGNMENT)
         return NULL;
-    return aligned_alloc(DATA_ALIGNMENT, round_up(size ? size : 1, DATA_ALIGNMENT));
+    return allocate(DATA_ALIGNMENT, size ? size : 1);
 }
 
 void ork_data_free(void *data)

@@ -39,9 +39,14 @@ static bool fail(parser *p, const char *what)
     return fail_at(p, p->offset, p->offset < p->size ? what : "the text ends too early");
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void skip_space(parser *p)
 {
-    while (p->offset < p->size && p->text[p->offset] && strchr(" \t\r\n", p->text[p->offset]))
+    while (p->offset < p->size && is_space(p->text[p->offset]))
         p->offset++;
 }
 
@@ -151,6 +156,18 @@ static bool parse_character(parser *p, char *out, size_t *length)
     return true;
 }
 
+/* Takes the ASCII characters that stand for themselves: most of all. */
+static void parse_plain(parser *p, char *out, size_t *length)
+{
+    size_t end = p->offset;
+    while (end < p->size && p->text[end] >= 0x20 && p->text[end] < 0x7f && p->text[end] != '"' &&
+           p->text[end] != '\\')
+        end++;
+    memcpy(out + *length, p->text + p->offset, end - p->offset);
+    *length += end - p->offset;
+    p->offset = end;
+}
+
 /* Bytes up to the closing quote; escapes only ever shrink, so that many suffice for the result. */
 static size_t raw_length(const parser *p)
 {
@@ -167,11 +184,13 @@ static bool parse_string(parser *p, const char **text, size_t *length)
     char *out = ork_arena_alloc(p->arena, raw_length(p) + 1);
     *text = out;
     *length = 0;
+    parse_plain(p, out, length);
     while (p->offset < p->size && p->text[p->offset] != '"') {
         bool is_escape = p->text[p->offset] == '\\';
         p->offset += is_escape;
         if (!(is_escape ? parse_escape(p, out, length) : parse_character(p, out, length)))
             return false;
+        parse_plain(p, out, length);
     }
     if (p->offset >= p->size)
         return fail_at(p, start, "a string that begins here has no end");
@@ -239,7 +258,7 @@ static ork_json *parse_number(parser *p)
 {
     size_t end;
     bool is_integer;
-    char text[LONGEST_NUMBER + 1] = {0};
+    char text[LONGEST_NUMBER + 1];
     if (!scan_number(p, &end, &is_integer)) {
         fail_at(p, p->offset, "this is not a number as JSON writes them");
         return NULL;
@@ -252,6 +271,7 @@ static ork_json *parse_number(parser *p)
     if (!value)
         return NULL;
     memcpy(text, p->text + p->offset, end - p->offset);
+    text[end - p->offset] = '\0';
     if (!convert_number(text, is_integer, value)) {
         fail_at(p, p->offset, "this number is too large");
         return NULL;

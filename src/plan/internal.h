@@ -71,6 +71,8 @@ typedef struct shared_table {
     int16_t *entries;
 } shared_table;
 
+typedef struct conv_params conv_params; /* lower_conv.c */
+
 /* While a plan is made. */
 typedef struct planner {
     ork_plan *plan;
@@ -84,6 +86,7 @@ typedef struct planner {
     const ork_node *
         *focuses; /* by a convolution's value id: the concat it looks through, or NULL */
     shared_table *tables;
+    ORK_VEC(conv_params *) known; /* convolutions whose weights are packed at the end */
 } planner;
 
 /* layout.c */
@@ -130,6 +133,10 @@ void emit_table(planner *p, const ork_node *node, rows r, operand out, operand i
     .in_w = (node)->inputs[0]->type.shape.dim[3], .out_h = (node)->output->type.shape.dim[2],      \
     .out_w = (node)->output->type.shape.dim[3], .in_stride = (in)->pixel_stride,                   \
     .out_stride = (out)->pixel_stride
+
+/* lower_conv.c */
+/* Those of all convolutions, side by side. */
+bool pack_weights(planner *p, ork_pool *pool);
 
 /* focus.c */
 /* Convolutions of pictures taken apart: p->focuses. */

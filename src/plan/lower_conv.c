@@ -6,13 +6,16 @@
 #include <assert.h>
 #include <string.h>
 
-typedef struct conv_params {
+enum { WEIGHT_ALIGNMENT = 64 };
+
+struct conv_params {
     ork_conv conv;
     const ork_conv_kernel *kernel;
     int64_t together; /* rows of a unit */
     void *packed;
+    size_t packed_at; /* among the weights of all */
     uint8_t table[256];
-} conv_params;
+};
 
 static void run_units(const conv_params *p, const void *packed, const call *c, int64_t begin,
                       int64_t end)
@@ -145,14 +148,37 @@ static bool set_weights(planner *p, const ork_node *node, ork_conv *conv)
     return conv->weights || no_memory(p, node);
 }
 
-static bool pack(planner *p, const ork_node *node, conv_params *params)
+/* Remembers weights that are known; what they need is counted already. */
+static bool count_weights(planner *p, const ork_node *node, conv_params *params)
 {
-    size_t bytes = params->kernel->packed_bytes(&params->conv);
-    params->packed = ork_arena_alloc_data(p->plan->arena, bytes ? bytes : 1);
-    if (!params->packed)
+    const size_t bytes = params->kernel->packed_bytes(&params->conv);
+    size_t end;
+    if (!ork_add_size(p->plan->weight_bytes, bytes, &end) || end > SIZE_MAX - WEIGHT_ALIGNMENT)
         return no_memory(p, node);
+    params->packed_at = p->plan->weight_bytes;
+    p->plan->weight_bytes = (end + WEIGHT_ALIGNMENT - 1) / WEIGHT_ALIGNMENT * WEIGHT_ALIGNMENT;
+    ork_vec_push(p->plan->arena, &p->known, params);
+    return true;
+}
+
+static void pack_task(void *arg, int index, int worker)
+{
+    const planner *p = arg;
+    const conv_params *params = p->known.items[index];
+    (void)worker;
     params->kernel->pack(&params->conv, params->packed);
-    p->plan->weight_bytes += bytes;
+}
+
+bool pack_weights(planner *p, ork_pool *pool)
+{
+    char *memory = ork_arena_alloc_data(p->plan->arena, p->plan->weight_bytes);
+    if (!memory)
+        return ork_fail(p->diag, ORK_ERR_OUT_OF_MEMORY,
+                        "no memory for the network's weights: they need %zu bytes",
+                        p->plan->weight_bytes);
+    for (size_t i = 0; i < p->known.count; i++)
+        p->known.items[i]->packed = memory + p->known.items[i]->packed_at;
+    ork_pool_run(pool, pack_task, p, (int)p->known.count);
     return true;
 }
 
@@ -332,7 +358,7 @@ static bool lower_siblings(planner *p, const siblings *s)
     return true;
 }
 
-/* Chooses the kernel and packs weights that are known. */
+/* Chooses the kernel; weights that are known are packed at the end. */
 static bool emit_convolution(planner *p, const ork_node *node, conv_params *params, slot *in,
                              slot *out, double macs)
 {
@@ -345,7 +371,7 @@ static bool emit_convolution(planner *p, const ork_node *node, conv_params *para
     params->kernel = ork_conv_select(conv);
     params->together = ork_conv_rows_together(params->kernel);
     const bool known = conv->weights != NULL;
-    if (known && !pack(p, node, params))
+    if (known && !count_weights(p, node, params))
         return false;
     slot *packed = known ? NULL : emit_pack(p, node, params);
     const int64_t all = conv->shape.batch * conv->shape.out_h;

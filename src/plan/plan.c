@@ -176,7 +176,8 @@ ork_plan *ork_plan_new(ork_diag *diag, const ork_graph *graph, const ork_plan_op
     choose_layouts(&p);
     choose_homes(&p);
     find_focuses(&p);
-    if (!plan_nodes(&p)) {
+    plan->options.pool = NULL;
+    if (!plan_nodes(&p) || !pack_weights(&p, options->pool)) {
         ork_plan_free(plan);
         return NULL;
     }

@@ -20,6 +20,7 @@ typedef struct ork_plan_options {
     /* Of an observable plan: functions are fused all the same, as where nobody looks; what they are
        fused into has no value of its own then. */
     bool fused;
+    ork_pool *pool; /* packs the weights while the plan is made; may be NULL */
 } ork_plan_options;
 
 typedef struct ork_plan ork_plan;

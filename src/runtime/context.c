@@ -184,6 +184,7 @@ static bool plan_model(runtime *r)
     r->pool = ork_pool_new(wanted_threads());
     if (!r->pool)
         return ork_fail(r->diag, ORK_ERR_OUT_OF_MEMORY, "threads cannot be started");
+    options.pool = r->pool;
     r->plan = ork_plan_new(r->diag, r->graph, &options);
     r->runner = r->plan ? ork_runner_new(r->diag, r->plan, r->pool) : NULL;
     if (!r->runner)

@@ -166,31 +166,54 @@ static int32_t dot8_weight_zero(const ork_conv *conv, int64_t channel)
            (conv->weight_dtype == ORK_U8 ? 128 : 0);
 }
 
+/* Up to four weights of a channel, `taps` bytes apart. */
+ALWAYS_INLINE uint32_t dot8_word(const uint8_t *from, int64_t taps, int64_t count)
+{
+    uint8_t four[4] = {0};
+    if (count == 4 && taps == 1)
+        return (uint32_t)load_word(from);
+    for (int64_t i = 0; i < count && i < 4; i++)
+        four[i] = from[i * taps];
+    return (uint32_t)load_word(four);
+}
+
+/* The bytes of a segment, which are `taps` apart for each of `columns` taps, to words `step` bytes
+   apart, with `turn` turned. */
+static void dot8_pack_segment(const uint8_t *from, int64_t taps, int64_t columns, int64_t channels,
+                              uint8_t turn, int64_t step, int8_t *to)
+{
+    const uint32_t turns = turn * UINT32_C(0x01010101);
+    if (columns == 1 || channels % 4 == 0) { /* no word has bytes of two taps */
+        for (int64_t column = 0; column < columns; column++, from++)
+            for (int64_t i = 0; i < channels; i += 4, to += step) {
+                const int64_t count = ork_min64(4, channels - i);
+                const uint32_t word = dot8_word(from + i * taps, taps, count) ^ turns;
+                memcpy(to, &word, (size_t)count);
+            }
+        return;
+    }
+    for (int64_t i = 0; i < columns * channels; i++)
+        to[i / 4 * step + i % 4] = (int8_t)(from[i % channels * taps + i / channels] ^ turn);
+}
+
 /* The weights of one output channel to its lane of a panel of `width`; its zw and new bias. */
 static void dot8_pack_channel(const ork_conv *conv, const dot8_layout *l, int64_t channel,
                               int64_t lane, int64_t width, dot8_panel *panel, int8_t *to)
 {
     const ork_conv_shape *s = &conv->shape;
-    const int64_t k = l->segments * l->length, taps = s->kernel_h * s->kernel_w;
-    const int64_t first = channel * l->group_in * taps;
-    const int32_t moved = conv->weight_dtype == ORK_U8 ? 128 : 0;
+    const int64_t taps = s->kernel_h * s->kernel_w, k = l->group_in * taps;
+    const int64_t columns = l->length / l->group_in;
+    const uint8_t *from = (const uint8_t *)conv->weights + channel * k;
+    const uint8_t turn = conv->weight_dtype == ORK_U8 ? 128 : 0;
     const int32_t in_zero = conv->requant.in_zero + dot_offset(conv->dtype);
-    int64_t tap = 0, in = 0;
-    uint32_t sum = 0;
-    for (int64_t segment = 0; segment < l->segments; segment++, to += l->quads * width * 4) {
-        for (int64_t i = 0; i < l->length; i++) {
-            const int64_t at = first + in * taps + tap;
-            const int32_t weight = ork_load_int(conv->weight_dtype, conv->weights, at) - moved;
-            to[(i / 4 * width + lane) * 4 + i % 4] = (int8_t)weight;
-            sum += (uint32_t)weight;
-            if (++in == l->group_in) {
-                in = 0;
-                tap++;
-            }
-        }
-    }
+    int32_t sum = 0;
+    for (int64_t segment = 0; segment < l->segments; segment++)
+        dot8_pack_segment(from + segment * columns, taps, columns, l->group_in, turn, width * 4,
+                          to + (segment * l->quads * width + lane) * 4);
+    for (int64_t i = 0; i < k; i++)
+        sum = (int32_t)((uint32_t)sum + (uint32_t)(int8_t)(from[i] ^ turn));
     panel->zero[lane] = dot8_weight_zero(conv, channel);
-    const uint32_t rest = (uint32_t)k * (uint32_t)panel->zero[lane] - sum;
+    const uint32_t rest = (uint32_t)k * (uint32_t)panel->zero[lane] - (uint32_t)sum;
     panel->bias[lane] =
         (int32_t)((uint32_t)dot8_given_bias(conv, channel) + rest * (uint32_t)in_zero);
 }

@@ -30,10 +30,11 @@ enum {
     WINO_OUT = 4,
     WINO_IN = 6,
     WINO_PLACES = WINO_IN * WINO_IN,
-    WINO_CHUNK = 2 * LANES,  /* channels that are transformed together */
-    WINO_BYTES = 1 << 19,    /* of places in scratch: the second-level caches hold them */
-    WINO_LEAST_TILES = 12,   /* for weights that are four times as large to be worth their way */
-    WINO_INVERSE = 954437177 /* times 9 is 1 */
+    WINO_CHUNK = 2 * LANES, /* channels that are transformed together */
+    WINO_BYTES = 1 << 19,   /* of places in scratch: the second-level caches hold them */
+    WINO_LEAST_TILES = 12,  /* for weights that are four times as large to be worth their way */
+    WINO_MOST_CHANNELS = 1 << 19, /* of which 32 bits hold the sum of weights */
+    WINO_INVERSE = 954437177      /* times 9 is 1 */
 };
 
 typedef int16_t hvec __attribute__((vector_size(LANES * 4), aligned(2), may_alias));
@@ -74,15 +75,41 @@ static wino_layout wino_layout_of(const ork_conv *conv)
     return l;
 }
 
+/* Weights as bytes, which are u8 ones when their highest bit is turned by `turn`; `zero` is what u8
+   ones are more than the weights less their zero point. */
+typedef struct wino_bytes {
+    const uint8_t *at;
+    uint8_t turn;
+    int32_t zero;
+} wino_bytes;
+
+static inline wino_bytes wino_bytes_of(const ork_conv *conv, int64_t channel)
+{
+    const int32_t moved = byte_offset(conv->weight_dtype);
+    return (wino_bytes){(const uint8_t *)conv->weights + channel * conv->shape.in_c * 9,
+                        (uint8_t)moved, ork_requant_weight_zero(&conv->requant, channel) + moved};
+}
+
+/* The sum of a channel's weights less their zero point; `above` that of the positive ones. */
+static int32_t wino_weight_sum(const ork_conv *conv, int64_t channel, int32_t *above)
+{
+    const wino_bytes bytes = wino_bytes_of(conv, channel);
+    int32_t sum = 0, positive = 0;
+    for (int64_t i = 0; i < conv->shape.in_c * 9; i++) {
+        const int32_t weight = (bytes.at[i] ^ bytes.turn) - bytes.zero;
+        sum += weight;
+        positive += weight > 0 ? weight : 0;
+    }
+    *above = positive;
+    return sum;
+}
+
 /* Whether the sums of a channel survive, whatever the input. */
 static bool wino_sum_fits(const ork_conv *conv, int64_t channel)
 {
-    int64_t above = 0, below = 0;
-    for (int64_t k = 0; k < conv->shape.in_c * 9; k++) {
-        const int64_t weight = centred_weight(conv, channel, k);
-        *(weight > 0 ? &above : &below) += weight;
-    }
-    return UINT8_MAX * ork_max64(above, -below) < (int64_t)1 << 25;
+    int32_t above;
+    const int32_t sum = wino_weight_sum(conv, channel, &above);
+    return UINT8_MAX * ork_max64(above, above - sum) < (int64_t)1 << 25;
 }
 
 /* Knows the weights only where they are constants. */
@@ -95,8 +122,8 @@ bool ISA(ork_wino_dense_supports)(const ork_conv *conv)
     if (s->kernel_h != 3 || s->kernel_w != 3 || s->stride_h != 1 || s->stride_w != 1 ||
         s->dilation_h != 1 || s->dilation_w != 1 || s->groups != 1 || !conv->weights ||
         s->in_c < WINO_LEAST_CHANNELS || s->out_c < WINO_LEAST_CHANNELS ||
-        tiles < WINO_LEAST_TILES || !requant_supported(&conv->requant) || zero < 0 ||
-        zero > UINT8_MAX)
+        s->in_c > WINO_MOST_CHANNELS || tiles < WINO_LEAST_TILES ||
+        !requant_supported(&conv->requant) || zero < 0 || zero > UINT8_MAX)
         return false;
     bool fits = true;
     for (int64_t o = 0; o < s->out_c; o++)
@@ -111,27 +138,51 @@ size_t ISA(ork_wino_dense_packed_bytes)(const ork_conv *conv)
 
 /* ---- packing ---- */
 
-static void wino_weights(const int32_t *from, int64_t step, int32_t to[WINO_IN])
+/* G g, or G g': `step` numbers from number to number. */
+ALWAYS_INLINE void wino_weights(const hvec *from, int step, hvec *to, int to_step)
 {
-    const int32_t a = from[0], b = from[step], c = from[2 * step];
-    to[0] = 6 * a;
-    to[1] = 2 * (a + b + c);
-    to[2] = 2 * (a - b + c);
-    to[3] = a + 2 * b + 4 * c;
-    to[4] = a - 2 * b + 4 * c;
-    to[5] = 6 * c;
+    const hvec a = from[0], b = from[step], c = from[2 * step];
+    const hvec outer = a + c, far = a + (c << 2), twice = b + b;
+    to[0] = (a << 2) + (a + a);
+    to[to_step] = (outer + b) << 1;
+    to[2 * to_step] = (outer - b) << 1;
+    to[3 * to_step] = far + twice;
+    to[4 * to_step] = far - twice;
+    to[5 * to_step] = (c << 2) + (c + c);
 }
 
-/* G g G' of one output and one input channel. */
-static void wino_kernel(const ork_conv *conv, int64_t channel, int64_t c, int32_t to[WINO_PLACES])
+/* The taps of input channels c and c + 1 for `count` output channels from `channel` on, as madd
+   wants them; zeros where there is no channel. */
+static void wino_gather(const ork_conv *conv, int64_t channel, int64_t count, int64_t c,
+                        hvec taps[9])
 {
-    int32_t taps[9], columns[3][WINO_IN];
-    for (int64_t tap = 0; tap < 9; tap++)
-        taps[tap] = centred_weight(conv, channel, tap * conv->shape.in_c + c);
+    int16_t numbers[9][2 * LANES] __attribute__((aligned(64)));
+    const bool both = c + 1 < conv->shape.in_c;
+    if (count < LANES || !both)
+        memset(numbers, 0, sizeof(numbers));
+    for (int64_t lane = 0; lane < count; lane++) {
+        const wino_bytes bytes = wino_bytes_of(conv, channel + lane);
+        const uint8_t *from = bytes.at + c * 9;
+        const int first = madd_slot((int)lane, 0), second = madd_slot((int)lane, 1);
+        for (int tap = 0; tap < 9; tap++)
+            numbers[tap][first] = (int16_t)((from[tap] ^ bytes.turn) - bytes.zero);
+        for (int tap = 0; both && tap < 9; tap++)
+            numbers[tap][second] = (int16_t)((from[9 + tap] ^ bytes.turn) - bytes.zero);
+    }
+    memcpy(taps, numbers, sizeof(numbers));
+}
+
+/* G g G' of two input channels and some output channels; places are `step` numbers apart. */
+static void wino_pack_pair(const hvec taps[9], int16_t *to, int64_t step)
+{
+    hvec columns[3 * WINO_IN], row[WINO_IN];
     for (int x = 0; x < 3; x++)
-        wino_weights(taps + x, 3, columns[x]);
-    for (int y = 0; y < WINO_IN; y++)
-        wino_weights(&columns[0][y], WINO_IN, to + y * WINO_IN);
+        wino_weights(taps + x, 3, columns + x, 3);
+    for (int y = 0; y < WINO_IN; y++) {
+        wino_weights(columns + 3 * y, 1, row, 1);
+        for (int x = 0; x < WINO_IN; x++, to += step)
+            *(hvec *)(void *)to = row[x];
+    }
 }
 
 /* Channels of a panel that are computed: whole vectors. */
@@ -140,37 +191,35 @@ static int wino_vectors(const ork_conv *conv, int64_t panel)
     return conv->shape.out_c - panel * PANEL > (PANEL_VECTORS - 1) * LANES ? PANEL_VECTORS : 1;
 }
 
-static void wino_pack_channel(const ork_conv *conv, const wino_layout *l, int64_t channel,
-                              wino_panel *panel)
+static void wino_pack_panel(const ork_conv *conv, const wino_layout *l, int64_t first,
+                            wino_panel *panel)
 {
-    const int64_t lane = channel % PANEL, width = wino_vectors(conv, channel / PANEL) * LANES;
-    int16_t *weights = (int16_t *)(void *)((char *)panel + ork_align64(sizeof(wino_panel)));
-    int32_t sum = 0;
-    for (int64_t c = 0; c < conv->shape.in_c; c++) {
-        int32_t places[WINO_PLACES];
-        wino_kernel(conv, channel, c, places);
-        for (int64_t i = 0; i < WINO_PLACES; i++) {
-            int16_t *vector = weights + ((i * l->pairs + c / 2) * width + lane / LANES * LANES) * 2;
-            vector[madd_slot((int)(lane % LANES), (int)(c & 1))] = (int16_t)places[i];
-        }
-        for (int64_t tap = 0; tap < 9; tap++)
-            sum += centred_weight(conv, channel, tap * conv->shape.in_c + c);
-    }
-    const int32_t given = conv->bias ? ((const int32_t *)conv->bias)[channel] : 0;
+    const int64_t end = ork_min64(conv->shape.out_c, first + PANEL);
+    const int64_t width = wino_vectors(conv, first / PANEL) * LANES;
     const int32_t zero = conv->requant.in_zero + byte_offset(conv->dtype);
-    panel->bias[lane] = (int32_t)((uint32_t)given - (uint32_t)sum * (uint32_t)zero);
+    int16_t *weights = (int16_t *)(void *)((char *)panel + ork_align64(sizeof(wino_panel)));
+    for (int64_t pair = 0; pair < l->pairs; pair++)
+        for (int64_t v = 0; v < width; v += LANES) {
+            hvec taps[9];
+            wino_gather(conv, first + v, ork_min64(LANES, end - first - v), 2 * pair, taps);
+            wino_pack_pair(taps, weights + (pair * width + v) * 2, l->pairs * width * 2);
+        }
+    for (int64_t channel = first; channel < end; channel++) {
+        int32_t above;
+        const uint32_t sum = (uint32_t)wino_weight_sum(conv, channel, &above);
+        const int32_t given = conv->bias ? ((const int32_t *)conv->bias)[channel] : 0;
+        panel->bias[channel - first] = (int32_t)((uint32_t)given - sum * (uint32_t)zero);
+    }
+    requant_panel_set(panel->requant, PANEL_VECTORS, &conv->requant, first, end);
 }
 
 void ISA(ork_wino_dense_pack)(const ork_conv *conv, void *packed)
 {
     const wino_layout l = wino_layout_of(conv);
-    memset(packed, 0, l.bytes);
     for (int64_t p = 0; p < l.panels; p++) {
         wino_panel *panel = (wino_panel *)(void *)((char *)packed + (size_t)p * l.panel_bytes);
-        const int64_t end = ork_min64(conv->shape.out_c, (p + 1) * PANEL);
-        for (int64_t channel = p * PANEL; channel < end; channel++)
-            wino_pack_channel(conv, &l, channel, panel);
-        requant_panel_set(panel->requant, PANEL_VECTORS, &conv->requant, p * PANEL, end);
+        memset(panel, 0, sizeof(*panel)); /* the weights are all written */
+        wino_pack_panel(conv, &l, p * PANEL, panel);
     }
 }
 
