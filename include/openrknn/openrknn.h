@@ -101,7 +101,7 @@ typedef struct ork_build_options {
     bool do_quantization;
     const char *dataset; /* text file: one sample a line, inputs separated by spaces */
     int rknn_batch_size; /* 0 is 1 */
-    bool pre_compile;
+    bool pre_compile; /* ork_model_export writes what ork_model_export_precompiled does */
     /* A file of statistics of the dataset, complete, as ork_model_calibrate makes them; NULL: they
        are measured. */
     const char *statistics;
@@ -135,6 +135,10 @@ ORK_API bool ork_model_calibrate(ork_model *model, const ork_calibrate_options *
 ORK_API bool ork_statistics_join(ork_model *model, const ork_blob *parts, int count,
                                  ork_blob *merged);
 ORK_API bool ork_model_export(ork_model *model, const char *path);
+/* Writes the built model packed for the processor of this computer, as export does after build with
+   pre_compile: librknn_api.so starts sooner with it. Such a file runs on processors of the same kind
+   alone, with the same release, and not in the simulator. */
+ORK_API bool ork_model_export_precompiled(ork_model *model, const char *path);
 /* Marks layers of the built model, by their uid of ork_estimate_text (1 is the first), as ones to
    be done before the next begins; export writes the marks. Here layers always are. */
 ORK_API bool ork_model_mark_sync(ork_model *model, const int *uids, int count);

@@ -17,9 +17,31 @@ static bool check_built(ork_model *model)
     return ork_fix(model->diag, "call build() first");
 }
 
+/* For this computer's processor; nothing of it depends on the number of threads. */
+static bool write_packed(ork_model *model, const char *path)
+{
+    ork_plan_options options = {0};
+    const char *target = *model->built->target ? model->built->target : "rk1808";
+    if (!ork_soc_family(model->diag, target, &options.family))
+        return false;
+    ork_plan *plan = ork_plan_new(model->diag, model->built, &options);
+    const bool good = plan && ork_rknn_write_packed(model->diag, model->built,
+                                                    ork_plan_packing(plan), path, NULL, NULL);
+    ork_plan_free(plan);
+    return good;
+}
+
+bool ork_model_export_precompiled(ork_model *model, const char *path)
+{
+    return check_built(model) && write_packed(model, path);
+}
+
 bool ork_model_export(ork_model *model, const char *path)
 {
-    return check_built(model) && ork_rknn_write(model->diag, model->built, path);
+    if (!check_built(model))
+        return false;
+    return model->pre_compile ? write_packed(model, path)
+                              : ork_rknn_write(model->diag, model->built, path);
 }
 
 static ork_node *node_of(const ork_graph *graph, int uid)

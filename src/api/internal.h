@@ -30,6 +30,7 @@ struct ork_model {
     const char *format;        /* of the file */
     ork_graph *loaded;         /* as the importer gave it; NULL for .rknn */
     ork_graph *built;          /* what runs and is exported */
+    bool pre_compile;          /* it is exported packed */
     ork_arena *check_arena;    /* of the last report of ork_model_check, or NULL */
     ork_arena *estimate_arena; /* of the last report of ork_model_estimate, or NULL */
     ork_arena *memory_arena;   /* of the last report of ork_model_estimate_memory, or NULL */

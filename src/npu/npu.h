@@ -19,6 +19,12 @@ const ork_soc *ork_soc_at(size_t index);
 /* NULL when there is no such chip. Case does not matter. */
 const ork_soc *ork_soc_find(const char *name);
 
+/* The board that this program runs on, by the system's description of it or by the environment
+   variable ORK_BOARD ("rv1126"); NULL on other computers. */
+const ork_soc *ork_soc_here(void);
+/* False with ORK_ERR_TARGET on a board of the other family. */
+bool ork_soc_check_here(ork_diag *diag, ork_family family);
+
 /* A comma separated list of chips, as in target_platform: all must be known and of one family.
    False with ORK_ERR_TARGET. */
 bool ork_soc_family(ork_diag *diag, const char *targets, ork_family *family);

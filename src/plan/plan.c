@@ -214,6 +214,11 @@ size_t ork_plan_weight_bytes(const ork_plan *plan)
     return plan->weight_bytes;
 }
 
+const ork_packing *ork_plan_packing(const ork_plan *plan)
+{
+    return &plan->packing;
+}
+
 size_t ork_plan_step_count(const ork_plan *plan)
 {
     return plan->steps.count;
@@ -226,7 +231,8 @@ const char *ork_plan_step_layer(const ork_plan *plan, size_t index)
 
 size_t ork_plan_parameter_bytes(const ork_plan *plan)
 {
-    return ork_arena_used(plan->arena) - plan->weight_bytes;
+    const size_t weights = plan->graph->packing ? 0 : plan->weight_bytes; /* in the arena */
+    return ork_arena_used(plan->arena) - weights;
 }
 
 size_t ork_plan_scratch_bytes(const ork_plan *plan)

@@ -34,6 +34,8 @@ size_t ork_plan_arena_bytes(const ork_plan *plan);  /* all intermediate tensors,
 size_t ork_plan_weight_bytes(const ork_plan *plan); /* packed weights */
 /* Lower bound of the arena: the most bytes alive at one step. */
 size_t ork_plan_live_bytes(const ork_plan *plan);
+/* The packed weights, to be written (rknn.h); the texts and parts live as long as the plan. */
+const ork_packing *ork_plan_packing(const ork_plan *plan);
 size_t ork_plan_step_count(const ork_plan *plan);
 const char *ork_plan_step_layer(const ork_plan *plan, size_t index);
 /* What a plan keeps besides packed weights: sizes, places, tables of functions. */

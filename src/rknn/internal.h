@@ -12,9 +12,11 @@
 enum {
     ORK_RKNN_HEADER = 24,
     ORK_RKNN_EXTRA_FORMAT = 1, /* of the objects under ORK_RKNN_EXTRA_KEY */
+    ORK_RKNN_PACKING_FORMAT = 1,
     ORK_RKNN_MAX_OUTPUTS = 64, /* of one node */
 };
-#define ORK_RKNN_EXTRA_KEY "openrknn"
+#define ORK_RKNN_EXTRA_KEY    "openrknn"
+#define ORK_RKNN_PACKED_MAGIC "ORKPACK1"
 
 /* ---- container.c ---- */
 

@@ -17,7 +17,6 @@ NOT_YET = {
     'register_op': (('a.rknnop',), None),
     'direct_build': (('a.json', 'a.data'), -1),
     'accuracy_analysis': (('list.txt', '.', True, 'rk1808'), -1),
-    'export_rknn_precompile_model': (('a.rknn',), -1),
     'export_encrypted_rknn_model': (('a.rknn',), -1),
     'list_devices': ((), None),
     'load_firmware': ((), -1),
@@ -41,8 +40,6 @@ class NotYet(support.InEmptyFolder):
             with self.subTest(target):
                 self.assert_fails(rknn, lambda: rknn.init_runtime(target, device_id='1'), -1,
                                   'E0003', 'boards cannot be reached yet', 'without a target')
-        self.assert_fails(rknn, lambda: rknn.init_runtime(rknn2precompile=True), -1, 'E0003',
-                          'pre-compiled')
         self.assert_fails(rknn, lambda: rknn.load_rknn('a.rknn', load_model_in_npu=True), -1,
                           'E0003', 'on a board')
         self.assert_fails(rknn, lambda: rknn.inference([], get_frame_id=True), None, 'E0003',

@@ -250,6 +250,23 @@ class Files(support.InEmptyFolder):
                               -1, 'E0004', 'uid')
         self.assertFalse(pathlib.Path('no.rknn').exists())
 
+    def test_precompiled(self):
+        with support.capture():
+            rknn = RKNN()
+            self.assertEqual(rknn.load_rknn(self.file), 0)
+            self.assertEqual(rknn.init_runtime(rknn2precompile=True), 0)
+            self.assertEqual(rknn.export_rknn_precompile_model('packed.rknn'), 0, rknn.last_error)
+            built = loaded()
+            self.assertEqual(built.build(do_quantization=False, pre_compile=True), 0)
+            self.assertEqual(built.export_rknn('built.rknn'), 0, built.last_error)
+        for name in ('packed.rknn', 'built.rknn'):
+            self.assertIn(b'ORKPACK1', pathlib.Path(name).read_bytes())
+            self.assert_fails(rknn, lambda: rknn.load_rknn(name), -1, 'E0602', 'pre-compiled',
+                              'without pre_compile')
+        other = RKNN()
+        self.assert_fails(other, lambda: other.export_rknn_precompile_model('no.rknn'), -1, 'E0005',
+                          'export_rknn_precompile_model()')
+
     def test_target_platforms(self):
         with support.capture() as printed:
             rknn = RKNN()

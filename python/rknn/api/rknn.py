@@ -169,7 +169,8 @@ class RKNN:
         of config(max_drop=...) are lost, 1 where it is not set.
 
         dataset: a text file with one sample a line, for quantization: a picture or an .npy file,
-        for several inputs separated by spaces. Returns 0 or -1. Ctrl-C stops it.
+        for several inputs separated by spaces. pre_compile: export_rknn writes what
+        export_rknn_precompile_model does. Returns 0 or -1. Ctrl-C stops it.
         """
         return self._call(0, -1, self._model.build, do_quantization, dataset, pre_compile,
                           rknn_batch_size, auto_hybrid)
@@ -235,8 +236,10 @@ class RKNN:
         return self._call(0, -1, self._model.export_rknn, export_path)
 
     def export_rknn_precompile_model(self, export_path):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'export_rknn_precompile_model')
+        """Writes the built or loaded model packed for the processor of this computer: librknn_api.so
+        starts sooner with it. The simulator does not take such a file. Returns 0 or -1.
+        """
+        return self._call(0, -1, self._model.export_precompiled, export_path)
 
     def export_rknn_sync_model(self, input_model, sync_uids, output_model=None):
         """Copies a .rknn file with layers marked as ones to be done before the next begins.
@@ -266,8 +269,6 @@ class RKNN:
 
         Boards are not available yet. Returns 0 or -1.
         """
-        if rknn2precompile:
-            return self._not_yet(-1, 'rknn2precompile')
         self._perf_debug = bool(perf_debug)
         self._eval_mem = bool(eval_mem)
         return self._call(0, -1, self._model.init_runtime, target)
