@@ -101,7 +101,7 @@ typedef struct ork_build_options {
     bool do_quantization;
     const char *dataset; /* text file: one sample a line, inputs separated by spaces */
     int rknn_batch_size; /* 0 is 1 */
-    bool pre_compile; /* ork_model_export writes what ork_model_export_precompiled does */
+    bool pre_compile;    /* ork_model_export writes what ork_model_export_precompiled does */
     /* A file of statistics of the dataset, complete, as ork_model_calibrate makes them; NULL: they
        are measured. */
     const char *statistics;
@@ -136,8 +136,8 @@ ORK_API bool ork_statistics_join(ork_model *model, const ork_blob *parts, int co
                                  ork_blob *merged);
 ORK_API bool ork_model_export(ork_model *model, const char *path);
 /* Writes the built model packed for the processor of this computer, as export does after build with
-   pre_compile: librknn_api.so starts sooner with it. Such a file runs on processors of the same kind
-   alone, with the same release, and not in the simulator. */
+   pre_compile: librknn_api.so starts sooner with it. Such a file runs on processors of the same
+   kind alone, with the same release, and not in the simulator. */
 ORK_API bool ork_model_export_precompiled(ork_model *model, const char *path);
 /* Marks layers of the built model, by their uid of ork_estimate_text (1 is the first), as ones to
    be done before the next begins; export writes the marks. Here layers always are. */
@@ -282,6 +282,8 @@ typedef struct ork_estimate_layer {
     double macs, elements; /* multiplications; numbers that it writes */
     double data_bytes, weight_bytes;
     double seconds;
+    const char *reason; /* what takes most of them: "launch", "multiply", "element": numbers passed
+                           one by one, "bus"; "" where they are 0 */
 } ork_estimate_layer;
 
 typedef struct ork_estimate_report {
@@ -297,6 +299,34 @@ typedef struct ork_estimate_report {
    model's and lives until its next. options may be NULL. NULL on failure. */
 ORK_API const ork_estimate_report *ork_model_estimate(ork_model *model,
                                                       const ork_estimate_options *options);
+typedef struct ork_advised {
+    const char *layer, *op;
+    double seconds, saved; /* now; and of them */
+} ork_advised;
+
+typedef struct ork_advice_item {
+    const char *rule; /* "activation" */
+    const char *why, *instead;
+    double seconds, saved; /* of all its layers; each change is taken for itself */
+    int layer_count;
+    const ork_advised *layers; /* most saved first */
+} ork_advice_item;
+
+typedef struct ork_advice_report {
+    const char *network, *target;
+    double seconds; /* of one run */
+    int item_count;
+    const ork_advice_item *items; /* most saved first */
+} ork_advice_report;
+
+/* Tells what a loaded or built network could have in place of layers that take long on a chip, and
+   what it would save by the same estimate. The report is the model's and lives until its next
+   estimate or advice. options may be NULL. NULL on failure. */
+ORK_API const ork_advice_report *ork_model_advise(ork_model *model,
+                                                  const ork_estimate_options *options);
+/* In words, to be freed with ork_text_free; of each advice the first three layers, or all. */
+ORK_API char *ork_advice_text(const ork_advice_report *report, bool all);
+
 /* Writes operators and their sums as a table with commas (CSV). Errors go to the model, which may
    be any. */
 ORK_API bool ork_estimate_write_statistics(ork_model *model, const ork_estimate_report *report,

@@ -23,6 +23,7 @@ static ork_estimate_report *report_of(ork_arena *arena, const ork_npu_estimate *
             .data_bytes = layer->data_bytes,
             .weight_bytes = layer->weight_bytes,
             .seconds = layer->seconds,
+            .reason = ork_npu_reason_names[layer->reason],
         };
     }
     *report = (ork_estimate_report){

@@ -88,6 +88,17 @@ typedef enum ork_npu_unit {
 } ork_npu_unit;
 extern const char *const ork_npu_unit_names[ORK_UNIT_COUNT]; /* "window", "point", ... */
 
+/* What takes most of a layer's time. */
+typedef enum ork_npu_reason {
+    ORK_REASON_NOTHING, /* it takes none */
+    ORK_REASON_LAUNCH,
+    ORK_REASON_MULTIPLY,
+    ORK_REASON_ELEMENT, /* numbers that are passed one by one */
+    ORK_REASON_BUS,
+    ORK_REASON_COUNT
+} ork_npu_reason;
+extern const char *const ork_npu_reason_names[ORK_REASON_COUNT]; /* "launch", "multiply", ... */
+
 typedef struct ork_npu_layer {
     const ork_node *node;
     ork_npu_unit unit;
@@ -95,6 +106,7 @@ typedef struct ork_npu_layer {
     double macs, elements; /* multiplications; numbers that it writes */
     double data_bytes, weight_bytes;
     double seconds; /* estimated */
+    ork_npu_reason reason;
 } ork_npu_layer;
 
 typedef struct ork_npu_estimate {
@@ -108,6 +120,33 @@ typedef struct ork_npu_estimate {
    graph. */
 ork_npu_estimate *ork_npu_estimate_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
                                        ork_dtype assumed);
+
+/* How long a layer of that unit, type, multiplications, elements and bytes takes. */
+double ork_npu_layer_seconds(const ork_soc *soc, const ork_npu_layer *layer);
+
+/* ---- what would be faster: advise.c ------------------------------------------------------ */
+
+typedef struct ork_advice_rule {
+    const char *id; /* "activation" */
+    const char *why, *instead;
+} ork_advice_rule;
+
+typedef struct ork_advised_layer {
+    const ork_npu_layer *layer;
+    double seconds; /* of it, and of those that go with it */
+    double saved;   /* of these, by the estimate */
+} ork_advised_layer;
+
+typedef struct ork_advice {
+    const ork_advice_rule *rule;
+    ORK_VEC(ork_advised_layer) layers; /* most saved first */
+    double saved;                      /* in all of them, each taken for itself */
+} ork_advice;
+
+typedef ORK_VEC(ork_advice) ork_advices; /* most saved first */
+/* Of an estimate of the graph. The result is in the arena and points into both. */
+ork_advices *ork_npu_advise(ork_arena *arena, const ork_graph *graph,
+                            const ork_npu_estimate *estimate);
 
 /* ---- how much memory it takes: memory.c -------------------------------------------------- */
 

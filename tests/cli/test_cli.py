@@ -290,6 +290,13 @@ class TextForm(Base):
         slower = json.loads(ork('perf', net, '--json', '--float').stdout)
         self.assertGreater(slower['microseconds'], document['microseconds'])
         self.fails(2, 'E0305', 'perf', net, '--target', 'rk9999')
+        text = self.good('perf', net, '--advise').stdout
+        document = json.loads(ork('perf', net, '--advise', '--json').stdout)
+        self.assertEqual(document['kind'], 'estimated')
+        for item in document['advice']:
+            self.assertIn(item['instead'], text)
+            self.assertAlmostEqual(sum(layer['saved_microseconds'] for layer in item['layers']),
+                                   item['saved_microseconds'], places=3)
 
     def test_memory(self):
         net = self.write('net.ork')
