@@ -225,6 +225,10 @@ int ork_cli_with_model(ork_cli *cli, bool to_run, int (*work)(ork_cli *cli, ork_
 int ork_cli_model_failed(ork_cli *cli, ork_model *model);
 bool ork_cli_config(ork_model *model, const char *key, const char *value); /* value NULL: nothing */
 
+/* Says in a line which driver of an NPU there is here; false for none. driver NULL: the usual one.
+ */
+bool ork_cli_npu_line(ork_cli *cli, const char *driver);
+
 /* "1x3x416x416" */
 char *ork_cli_shape(const int64_t *dims, int rank);
 const char *ork_cli_dtype_name(ork_dtype dtype);

@@ -519,6 +519,28 @@ ORK_API const ork_memory_report *ork_session_memory(ork_session *session);
 ORK_API char *ork_memory_chart(const ork_memory_report *report, int most);
 ORK_API char *ork_memory_picture(const ork_memory_report *report);
 
+/* ---- the NPU of this board ---------------------------------------------------------------- */
+
+/* Looks for the driver of an NPU (libOpenVX.so.1, or the given file; NULL: the environment variable
+   ORK_OPENVX first) and tells in a line what it found, to be freed with ork_text_free. *found may
+   be NULL. */
+ORK_API char *ork_npu_driver_text(const char *driver, bool *found);
+
+/* A network on the NPU and in the simulator, on the same input. */
+typedef struct ork_npu_trial {
+    const char *driver;
+    size_t npu_layers, host_layers; /* of the graph; those that the driver does not take run here */
+    size_t pieces;                  /* that it was cut into */
+    double seconds, simulator_seconds;
+    size_t compared, different; /* elements of outputs */
+} ork_npu_trial;
+
+/* Runs a built or loaded model through the driver, once to get warm and once for the time, and
+   holds the results against the simulator's. The result is the model's and lives until its next
+   trial. NULL on failure. No NPU was present when this was written: it has run with a library in
+   its place. */
+ORK_API const ork_npu_trial *ork_model_try_npu(ork_model *model, const char *driver);
+
 /* ---- where accuracy is lost -------------------------------------------------------------- */
 
 /* A quantized network held against the float network that it was made of, layer by layer. */

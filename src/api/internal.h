@@ -34,6 +34,8 @@ struct ork_model {
     ork_arena *check_arena;    /* of the last report of ork_model_check, or NULL */
     ork_arena *estimate_arena; /* of the last report of ork_model_estimate, or NULL */
     ork_arena *memory_arena;   /* of the last report of ork_model_estimate_memory, or NULL */
+    ork_npu_trial trial;       /* the last of ork_model_try_npu */
+    ork_arena *trial_arena;    /* its text, or NULL */
     ork_arena *diff_arena;     /* of the last report of ork_model_diff, or NULL */
     ork_arena *precision_arena;
     ork_precision_report *precision; /* of the last build, or NULL */

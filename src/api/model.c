@@ -55,6 +55,7 @@ void ork_model_free(ork_model *model)
     ork_arena_free(model->check_arena);
     ork_arena_free(model->estimate_arena);
     ork_arena_free(model->memory_arena);
+    ork_arena_free(model->trial_arena);
     ork_arena_free(model->diff_arena);
     ork_arena_free(model->precision_arena);
     ork_arena_free(model->arena);

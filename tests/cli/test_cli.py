@@ -25,7 +25,7 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'hybrid', 'check', 'perf', 'memory', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib',
+VERBS = ['convert', 'hybrid', 'check', 'perf', 'memory', 'info', 'diff', 'graph', 'run', 'bench', 'npu', 'detect', 'eval', 'analyze', 'calib',
          'calibrate', 'explain', 'completion', 'help', 'version']
 
 
@@ -297,6 +297,21 @@ class TextForm(Base):
             self.assertIn(item['instead'], text)
             self.assertAlmostEqual(sum(layer['saved_microseconds'] for layer in item['layers']),
                                    item['saved_microseconds'], places=3)
+
+    def test_npu(self):
+        result = ork('npu', '--driver', '/nowhere/libOpenVX.so.1')
+        self.assertEqual(result.returncode, 6)
+        self.assertIn('NPU driver: none', result.stdout)
+        net = self.write('net.ork')
+        self.fails(6, 'E0801', 'npu', net, '--driver', '/nowhere/libOpenVX.so.1')
+        standin = os.path.join(os.path.dirname(ORK), '..', 'tests', 'openvx', 'libopenvx_standin.so')
+        if not os.path.exists(standin):
+            self.skipTest('the library in place of a driver is not built')
+        self.assertIn('entry points', self.good('npu', '--driver', standin).stdout)
+        self.assertIn('0 of', self.good('npu', net, '--driver', standin).stdout)
+        document = json.loads(ork('npu', net, '--json', ORK_OPENVX=standin).stdout)
+        self.assertEqual(document['different'], 0)
+        self.assertGreater(document['compared'], 0)
 
     def test_memory(self):
         net = self.write('net.ork')
