@@ -4,9 +4,13 @@
    else.
 
    Objects are opaque and belong to one thread at a time; different objects may be used from
-   different threads. Calls that can fail return false or NULL and leave an error in the object they
-   were called on. Option structures start with `size`, which must be sizeof the structure, so that
-   they can grow; ORK_OPTIONS_INIT sets it and zeroes the rest: zero always means the default. */
+   different threads, sessions of one model too, as long as nobody changes the model meanwhile.
+   Calls without an object may be made by any thread. Log lines and progress are told from the
+   thread that made the call; the functions that take them must not call back into the same object,
+   and progress that returns false ends the work with E0002. Calls that can fail return false or
+   NULL and leave an error in the object they were called on. Option structures start with `size`,
+   which must be sizeof the structure, so that they can grow; ORK_OPTIONS_INIT sets it and zeroes
+   the rest: zero always means the default. */
 #ifndef OPENRKNN_H
 #define OPENRKNN_H
 
@@ -26,10 +30,17 @@
 extern "C" {
 #endif
 
-#define ORK_OPTIONS_INIT(type)                                                                     \
-    {                                                                                              \
-        .size = sizeof(type)                                                                       \
-    }
+#if defined(__cplusplus) /* which knows no names there before 2020; size is the first member */
+    #define ORK_OPTIONS_INIT(type)                                                                 \
+        {                                                                                          \
+            sizeof(type)                                                                           \
+        }
+#else
+    #define ORK_OPTIONS_INIT(type)                                                                 \
+        {                                                                                          \
+            .size = sizeof(type)                                                                   \
+        }
+#endif
 
 ORK_API const char *ork_version(void); /* "0.1.0" */
 
