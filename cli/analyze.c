@@ -109,18 +109,12 @@ static void say(ork_cli *cli, const values *v, const ork_analysis *analysis)
 
 /* ---- files ---- */
 
+/* Frees the text. */
 static int write_text(ork_cli *cli, const char *path, char *text)
 {
-    char *temporary;
-    FILE *file = text ? ork_cli_create(path, &temporary) : NULL;
-    bool good = file != NULL;
-    if (good)
-        good = ork_cli_finish(file, path, temporary, fputs(text, file) >= 0);
+    const int code = ork_cli_write_text(cli, path, text);
     ork_text_free(text);
-    if (!good)
-        return ork_cli_fail(cli, "E0102", path, NULL, NULL, "the file cannot be written");
-    ork_cli_say(cli, "wrote %s", path);
-    return 0;
+    return code;
 }
 
 static int tell(ork_cli *cli, const values *v, const ork_analysis *analysis)

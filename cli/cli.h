@@ -226,6 +226,10 @@ int ork_cli_with_model(ork_cli *cli, bool to_run, int (*work)(ork_cli *cli, ork_
 int ork_cli_model_failed(ork_cli *cli, ork_model *model);
 bool ork_cli_config(ork_model *model, const char *key, const char *value); /* value NULL: nothing */
 
+/* Says in a line which driver of an NPU there is here; false for none. driver NULL: the usual one.
+ */
+bool ork_cli_npu_line(ork_cli *cli, const char *driver);
+
 /* "1x3x416x416" */
 char *ork_cli_shape(const int64_t *dims, int rank);
 const char *ork_cli_dtype_name(ork_dtype dtype);
@@ -252,6 +256,8 @@ int ork_cli_check_output(ork_cli *cli, const char *path, bool is_folder);
 /* A text file that appears whole or not at all: it has another name until it is finished. */
 FILE *ork_cli_create(const char *path, char **temporary);
 bool ork_cli_finish(FILE *file, const char *path, const char *temporary, bool good);
+/* Writes the text to such a file and says so; NULL fails. An exit code. */
+int ork_cli_write_text(ork_cli *cli, const char *path, const char *text);
 int ork_cli_make_folder(ork_cli *cli, const char *folder); /* 0 too when it is there */
 /* Adds the name; false when it is in the list already. */
 bool ork_cli_names_add(ork_cli_list *names, const char *name);

@@ -196,3 +196,15 @@ int ork_cli_read_labels(ork_cli *cli, const char *path, ork_cli_list *labels)
     }
     return 0;
 }
+
+int ork_cli_write_text(ork_cli *cli, const char *path, const char *text)
+{
+    char *temporary;
+    FILE *file = text ? ork_cli_create(path, &temporary) : NULL;
+    const bool written = file && fputs(text, file) >= 0;
+    if (!file || !ork_cli_finish(file, path, temporary, written))
+        return ork_cli_fail(cli, "E0102", path, text ? strerror(errno) : NULL, NULL,
+                            "the file cannot be written");
+    ork_cli_say(cli, "wrote %s (%s)", path, ork_cli_bytes(strlen(text)));
+    return 0;
+}

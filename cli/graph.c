@@ -41,19 +41,6 @@ static ork_diagram_format format_of(const values *v)
     return ORK_DIAGRAM_TEXT;
 }
 
-static int write_file(ork_cli *cli, const char *path, const char *text)
-{
-    FILE *file = fopen(path, "wb");
-    size_t length = strlen(text);
-    bool good = file && fwrite(text, 1, length, file) == length;
-    if (file)
-        good = fclose(file) == 0 && good;
-    if (!good)
-        return ork_cli_fail(cli, "E0102", path, NULL, NULL, "the diagram cannot be written");
-    ork_cli_say(cli, "wrote %s (%s)\n", path, ork_cli_bytes(length));
-    return 0;
-}
-
 /* With --json the document of all verbs, with the diagram as JSON in it. */
 static int write_json(ork_cli *cli, char *diagram)
 {
@@ -77,7 +64,7 @@ static int draw(ork_cli *cli, ork_model *model)
         return write_json(cli, text);
     int code = 0;
     if (v->output)
-        code = write_file(cli, v->output, text);
+        code = ork_cli_write_text(cli, v->output, text);
     else
         fputs(text, stdout);
     ork_text_free(text);

@@ -8,7 +8,7 @@
 typedef struct values {
     ork_cli_model_values model;
     const char *target;
-    bool in_float, sort;
+    bool in_float, sort, advise;
     int top;
 } values;
 _Static_assert(sizeof(values) <= ORK_CLI_VALUES_SIZE, "room for the options");
@@ -20,6 +20,8 @@ const ork_cli_option ork_cli_perf_options[] = {
     {"float", 0, ORK_CLI_FLAG, NULL, "what is float stays float on the chip, in 16 bits",
      offsetof(values, in_float), 0, 0},
     {"sort", 0, ORK_CLI_FLAG, NULL, "slowest layers first", offsetof(values, sort), 0, 0},
+    {"advise", 0, ORK_CLI_FLAG, NULL, "tell what would be faster, and by how much",
+     offsetof(values, advise), 0, 0},
     {"top", 0, ORK_CLI_INT, "N", "show so many layers only", offsetof(values, top), 1, 1000000},
     ORK_CLI_MODEL_OPTIONS,
     {0},
@@ -36,6 +38,7 @@ static void layer_fields(ork_cli_json *json, const ork_estimate_layer *layer)
     ork_cli_json_number(json, "data_bytes", layer->data_bytes);
     ork_cli_json_number(json, "weight_bytes", layer->weight_bytes);
     ork_cli_json_number(json, "microseconds", layer->seconds * 1e6);
+    ork_cli_json_text(json, "reason", layer->reason);
     ork_cli_json_close(json, '}');
 }
 
@@ -73,14 +76,58 @@ static void print_layers(const ork_estimate_report *report, const values *v)
             rows[count++] = &report->layers[i];
     if (v->sort)
         qsort(rows, (size_t)count, sizeof(*rows), by_time);
-    printf("%10s %6s %10s %10s  %-10s %-18s %s\n", "us", "%", "M mults", "kB", "unit", "operator",
-           "layer");
+    printf("%10s %6s %10s %10s  %-10s %-9s %-18s %s\n", "us", "%", "M mults", "kB", "unit",
+           "reason", "operator", "layer");
     for (int i = 0; i < count && (v->top == 0 || i < v->top); i++)
-        printf("%10.1f %6.1f %10.2f %10.1f  %-10s %-18s %s\n", rows[i]->seconds * 1e6,
+        printf("%10.1f %6.1f %10.2f %10.1f  %-10s %-9s %-18s %s\n", rows[i]->seconds * 1e6,
                100.0 * rows[i]->seconds / report->seconds, rows[i]->macs * 1e-6,
-               (rows[i]->data_bytes + rows[i]->weight_bytes) * 1e-3, rows[i]->unit, rows[i]->op,
-               rows[i]->layer);
+               (rows[i]->data_bytes + rows[i]->weight_bytes) * 1e-3, rows[i]->unit, rows[i]->reason,
+               rows[i]->op, rows[i]->layer);
     free(rows);
+}
+
+static void item_to_json(ork_cli_json *json, const ork_advice_item *item)
+{
+    ork_cli_json_open(json, NULL, '{');
+    ork_cli_json_text(json, "rule", item->rule);
+    ork_cli_json_text(json, "why", item->why);
+    ork_cli_json_text(json, "instead", item->instead);
+    ork_cli_json_number(json, "microseconds", item->seconds * 1e6);
+    ork_cli_json_number(json, "saved_microseconds", item->saved * 1e6);
+    ork_cli_json_open(json, "layers", '[');
+    for (int i = 0; i < item->layer_count; i++) {
+        ork_cli_json_open(json, NULL, '{');
+        ork_cli_json_text(json, "layer", item->layers[i].layer);
+        ork_cli_json_text(json, "operator", item->layers[i].op);
+        ork_cli_json_number(json, "microseconds", item->layers[i].seconds * 1e6);
+        ork_cli_json_number(json, "saved_microseconds", item->layers[i].saved * 1e6);
+        ork_cli_json_close(json, '}');
+    }
+    ork_cli_json_close(json, ']');
+    ork_cli_json_close(json, '}');
+}
+
+static int advise(ork_cli *cli, ork_model *model, const ork_estimate_options *options)
+{
+    const ork_advice_report *report = ork_model_advise(model, options);
+    if (!report)
+        return ork_cli_model_failed(cli, model);
+    if (!cli->json) {
+        char *text = ork_advice_text(report, cli->verbose > 0);
+        fputs(text, stdout);
+        ork_text_free(text);
+        return 0;
+    }
+    ork_cli_json json;
+    ork_cli_json_start(&json, cli);
+    ork_cli_json_text(&json, "target", report->target);
+    ork_cli_json_text(&json, "kind", "estimated");
+    ork_cli_json_number(&json, "microseconds", report->seconds * 1e6);
+    ork_cli_json_open(&json, "advice", '[');
+    for (int i = 0; i < report->item_count; i++)
+        item_to_json(&json, &report->items[i]);
+    ork_cli_json_close(&json, ']');
+    return ork_cli_json_end(&json, stdout) ? 0 : 8;
 }
 
 static int estimate(ork_cli *cli, ork_model *model)
@@ -89,6 +136,8 @@ static int estimate(ork_cli *cli, ork_model *model)
     ork_estimate_options options = ORK_OPTIONS_INIT(ork_estimate_options);
     options.target = v->target;
     options.in_float = v->in_float;
+    if (v->advise)
+        return advise(cli, model, &options);
     const ork_estimate_report *report = ork_model_estimate(model, &options);
     if (!report)
         return ork_cli_model_failed(cli, model);

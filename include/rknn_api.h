@@ -35,8 +35,11 @@ extern "C" {
 #define RKNN_FLAG_COLLECT_PERF_MASK 0x00000008
 /* RK3399Pro: keeps the model in the NPU. Without effect. */
 #define RKNN_FLAG_LOAD_MODEL_IN_NPU 0x00000010
-/* For RKNN_QUERY_PRE_COMPILE, which is not there yet. */
+/* For RKNN_QUERY_PRE_COMPILE. */
 #define RKNN_FLAG_PRECOMPILE_MASK 0x00000020
+/* Ours: the model's memory, a mapped file say, stays as it is until rknn_destroy, so that it is not
+   copied. */
+#define RKNN_FLAG_MODEL_STAYS_MASK 0x10000000
 
 /* ---- results of calls --------------------------------------------------------------------- */
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 FLOORS = [['base'], ['tensor', 'codec', 'image'], ['kernels'], ['graph'],
-          ['import', 'pass', 'rknn'], ['plan'], ['quant', 'npu', 'diagram', 'device'], ['detect', 'report'], ['api', 'runtime']]
+          ['import', 'pass', 'rknn'], ['plan'], ['quant', 'npu', 'openvx', 'diagram', 'device'], ['detect', 'report'], ['api', 'runtime']]
 FLOOR = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
 LOW_PUBLIC = {'openrknn/error.h', 'openrknn/types.h'}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)

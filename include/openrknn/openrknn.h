@@ -4,9 +4,13 @@
    else.
 
    Objects are opaque and belong to one thread at a time; different objects may be used from
-   different threads. Calls that can fail return false or NULL and leave an error in the object they
-   were called on. Option structures start with `size`, which must be sizeof the structure, so that
-   they can grow; ORK_OPTIONS_INIT sets it and zeroes the rest: zero always means the default. */
+   different threads, sessions of one model too, as long as nobody changes the model meanwhile.
+   Calls without an object may be made by any thread. Log lines and progress are told from the
+   thread that made the call; the functions that take them must not call back into the same object,
+   and progress that returns false ends the work with E0002. Calls that can fail return false or
+   NULL and leave an error in the object they were called on. Option structures start with `size`,
+   which must be sizeof the structure, so that they can grow; ORK_OPTIONS_INIT sets it and zeroes
+   the rest: zero always means the default. */
 #ifndef OPENRKNN_H
 #define OPENRKNN_H
 
@@ -26,10 +30,17 @@
 extern "C" {
 #endif
 
-#define ORK_OPTIONS_INIT(type)                                                                     \
-    {                                                                                              \
-        .size = sizeof(type)                                                                       \
-    }
+#if defined(__cplusplus) /* which knows no names there before 2020; size is the first member */
+    #define ORK_OPTIONS_INIT(type)                                                                 \
+        {                                                                                          \
+            sizeof(type)                                                                           \
+        }
+#else
+    #define ORK_OPTIONS_INIT(type)                                                                 \
+        {                                                                                          \
+            .size = sizeof(type)                                                                   \
+        }
+#endif
 
 ORK_API const char *ork_version(void); /* "0.1.0" */
 
@@ -101,7 +112,7 @@ typedef struct ork_build_options {
     bool do_quantization;
     const char *dataset; /* text file: one sample a line, inputs separated by spaces */
     int rknn_batch_size; /* 0 is 1 */
-    bool pre_compile;
+    bool pre_compile;    /* ork_model_export writes what ork_model_export_precompiled does */
     /* A file of statistics of the dataset, complete, as ork_model_calibrate makes them; NULL: they
        are measured. */
     const char *statistics;
@@ -135,6 +146,16 @@ ORK_API bool ork_model_calibrate(ork_model *model, const ork_calibrate_options *
 ORK_API bool ork_statistics_join(ork_model *model, const ork_blob *parts, int count,
                                  ork_blob *merged);
 ORK_API bool ork_model_export(ork_model *model, const char *path);
+/* Writes the built model packed for the processor of this computer, as export does after build with
+   pre_compile: librknn_api.so starts sooner with it. Such a file runs on processors of the same
+   kind alone, with the same release, and not in the simulator. */
+ORK_API bool ork_model_export_precompiled(ork_model *model, const char *path);
+/* Marks layers of the built model, by their uid of ork_estimate_text (1 is the first), as ones to
+   be done before the next begins; export writes the marks. Here layers always are. */
+ORK_API bool ork_model_mark_sync(ork_model *model, const int *uids, int count);
+/* Writes the scales and zero points of the built model's inputs and outputs, or of all tensors, as
+   YAML in the form of the vendor's quant_param.yml. */
+ORK_API bool ork_model_write_quant_params(ork_model *model, const char *path, bool only_io);
 
 /* Hybrid quantization in two steps, as the vendor's toolkit has it. The first measures the ranges
    of the loaded network and writes PREFIX.json (the network and the configuration), PREFIX.data
@@ -213,6 +234,17 @@ ORK_API char *ork_model_text(const ork_model *model, bool all_constants);
 ORK_API char *ork_model_json(const ork_model *model);
 ORK_API void ork_text_free(char *text);
 
+/* The chips there are models for; NULL ends them. Those of one family run each other's models. */
+typedef struct ork_target_info {
+    const char *name; /* "rk1808" */
+    ork_family family;
+} ork_target_info;
+ORK_API const ork_target_info *ork_target_at(int index);
+
+/* The platforms that a built model is for and those that can run it, or, with NULL, all by family:
+   as list_support_target_platform prints them. To be freed with ork_text_free. */
+ORK_API char *ork_targets_text(const ork_model *model);
+
 /* ---- what a chip takes ----------------------------------------------------------------- */
 
 typedef struct ork_check_finding {
@@ -262,6 +294,8 @@ typedef struct ork_estimate_layer {
     double macs, elements; /* multiplications; numbers that it writes */
     double data_bytes, weight_bytes;
     double seconds;
+    const char *reason; /* what takes most of them: "launch", "multiply", "element": numbers passed
+                           one by one, "bus"; "" where they are 0 */
 } ork_estimate_layer;
 
 typedef struct ork_estimate_report {
@@ -277,6 +311,57 @@ typedef struct ork_estimate_report {
    model's and lives until its next. options may be NULL. NULL on failure. */
 ORK_API const ork_estimate_report *ork_model_estimate(ork_model *model,
                                                       const ork_estimate_options *options);
+typedef struct ork_advised {
+    const char *layer, *op;
+    double seconds, saved; /* now; and of them */
+} ork_advised;
+
+typedef struct ork_advice_item {
+    const char *rule; /* "activation" */
+    const char *why, *instead;
+    double seconds, saved; /* of all its layers; each change is taken for itself */
+    int layer_count;
+    const ork_advised *layers; /* most saved first */
+} ork_advice_item;
+
+typedef struct ork_advice_report {
+    const char *network, *target;
+    double seconds; /* of one run */
+    int item_count;
+    const ork_advice_item *items; /* most saved first */
+} ork_advice_report;
+
+/* Tells what a loaded or built network could have in place of layers that take long on a chip, and
+   what it would save by the same estimate. The report is the model's and lives until its next
+   estimate or advice. options may be NULL. NULL on failure. */
+ORK_API const ork_advice_report *ork_model_advise(ork_model *model,
+                                                  const ork_estimate_options *options);
+/* In words, to be freed with ork_text_free; of each advice the first three layers, or all. */
+ORK_API char *ork_advice_text(const ork_advice_report *report, bool all);
+
+/* Writes operators and their sums as a table with commas (CSV). Errors go to the model, which may
+   be any. */
+ORK_API bool ork_estimate_write_statistics(ork_model *model, const ork_estimate_report *report,
+                                           const char *path);
+
+/* How much memory a run takes on a chip, in bytes. */
+typedef struct ork_npu_memory_report {
+    const char *network, *target;
+    uint64_t weight_bytes;              /* constants; about the size of the .rknn file too */
+    uint64_t internal_bytes;            /* the most that values need at one time */
+    uint64_t value_bytes;               /* all values, had each memory of its own */
+    uint64_t input_bytes, output_bytes; /* on the chip; parts of the above */
+    uint64_t host_bytes;                /* beside the chip: file, inputs, outputs as floats */
+} ork_npu_memory_report;
+
+/* Estimates the memory that a loaded or built model takes on a chip: of the network alone, without
+   what a driver keeps for itself. The report is the model's and lives until its next. options may
+   be NULL. NULL on failure. */
+ORK_API const ork_npu_memory_report *ork_model_estimate_memory(ork_model *model,
+                                                               const ork_estimate_options *options);
+/* The report as eval_memory prints it, to be freed with ork_text_free. */
+ORK_API char *ork_npu_memory_text(const ork_npu_memory_report *report);
+
 /* The report as eval_perf prints it, to be freed with ork_text_free; with operators and their sums,
    or only the times of layers. */
 ORK_API char *ork_estimate_text(const ork_estimate_report *report, bool details);
@@ -403,6 +488,70 @@ ORK_API int ork_session_threads(const ork_session *session);
    type, in the way convolutions do them. Measured anew by each call, in some hundredths of a
    second. */
 ORK_API double ork_peak_macs(ork_dtype dtype);
+
+/* ---- the memory of a session -------------------------------------------------------------- */
+
+/* A piece of the session's tensors. Steps are numbered as in ork_memory_report. */
+typedef struct ork_memory_buffer {
+    const char *value; /* what lies there, by the network's name */
+    size_t bytes, offset;
+    int first, last; /* the steps between which it is used */
+} ork_memory_buffer;
+
+/* A moment of a run: the storing of inputs, a step, or, last, the time when outputs are read. */
+typedef struct ork_memory_moment {
+    const char *layer; /* "" of the first and the last */
+    size_t bytes;      /* of tensors that are used at this moment */
+} ork_memory_moment;
+
+typedef struct ork_memory_report {
+    const char *network;
+    size_t weight_bytes;    /* weights as kernels want them */
+    size_t parameter_bytes; /* sizes, places and tables of steps */
+    size_t tensor_bytes;    /* all intermediate tensors, which share places */
+    size_t live_bytes;      /* the most of them at one moment */
+    size_t scratch_bytes;   /* of all threads */
+    size_t output_bytes;    /* outputs as real numbers */
+    size_t total_bytes;     /* of the session: all of these but live_bytes */
+    size_t constant_bytes; /* the model's own numbers; a .rknn file's are read where it is mapped */
+    /* What the system says of the whole program: memory of its own, files not counted, and the most
+       there ever was, with files. 0 where it does not say. */
+    size_t process_bytes, process_peak_bytes;
+    int buffer_count;
+    const ork_memory_buffer *buffers; /* by first, then offset */
+    int moment_count;
+    const ork_memory_moment *moments;
+} ork_memory_report;
+
+/* What a session keeps in memory. The report is the session's and lives until its next. */
+ORK_API const ork_memory_report *ork_session_memory(ork_session *session);
+/* Who lies when in the session's memory, to be freed with ork_text_free: a line of text for each
+   buffer, or of the `most` largest ones unless it is 0; or a picture (SVG) with steps to the right
+   and places upwards. */
+ORK_API char *ork_memory_chart(const ork_memory_report *report, int most);
+ORK_API char *ork_memory_picture(const ork_memory_report *report);
+
+/* ---- the NPU of this board ---------------------------------------------------------------- */
+
+/* Looks for the driver of an NPU (libOpenVX.so.1, or the given file; NULL: the environment variable
+   ORK_OPENVX first) and tells in a line what it found, to be freed with ork_text_free. *found may
+   be NULL. */
+ORK_API char *ork_npu_driver_text(const char *driver, bool *found);
+
+/* A network on the NPU and in the simulator, on the same input. */
+typedef struct ork_npu_trial {
+    const char *driver;
+    size_t npu_layers, host_layers; /* of the graph; those that the driver does not take run here */
+    size_t pieces;                  /* that it was cut into */
+    double seconds, simulator_seconds;
+    size_t compared, different; /* elements of outputs */
+} ork_npu_trial;
+
+/* Runs a built or loaded model through the driver, once to get warm and once for the time, and
+   holds the results against the simulator's. The result is the model's and lives until its next
+   trial. NULL on failure. No NPU was present when this was written: it has run with a library in
+   its place. */
+ORK_API const ork_npu_trial *ork_model_try_npu(ork_model *model, const char *driver);
 
 /* ---- where accuracy is lost -------------------------------------------------------------- */
 

@@ -96,8 +96,17 @@ bool ork_py_config_check(ork_py_model *self, const char *call);
 
 /* check(target): what a chip will not take, a dictionary. */
 PyObject *ork_py_check(ork_py_model *self, PyObject *args);
-/* eval_perf(details): how long the chip takes, a dictionary. */
+/* eval_perf(details, statistics): how long the chip takes, a dictionary; statistics: a file to
+   write operators and their sums to, or None. */
 PyObject *ork_py_eval_perf(ork_py_model *self, PyObject *args);
+
+/* eval_memory(with_session): how much memory the chip takes, and the session here; a dictionary. */
+PyObject *ork_py_eval_memory(ork_py_model *self, PyObject *args);
+/* Of files: export_quant_params(model, only_io), export_sync(input, uids, output or None),
+   target_platforms(model or None). */
+PyObject *ork_py_export_quant_params(ork_py_model *self, PyObject *args);
+PyObject *ork_py_export_sync(ork_py_model *self, PyObject *args);
+PyObject *ork_py_target_platforms(ork_py_model *self, PyObject *args);
 
 /* accuracy_analysis(inputs, output_dir, calc_qnt_error, target, dump_file_type), evaluate(...) */
 PyObject *ork_py_accuracy_analysis(ork_py_model *self, PyObject *args);

@@ -175,6 +175,11 @@ static bool work_export(ork_py_model *self, const model_job *job)
     return ork_model_export(self->model, job->path);
 }
 
+static bool work_export_precompiled(ork_py_model *self, const model_job *job)
+{
+    return ork_model_export_precompiled(self->model, job->path);
+}
+
 static bool do_work(ork_py_model *self, const model_job *job)
 {
     bool ok;
@@ -403,21 +408,32 @@ bool ork_py_check_built(ork_py_model *self, const char *call)
     return false;
 }
 
-/* export_rknn(export_path) */
-static PyObject *export_rknn(ork_py_model *self, PyObject *args)
+static PyObject *export_by(ork_py_model *self, PyObject *args, const char *call,
+                           bool (*function)(ork_py_model *, const model_job *))
 {
     PyObject *object;
-    if (!PyArg_ParseTuple(args, "O:export_rknn", &object) ||
-        !ork_py_check_built(self, "export_rknn()"))
+    if (!PyArg_ParseTuple(args, "O:export", &object) || !ork_py_check_built(self, call))
         return NULL;
-    PyObject *path = ork_py_path(self, object, "export_rknn(export_path=...)");
+    PyObject *path = ork_py_path(self, object, call);
     if (!path)
         return NULL;
-    bool ok = do_work(self, &(model_job){.function = work_export, .path = PyBytes_AS_STRING(path)});
+    bool ok = do_work(self, &(model_job){.function = function, .path = PyBytes_AS_STRING(path)});
     Py_DECREF(path);
     if (!ok)
         return NULL;
     Py_RETURN_NONE;
+}
+
+/* export_rknn(export_path) */
+static PyObject *export_rknn(ork_py_model *self, PyObject *args)
+{
+    return export_by(self, args, "export_rknn()", work_export);
+}
+
+/* export_precompiled(export_path) */
+static PyObject *export_precompiled(ork_py_model *self, PyObject *args)
+{
+    return export_by(self, args, "export_rknn_precompile_model()", work_export_precompiled);
 }
 
 /* ---- runtime --------------------------------------------------------------------------- */
@@ -575,12 +591,17 @@ METHOD(load_onnx, load_onnx)
 METHOD(load_rknn, load_rknn)
 METHOD(check, ork_py_check)
 METHOD(eval_perf, ork_py_eval_perf)
+METHOD(eval_memory, ork_py_eval_memory)
+METHOD(export_quant_params, ork_py_export_quant_params)
+METHOD(export_sync, ork_py_export_sync)
+METHOD(target_platforms, ork_py_target_platforms)
 METHOD(accuracy_analysis, ork_py_accuracy_analysis)
 METHOD(evaluate, ork_py_evaluate)
 METHOD(build, build)
 METHOD(prepare_hybrid, prepare_hybrid)
 METHOD(build_hybrid, build_hybrid)
 METHOD(export_rknn, export_rknn)
+METHOD(export_precompiled, export_precompiled)
 METHOD(init_runtime, init_runtime)
 METHOD(inference, ork_py_inference)
 METHOD(get_sdk_version, get_sdk_version)
@@ -592,16 +613,31 @@ METHOD(not_yet, ork_py_not_yet)
         #name, method_##name, METH_VARARGS, NULL                                                   \
     }
 static PyMethodDef model_methods[] = {
-    ROW(config),          ROW(load_pytorch),
-    ROW(load_onnx),       ROW(load_rknn),
-    ROW(check),           ROW(eval_perf),
-    ROW(build),           ROW(export_rknn),
-    ROW(init_runtime),    ROW(inference),
-    ROW(get_sdk_version), ROW(prepare_hybrid),
-    ROW(build_hybrid),    ROW(accuracy_analysis),
-    ROW(evaluate),        ROW(log_to),
-    ROW(not_yet),         ROW(print),
-    ROW(release),         {0},
+    ROW(config),
+    ROW(load_pytorch),
+    ROW(load_onnx),
+    ROW(load_rknn),
+    ROW(check),
+    ROW(eval_perf),
+    ROW(export_precompiled),
+    ROW(eval_memory),
+    ROW(export_quant_params),
+    ROW(export_sync),
+    ROW(target_platforms),
+    ROW(build),
+    ROW(export_rknn),
+    ROW(init_runtime),
+    ROW(inference),
+    ROW(get_sdk_version),
+    ROW(prepare_hybrid),
+    ROW(build_hybrid),
+    ROW(accuracy_analysis),
+    ROW(evaluate),
+    ROW(log_to),
+    ROW(not_yet),
+    ROW(print),
+    ROW(release),
+    {0},
 };
 
 static PyType_Slot model_slots[] = {

@@ -40,10 +40,18 @@ static PyObject *printed(const ork_estimate_report *report, bool details)
 PyObject *ork_py_eval_perf(ork_py_model *self, PyObject *args)
 {
     int details;
-    if (!PyArg_ParseTuple(args, "p:eval_perf", &details))
+    PyObject *statistics, *path = NULL;
+    if (!PyArg_ParseTuple(args, "pO:eval_perf", &details, &statistics))
         return NULL;
     const ork_estimate_report *report = ork_model_estimate(self->model, NULL);
     if (!report)
+        return ork_py_fail_from(self, ork_model_error(self->model));
+    if (statistics != Py_None && !(path = ork_py_path(self, statistics, "eval_perf()")))
+        return NULL;
+    const bool good =
+        !path || ork_estimate_write_statistics(self->model, report, PyBytes_AS_STRING(path));
+    Py_XDECREF(path);
+    if (!good)
         return ork_py_fail_from(self, ork_model_error(self->model));
     PyObject *dict = PyDict_New();
     if (dict && ork_py_put(dict, "kind", ork_py_text("estimated")) &&

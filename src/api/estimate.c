@@ -23,6 +23,7 @@ static ork_estimate_report *report_of(ork_arena *arena, const ork_npu_estimate *
             .data_bytes = layer->data_bytes,
             .weight_bytes = layer->weight_bytes,
             .seconds = layer->seconds,
+            .reason = ork_npu_reason_names[layer->reason],
         };
     }
     *report = (ork_estimate_report){
@@ -58,7 +59,7 @@ static const ork_soc *find_soc(ork_model *model, const char *target)
     return soc;
 }
 
-const ork_estimate_report *ork_model_estimate(ork_model *model, const ork_estimate_options *given)
+bool find_subject(ork_model *model, const ork_estimate_options *given, estimate_subject *subject)
 {
     ork_estimate_options options = {0};
     if (given)
@@ -66,21 +67,32 @@ const ork_estimate_report *ork_model_estimate(ork_model *model, const ork_estima
     ork_diag_clear(model->diag);
     if (!model_graph(model)) {
         ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no model to estimate");
-        ork_fix(model->diag, "load one first");
-        return NULL;
+        return ork_fix(model->diag, "load one first");
     }
-    const ork_soc *soc = find_soc(model, options.target ? options.target : first_target(model));
-    if (!soc)
-        return NULL;
-    ork_graph *graph = model->built ? NULL : canonical_graph(model);
-    const ork_graph *subject = model->built ? model->built : graph;
-    if (!subject)
+    *subject = (estimate_subject){.assumed = options.in_float ? ORK_F32 : ORK_U8};
+    subject->soc = find_soc(model, options.target ? options.target : first_target(model));
+    if (!subject->soc)
+        return false;
+    subject->own = model->built ? NULL : canonical_graph(model);
+    subject->graph = model->built ? model->built : subject->own;
+    return subject->graph != NULL;
+}
+
+void drop_subject(estimate_subject *subject)
+{
+    ork_graph_free(subject->own);
+}
+
+const ork_estimate_report *ork_model_estimate(ork_model *model, const ork_estimate_options *options)
+{
+    estimate_subject s;
+    if (!find_subject(model, options, &s))
         return NULL;
     ork_arena_free(model->estimate_arena);
     model->estimate_arena = ork_arena_new();
-    ork_npu_estimate *estimate = ork_npu_estimate_run(model->estimate_arena, subject, soc,
-                                                      options.in_float ? ORK_F32 : ORK_U8);
-    const ork_estimate_report *report = report_of(model->estimate_arena, estimate, subject->name);
-    ork_graph_free(graph);
+    ork_npu_estimate *estimate =
+        ork_npu_estimate_run(model->estimate_arena, s.graph, s.soc, s.assumed);
+    const ork_estimate_report *report = report_of(model->estimate_arena, estimate, s.graph->name);
+    drop_subject(&s);
     return report;
 }

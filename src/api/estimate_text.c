@@ -38,7 +38,7 @@ static void put_layers(ork_str *out, const ork_estimate_report *report, bool det
             continue;
         if (details)
             ork_str_printf(out, "%-10d%-34s%-20s%-6d%10.0f\n", number, layer->layer,
-                           upper(layer->op, op, sizeof(op)), i, layer->seconds * 1e6);
+                           upper(layer->op, op, sizeof(op)), i + 1, layer->seconds * 1e6);
         else
             ork_str_printf(out, "%-10d%-54s%10.0f\n", number, layer->layer, layer->seconds * 1e6);
         number++;
@@ -59,47 +59,82 @@ static int by_time(const void *a, const void *b)
     return strcmp(first->op, second->op);
 }
 
-static void put_statistics(ork_str *out, const ork_estimate_report *report)
+/* Sums by operator, most time first; freed by the caller. NULL when there is no memory. */
+static op_time *sums_of(const ork_estimate_report *report, size_t *count)
 {
     op_time *times = calloc((size_t)report->layer_count + 1, sizeof(*times));
-    size_t count = 0;
+    *count = 0;
     for (int i = 0; times && i < report->layer_count; i++) {
         const ork_estimate_layer *layer = &report->layers[i];
         size_t row = 0;
         if (!is_shown(layer))
             continue;
-        while (row < count && strcmp(times[row].op, layer->op) != 0)
+        while (row < *count && strcmp(times[row].op, layer->op) != 0)
             row++;
         times[row].op = layer->op;
         times[row].calls++;
         times[row].seconds += layer->seconds;
-        count += row == count;
+        *count += row == *count;
     }
     if (times)
-        qsort(times, count, sizeof(*times), by_time);
-    ork_str_printf(out,
-                   "================= Operator time-consuming statistics =================\n"
-                   "%-24s%12s%18s%18s\n",
-                   "OP", "Call Number", "Total Time(us)", "Time Ratio(%)");
+        qsort(times, *count, sizeof(*times), by_time);
+    return times;
+}
+
+typedef struct table_form {
+    const char *title, *heading, *row;
+} table_form;
+
+static const table_form for_people = {
+    "================= Operator time-consuming statistics =================\n",
+    "%-24s%12s%18s%18s\n", "%-24s%12d%18.0f%18.2f\n"};
+static const table_form with_commas = {"", "%s,%s,%s,%s\n", "%s,%d,%.0f,%.2f\n"};
+
+/* The forms are ours, above. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+static void put_statistics(ork_str *out, const ork_estimate_report *report, const table_form *form)
+{
+    size_t count = 0;
+    op_time *times = sums_of(report, &count);
+    ork_str_printf(out, "%s", form->title);
+    ork_str_printf(out, form->heading, "OP", "Call Number", "Total Time(us)", "Time Ratio(%)");
     for (size_t i = 0; i < count; i++) {
         char op[48];
-        ork_str_printf(out, "%-24s%12d%18.0f%18.2f\n", upper(times[i].op, op, sizeof(op)),
-                       times[i].calls, times[i].seconds * 1e6,
-                       100.0 * times[i].seconds / report->seconds);
+        ork_str_printf(out, form->row, upper(times[i].op, op, sizeof(op)), times[i].calls,
+                       times[i].seconds * 1e6, 100.0 * times[i].seconds / report->seconds);
     }
     free(times);
+}
+#pragma GCC diagnostic pop
+
+bool ork_estimate_write_statistics(ork_model *model, const ork_estimate_report *report,
+                                   const char *path)
+{
+    ork_diag_clear(model->diag);
+    ork_output *output = ork_output_open(model->diag, path);
+    if (!output)
+        return false;
+    ork_str text = {0};
+    put_statistics(&text, report, &with_commas);
+    ork_output_write(output, text.text, text.length);
+    ork_str_free(&text);
+    return ork_output_commit(output);
 }
 
 char *ork_estimate_text(const ork_estimate_report *report, bool details)
 {
     ork_str out = {0};
     char chip[32];
-    ork_str_printf(&out, LINE "%43s\n" LINE, "Performance");
+    ork_str_printf(&out, LINE "%43s\n%s" LINE, "Performance",
+                   details ? "    #### The performance result is just for debugging, ####\n"
+                             "    #### may worse than actual performance!            ####\n"
+                           : "");
     put_layers(&out, report, details);
     ork_str_printf(&out, "Total Time(us): %.0f\nFPS: %.2f\n", report->seconds * 1e6,
                    1.0 / report->seconds);
     if (details)
-        put_statistics(&out, report);
+        put_statistics(&out, report, &for_people);
     ork_str_printf(&out,
                    "Note: estimated for %s (NPU %.0f MHz, memory %.0f MHz), not measured\n" LINE,
                    upper(report->target, chip, sizeof(chip)), report->npu_mhz, report->memory_mhz);

@@ -30,8 +30,12 @@ struct ork_model {
     const char *format;        /* of the file */
     ork_graph *loaded;         /* as the importer gave it; NULL for .rknn */
     ork_graph *built;          /* what runs and is exported */
+    bool pre_compile;          /* it is exported packed */
     ork_arena *check_arena;    /* of the last report of ork_model_check, or NULL */
     ork_arena *estimate_arena; /* of the last report of ork_model_estimate, or NULL */
+    ork_arena *memory_arena;   /* of the last report of ork_model_estimate_memory, or NULL */
+    ork_npu_trial trial;       /* the last of ork_model_try_npu */
+    ork_arena *trial_arena;    /* its text, or NULL */
     ork_arena *diff_arena;     /* of the last report of ork_model_diff, or NULL */
     ork_arena *precision_arena;
     ork_precision_report *precision; /* of the last build, or NULL */
@@ -46,7 +50,8 @@ struct ork_session {
     ork_plan *plan;
     ork_runner *runner;
     double last_run;
-    bool noted_batch; /* the note on 3-axis pictures is given once */
+    ork_arena *memory_arena; /* of the last report of ork_session_memory, or NULL */
+    bool noted_batch;        /* the note on 3-axis pictures is given once */
 };
 
 struct ork_ground_truth {
@@ -82,6 +87,17 @@ void layer_dump_free(struct layer_dump *dump);
 /* Around each run. Failures are warnings: the run itself is good. */
 void layer_dump_begin(struct layer_dump *dump, ork_session *session);
 void layer_dump_end(struct layer_dump *dump, ork_session *session);
+
+/* What is estimated of a model: the graph and the chip. False on failure; drop_subject afterwards.
+ */
+typedef struct estimate_subject {
+    const ork_graph *graph;
+    ork_graph *own; /* to be freed, or NULL */
+    const struct ork_soc *soc;
+    ork_dtype assumed; /* of values that are floats in the graph */
+} estimate_subject;
+bool find_subject(ork_model *model, const ork_estimate_options *options, estimate_subject *subject);
+void drop_subject(estimate_subject *subject);
 
 const ork_session *detector_session(const ork_detector *detector);
 const ork_session *classifier_session(const ork_classifier *classifier);

@@ -43,6 +43,7 @@ void model_unload(ork_model *model)
     ork_graph_free(model->built); /* may point into the other's data */
     ork_graph_free(model->loaded);
     model->built = model->loaded = NULL;
+    model->pre_compile = false;
     model->format = "";
 }
 
@@ -53,6 +54,8 @@ void ork_model_free(ork_model *model)
     model_unload(model);
     ork_arena_free(model->check_arena);
     ork_arena_free(model->estimate_arena);
+    ork_arena_free(model->memory_arena);
+    ork_arena_free(model->trial_arena);
     ork_arena_free(model->diff_arena);
     ork_arena_free(model->precision_arena);
     ork_arena_free(model->arena);
@@ -279,10 +282,6 @@ static bool check_build(ork_model *model, const ork_build_options *options)
         ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no model to build");
         return ork_fix(model->diag, "load one first: config() - load_pytorch() - build()");
     }
-    if (options->pre_compile) {
-        ork_fail(model->diag, ORK_ERR_NOT_YET, "pre_compile=True is not there yet");
-        return ork_fix(model->diag, "leave it out: the model runs without it");
-    }
     if (options->rknn_batch_size > 1) {
         ork_fail(model->diag, ORK_ERR_NOT_YET, "rknn_batch_size above 1 is not there yet");
         return ork_fix(model->diag, "trace the network with a batch of that size");
@@ -349,15 +348,6 @@ bool ork_model_build(ork_model *model, const ork_build_options *given)
     note_channels(model, graph);
     ork_graph_free(model->built);
     model->built = graph;
+    model->pre_compile = options.pre_compile;
     return true;
-}
-
-bool ork_model_export(ork_model *model, const char *path)
-{
-    ork_diag_clear(model->diag);
-    if (!model->built) {
-        ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no built model to export");
-        return ork_fix(model->diag, "call build() first");
-    }
-    return ork_rknn_write(model->diag, model->built, path);
 }

@@ -77,6 +77,7 @@ void ork_session_free(ork_session *s)
     ork_pool_free(s->pool);
     ork_graph_free(s->reference);
     layer_dump_free(s->dump);
+    ork_arena_free(s->memory_arena);
     ork_diag_free(s->diag);
     free(s);
 }

@@ -155,6 +155,14 @@ size_t ork_arena_size(const ork_arena *arena)
     return arena->total;
 }
 
+size_t ork_arena_used(const ork_arena *arena)
+{
+    size_t used = 0;
+    for (const block *b = arena->blocks; b; b = b->next)
+        used += b->used;
+    return used;
+}
+
 char *ork_arena_strndup(ork_arena *arena, const char *text, size_t length)
 {
     char *copy = ork_arena_alloc(arena, length + 1);

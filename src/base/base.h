@@ -48,6 +48,8 @@ char *ork_arena_vprintf(ork_arena *arena, const char *format, va_list args) ORK_
 
 /* Bytes taken from the system so far. */
 size_t ork_arena_size(const ork_arena *arena);
+/* Bytes of those that have been handed out. */
+size_t ork_arena_used(const ork_arena *arena);
 
 /* 64-byte aligned memory outside of any arena, not zeroed; NULL when there is none. */
 void *ork_data_alloc(size_t size);

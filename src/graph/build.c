@@ -450,6 +450,7 @@ static void clone_node(ork_graph *copy, const ork_node *node, ork_value *const *
     ork_node *twin =
         new_node(copy, node->op, &node->attrs, node->inputs, node->input_count, node->name);
     twin->scope = ork_arena_strdup(copy->arena, node->scope);
+    twin->sync = node->sync;
     for (int i = 0; i < twin->input_count; i++)
         add_use(copy, twin->inputs[i] ? twins[twin->inputs[i]->id] : NULL, twin, i);
     twin->output = twins[node->output->id];

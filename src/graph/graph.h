@@ -166,6 +166,7 @@ struct ork_node {
     size_t *places;     /* of each input: in the uses of its value */
     int input_count;
     ork_value *output;
+    bool sync;  /* the user wants it done before the next one begins; here it always is */
     void *user; /* free for the pass or planner at work */
 };
 
@@ -190,6 +191,26 @@ typedef enum ork_stage {
 } ork_stage;
 extern const char *const ork_stage_names[ORK_STAGE_COUNT];
 
+/* The weights of a network's convolutions as kernels want them, in place of the constants that they
+   were made of, whose data is NULL then. Such a graph can be planned and run where it was packed
+   for, and nothing else. */
+typedef struct ork_packed_part {
+    const char *layer, *kernel;
+    uint32_t version; /* of the kernel's packing */
+    uint64_t size;
+} ork_packed_part;
+
+enum { ORK_PACKING_ALIGNMENT = 64 };
+typedef struct ork_packing {
+    const char *machine;          /* "aarch64", "armhf", "x86-64" */
+    const ork_packed_part *parts; /* in the order of the plan's steps */
+    size_t count;
+    ork_bytes data; /* all parts, each at a multiple of ORK_PACKING_ALIGNMENT, as is the data */
+} ork_packing;
+
+/* Whether a constant is nothing but weights or bias of convolutions: packing takes its place. */
+bool ork_value_is_packable(const ork_value *value);
+
 struct ork_graph {
     ork_arena *arena;
     ork_stage stage;
@@ -202,9 +223,10 @@ struct ork_graph {
     size_t node_count;
     ORK_VEC(ork_graph_input) inputs;
     ORK_VEC(ork_value *) outputs;
-    ORK_VEC(ork_file) files; /* mapped files that constants point into */
-    ork_map *names;          /* name -> value */
-    ork_map *name_counts;    /* name -> how often it was wanted again */
+    const ork_packing *packing; /* or NULL */
+    ORK_VEC(ork_file) files;    /* mapped files that constants point into */
+    ork_map *names;             /* name -> value */
+    ork_map *name_counts;       /* name -> how often it was wanted again */
 };
 
 ork_graph *ork_graph_new(const char *name);

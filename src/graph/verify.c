@@ -87,6 +87,25 @@ static bool check_node(const ork_graph *graph, const ork_node *node, bool *ready
     return true;
 }
 
+static bool is_weight(const ork_use *use)
+{
+    const ork_node *node = use->node;
+    const ork_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    return (use->port == 1 || use->port == 2) &&
+           ork_op_table[node->op].op_class == ORK_CLASS_CONV &&
+           node->inputs[1]->kind == ORK_VALUE_CONSTANT &&
+           (!bias || bias->kind == ORK_VALUE_CONSTANT);
+}
+
+bool ork_value_is_packable(const ork_value *value)
+{
+    bool all =
+        value->kind == ORK_VALUE_CONSTANT && value->uses.count > 0 && !ork_value_is_output(value);
+    for (size_t i = 0; i < value->uses.count; i++)
+        all = all && is_weight(&value->uses.items[i]);
+    return all;
+}
+
 static bool check_values(const ork_graph *graph, bool *ready, ork_diag *diag)
 {
     for (size_t i = 0; i < graph->values.count; i++) {
@@ -96,7 +115,8 @@ static bool check_values(const ork_graph *graph, bool *ready, ork_diag *diag)
             return broken(diag, NULL, "a value's id is not its place");
         if (!ork_shape_bytes(&value->type.shape, value->type.dtype, &bytes))
             return broken(diag, NULL, "a value is too large");
-        if (value->kind == ORK_VALUE_CONSTANT && !value->data && bytes > 0)
+        if (value->kind == ORK_VALUE_CONSTANT && !value->data && bytes > 0 &&
+            !(graph->packing && (value->uses.count == 0 || ork_value_is_packable(value))))
             return broken(diag, NULL, "a constant has no data");
         ready[i] = value->kind != ORK_VALUE_COMPUTED;
     }

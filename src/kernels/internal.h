@@ -166,6 +166,10 @@ typedef void ork_run_BINARY(const ork_binary *, const void *, const void *, void
 typedef void ork_run_MATMUL(const ork_matmul *, const float *, const float *, float *, int64_t,
                             int64_t);
 typedef int64_t ork_run_PEAK(ork_dtype, int64_t);
+/* ork_conv_packing_is_safe of a packing that holds more than numbers. */
+typedef bool ork_places(const ork_conv *, const void *);
+typedef ork_places ork_run_DENSE_PLACES, ork_run_DEPTHWISE_PLACES, ork_run_DEPTHWISE3_PLACES,
+    ork_run_SUM_PLACES;
 
 #define ORK_CONV_KERNEL(kind, dtype, isa, name, supports, packed_bytes, pack, scratch_bytes, run)  \
     bool supports(const ork_conv *);                                                               \

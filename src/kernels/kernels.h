@@ -191,6 +191,7 @@ typedef struct ork_conv {
     ork_conv_shape shape;
     ork_requant requant;       /* integer types; its pointers must live as long as it runs */
     ork_activation activation; /* f32 */
+    bool is_packed; /* weights were packed before: supports takes it on trust what they are */
     /* Read by pack only. Weights are [out_c][in_c/groups][kernel_h][kernel_w] without gaps,
        TRANSPOSED [in_c][out_c/groups][kernel_h][kernel_w] (the kernel as PyTorch writes it, not
        turned round). Bias: out_c of f32, i32 (8-bit types) or i64 (i16), or NULL. */
@@ -217,6 +218,14 @@ const ork_conv_kernel *ork_conv_select(const ork_conv *conv);
 /* Output rows that the kernel computes together: dividing them between threads would do some work
    twice. */
 int64_t ork_conv_rows_together(const ork_conv_kernel *kernel);
+/* The row of that name, when this processor has its instruction set; else NULL. */
+const ork_conv_kernel *ork_conv_kernel_named(const char *name);
+/* Changes whenever pack writes its bytes in another way. */
+uint32_t ork_conv_packing_version(const ork_conv_kernel *kernel);
+/* Whether packed bytes of unknown origin lead run only to where it may read: numbers may be any,
+   but places must be those that pack writes. */
+bool ork_conv_packing_is_safe(const ork_conv_kernel *kernel, const ork_conv *conv,
+                              const void *packed);
 size_t ork_conv_kernel_count(void);
 const ork_conv_kernel *ork_conv_kernel_at(size_t index); /* for tests and benches */
 

@@ -60,7 +60,12 @@ typedef enum operator_id {
     OP_POOLING,
     OP_BINARY,
     OP_MATMUL,
-    OP_PEAK
+    OP_PEAK,
+    OP_DENSE_PLACES,
+    OP_DEPTHWISE_PLACES,
+    OP_DEPTHWISE3_PLACES,
+    OP_SUM_PLACES,
+    NUMBERS_ALONE
 } operator_id;
 typedef void (*any_fn)(void);
 static const struct run_kernel {
@@ -74,6 +79,64 @@ static const struct run_kernel {
 #undef ORK_CONV_KERNEL
 #undef ORK_RUN_KERNEL
 };
+
+/* How each packing is written, by the beginning of its kernel's name: the version goes up with
+   every change. `places` are looked at where the kernel's set has them. */
+static const struct packing {
+    const char *name;
+    uint32_t version;
+    operator_id places;
+} packings[] = {
+    {"u8_dense_c", 1, OP_SUM_PLACES},
+    {"i8_dense_c", 1, OP_SUM_PLACES},
+    {"u8_depthwise_c", 1, OP_SUM_PLACES},
+    {"i8_depthwise_c", 1, OP_SUM_PLACES},
+    {"u8_transposed_c", 1, OP_SUM_PLACES},
+    {"i8_transposed_c", 1, OP_SUM_PLACES},
+    {"u8_dense_", 1, OP_DENSE_PLACES},
+    {"i8_dense_", 1, OP_DENSE_PLACES},
+    {"u8_depthwise3_", 1, OP_DEPTHWISE3_PLACES},
+    {"i8_depthwise3_", 1, OP_DEPTHWISE3_PLACES},
+    {"u8_depthwise_", 1, OP_DEPTHWISE_PLACES},
+    {"i8_depthwise_", 1, OP_DEPTHWISE_PLACES},
+    {"u8_winograd_", 1, NUMBERS_ALONE},
+    {"i8_winograd_", 1, NUMBERS_ALONE},
+    {"i16_", 1, NUMBERS_ALONE},
+    {"f32_", 1, NUMBERS_ALONE},
+};
+
+static const struct packing *packing_of(const ork_conv_kernel *kernel)
+{
+    size_t i = 0;
+    while (strncmp(kernel->name, packings[i].name, strlen(packings[i].name)) != 0)
+        if (++i == ORK_COUNT(packings))
+            assert(false && "every kernel has a row");
+    return &packings[i];
+}
+
+uint32_t ork_conv_packing_version(const ork_conv_kernel *kernel)
+{
+    return packing_of(kernel)->version;
+}
+
+bool ork_conv_packing_is_safe(const ork_conv_kernel *kernel, const ork_conv *conv,
+                              const void *packed)
+{
+    const operator_id places = packing_of(kernel)->places;
+    for (size_t i = 0; i < ORK_COUNT(run_kernels); i++)
+        if (run_kernels[i].op == places && run_kernels[i].isa == kernel->isa)
+            return ((ork_places *)run_kernels[i].function)(conv, packed);
+    return true;
+}
+
+const ork_conv_kernel *ork_conv_kernel_named(const char *name)
+{
+    for (size_t i = 0; i < ORK_COUNT(conv_kernels); i++)
+        if (strcmp(conv_kernels[i].name, name) == 0 &&
+            (ork_cpu_features() >> conv_kernels[i].isa & 1))
+            return &conv_kernels[i];
+    return NULL;
+}
 
 /* Short tries, of which the best counts: others use the machine too. */
 enum { PEAK_TRIES = 20 };

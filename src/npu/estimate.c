@@ -34,6 +34,9 @@ static const chip_rates rates[] = {
 const char *const ork_npu_unit_names[ORK_UNIT_COUNT] = {"window",   "point", "depthwise", "full",
                                                         "function", "pool",  "move",      "free"};
 
+const char *const ork_npu_reason_names[ORK_REASON_COUNT] = {"", "launch", "multiply", "element",
+                                                            "bus"};
+
 /* ---- what computes a layer ---- */
 
 static bool is_depthwise(const ork_node *node)
@@ -92,9 +95,14 @@ static double element_size(const ork_value *value, ork_dtype assumed)
     return dtype == ORK_F32 ? 2.0 : (double)ork_dtype_table[dtype].size;
 }
 
-static double bytes_of(const ork_value *value, ork_dtype assumed)
+double ork_npu_value_bytes(const ork_value *value, ork_dtype assumed)
 {
     return (double)ork_shape_count(&value->type.shape) * element_size(value, assumed);
+}
+
+bool ork_npu_is_free(const ork_node *node)
+{
+    return unit_of(node) == ORK_UNIT_FREE;
 }
 
 static double type_factor(const chip_rates *r, ork_dtype dtype)
@@ -102,15 +110,39 @@ static double type_factor(const chip_rates *r, ork_dtype dtype)
     return dtype == ORK_I16 ? r->narrow16 : dtype == ORK_F32 ? r->narrow_float : 1.0;
 }
 
-static double seconds_of(const chip_rates *r, const ork_soc *soc, const ork_npu_layer *layer)
+/* Seconds by reason. */
+static void parts_of(const ork_soc *soc, const ork_npu_layer *layer, double parts[ORK_REASON_COUNT])
 {
+    const chip_rates *r = &rates[soc->family];
+    const double cycle = 1 / (soc->npu_mhz * 1e6), bus_cycle = 1 / (soc->memory_mhz * 1e6);
+    memset(parts, 0, sizeof(*parts) * ORK_REASON_COUNT);
     if (layer->unit == ORK_UNIT_FREE)
-        return 0.0;
-    double cycles =
-        r->launch + type_factor(r, layer->dtype) * 1e-3 * layer->macs * r->multiply[layer->unit];
-    cycles += 1e-3 * layer->elements * r->element[layer->unit];
-    double bus = 1e-3 * (layer->data_bytes + layer->weight_bytes) * r->bus;
-    return cycles / (soc->npu_mhz * 1e6) + bus / (soc->memory_mhz * 1e6);
+        return;
+    parts[ORK_REASON_LAUNCH] = r->launch * cycle;
+    parts[ORK_REASON_MULTIPLY] =
+        type_factor(r, layer->dtype) * 1e-3 * layer->macs * r->multiply[layer->unit] * cycle;
+    parts[ORK_REASON_ELEMENT] = 1e-3 * layer->elements * r->element[layer->unit] * cycle;
+    parts[ORK_REASON_BUS] = 1e-3 * (layer->data_bytes + layer->weight_bytes) * r->bus * bus_cycle;
+}
+
+double ork_npu_layer_seconds(const ork_soc *soc, const ork_npu_layer *layer)
+{
+    double parts[ORK_REASON_COUNT], seconds = 0;
+    parts_of(soc, layer, parts);
+    for (int i = 0; i < ORK_REASON_COUNT; i++)
+        seconds += parts[i];
+    return seconds;
+}
+
+static ork_npu_reason reason_of(const ork_soc *soc, const ork_npu_layer *layer)
+{
+    double parts[ORK_REASON_COUNT];
+    ork_npu_reason most = ORK_REASON_NOTHING;
+    parts_of(soc, layer, parts);
+    for (int i = 0; i < ORK_REASON_COUNT; i++)
+        if (parts[i] > parts[most])
+            most = (ork_npu_reason)i;
+    return most;
 }
 
 static ork_npu_layer describe(const ork_node *node, ork_dtype assumed)
@@ -121,13 +153,13 @@ static ork_npu_layer describe(const ork_node *node, ork_dtype assumed)
                            .dtype = dtype == ORK_F32 ? assumed : dtype,
                            .macs = (double)ork_node_macs(node),
                            .elements = (double)ork_shape_count(&node->output->type.shape),
-                           .data_bytes = bytes_of(node->output, assumed)};
+                           .data_bytes = ork_npu_value_bytes(node->output, assumed)};
     for (int i = 0; i < node->input_count; i++) {
         const ork_value *in = node->inputs[i];
         if (in && in->kind == ORK_VALUE_CONSTANT)
-            layer.weight_bytes += bytes_of(in, assumed);
+            layer.weight_bytes += ork_npu_value_bytes(in, assumed);
         else if (in)
-            layer.data_bytes += bytes_of(in, assumed);
+            layer.data_bytes += ork_npu_value_bytes(in, assumed);
     }
     return layer;
 }
@@ -135,12 +167,12 @@ static ork_npu_layer describe(const ork_node *node, ork_dtype assumed)
 ork_npu_estimate *ork_npu_estimate_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
                                        ork_dtype assumed)
 {
-    const chip_rates *r = &rates[soc->family];
     ork_npu_estimate *estimate = ORK_NEW(arena, ork_npu_estimate);
     estimate->soc = soc;
     for (const ork_node *node = graph->first; node; node = node->next) {
         ork_npu_layer layer = describe(node, assumed);
-        layer.seconds = seconds_of(r, soc, &layer);
+        layer.seconds = ork_npu_layer_seconds(soc, &layer);
+        layer.reason = reason_of(soc, &layer);
         estimate->seconds += layer.seconds;
         ork_vec_push(arena, &estimate->layers, layer);
     }

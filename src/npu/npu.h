@@ -19,6 +19,12 @@ const ork_soc *ork_soc_at(size_t index);
 /* NULL when there is no such chip. Case does not matter. */
 const ork_soc *ork_soc_find(const char *name);
 
+/* The board that this program runs on, by the system's description of it or by the environment
+   variable ORK_BOARD ("rv1126"); NULL on other computers. */
+const ork_soc *ork_soc_here(void);
+/* False with ORK_ERR_TARGET on a board of the other family. */
+bool ork_soc_check_here(ork_diag *diag, ork_family family);
+
 /* A comma separated list of chips, as in target_platform: all must be known and of one family.
    False with ORK_ERR_TARGET. */
 bool ork_soc_family(ork_diag *diag, const char *targets, ork_family *family);
@@ -82,6 +88,17 @@ typedef enum ork_npu_unit {
 } ork_npu_unit;
 extern const char *const ork_npu_unit_names[ORK_UNIT_COUNT]; /* "window", "point", ... */
 
+/* What takes most of a layer's time. */
+typedef enum ork_npu_reason {
+    ORK_REASON_NOTHING, /* it takes none */
+    ORK_REASON_LAUNCH,
+    ORK_REASON_MULTIPLY,
+    ORK_REASON_ELEMENT, /* numbers that are passed one by one */
+    ORK_REASON_BUS,
+    ORK_REASON_COUNT
+} ork_npu_reason;
+extern const char *const ork_npu_reason_names[ORK_REASON_COUNT]; /* "launch", "multiply", ... */
+
 typedef struct ork_npu_layer {
     const ork_node *node;
     ork_npu_unit unit;
@@ -89,6 +106,7 @@ typedef struct ork_npu_layer {
     double macs, elements; /* multiplications; numbers that it writes */
     double data_bytes, weight_bytes;
     double seconds; /* estimated */
+    ork_npu_reason reason;
 } ork_npu_layer;
 
 typedef struct ork_npu_estimate {
@@ -102,5 +120,50 @@ typedef struct ork_npu_estimate {
    graph. */
 ork_npu_estimate *ork_npu_estimate_run(ork_arena *arena, const ork_graph *graph, const ork_soc *soc,
                                        ork_dtype assumed);
+
+/* How long a layer of that unit, type, multiplications, elements and bytes takes. */
+double ork_npu_layer_seconds(const ork_soc *soc, const ork_npu_layer *layer);
+
+/* ---- what would be faster: advise.c ------------------------------------------------------ */
+
+typedef struct ork_advice_rule {
+    const char *id; /* "activation" */
+    const char *why, *instead;
+} ork_advice_rule;
+
+typedef struct ork_advised_layer {
+    const ork_npu_layer *layer;
+    double seconds; /* of it, and of those that go with it */
+    double saved;   /* of these, by the estimate */
+} ork_advised_layer;
+
+typedef struct ork_advice {
+    const ork_advice_rule *rule;
+    ORK_VEC(ork_advised_layer) layers; /* most saved first */
+    double saved;                      /* in all of them, each taken for itself */
+} ork_advice;
+
+typedef ORK_VEC(ork_advice) ork_advices; /* most saved first */
+/* Of an estimate of the graph. The result is in the arena and points into both. */
+ork_advices *ork_npu_advise(ork_arena *arena, const ork_graph *graph,
+                            const ork_npu_estimate *estimate);
+
+/* ---- how much memory it takes: memory.c -------------------------------------------------- */
+
+/* Bytes. What the network itself needs: a driver's own pools and its commands come on top. */
+typedef struct ork_npu_memory {
+    const ork_soc *soc;
+    double weights;  /* constants */
+    double internal; /* the most that values need at one time */
+    double values;   /* all values, had each memory of its own */
+    double inputs, outputs;
+} ork_npu_memory;
+
+/* `assumed` as for ork_npu_estimate_run. */
+ork_npu_memory ork_npu_memory_run(const ork_graph *graph, const ork_soc *soc, ork_dtype assumed);
+/* Bytes of a value as the chip has it. */
+double ork_npu_value_bytes(const ork_value *value, ork_dtype assumed);
+/* Whether a neighbour does the node's work, or nobody. */
+bool ork_npu_is_free(const ork_node *node);
 
 #endif

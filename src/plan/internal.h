@@ -61,6 +61,7 @@ struct ork_plan {
     ORK_VEC(slot *) roots; /* those in the arena */
     slot **inputs, **outputs;
     size_t arena_bytes, live_bytes, weight_bytes, scratch_bytes;
+    ork_packing packing;
 };
 
 /* The table of a function of 16 bits. */
@@ -71,7 +72,13 @@ typedef struct shared_table {
     int16_t *entries;
 } shared_table;
 
-typedef struct conv_params conv_params; /* lower_conv.c */
+/* A convolution whose weights are known while the plan is made. */
+typedef struct known_weights {
+    const ork_conv *conv;
+    const ork_conv_kernel *kernel;
+    const void **packed; /* set in the end */
+    size_t at;           /* among the packed weights of all */
+} known_weights;
 
 /* While a plan is made. */
 typedef struct planner {
@@ -86,7 +93,8 @@ typedef struct planner {
     const ork_node *
         *focuses; /* by a convolution's value id: the concat it looks through, or NULL */
     shared_table *tables;
-    ORK_VEC(conv_params *) known; /* convolutions whose weights are packed at the end */
+    ORK_VEC(known_weights) known;
+    ORK_VEC(ork_packed_part) parts; /* of each known one */
 } planner;
 
 /* layout.c */
@@ -134,8 +142,13 @@ void emit_table(planner *p, const ork_node *node, rows r, operand out, operand i
     .out_w = (node)->output->type.shape.dim[3], .in_stride = (in)->pixel_stride,                   \
     .out_stride = (out)->pixel_stride
 
-/* lower_conv.c */
-/* Those of all convolutions, side by side. */
+/* packing.c */
+/* The best for this processor, or the one that weights were packed for. NULL on failure. */
+const ork_conv_kernel *choose_kernel(planner *p, const ork_node *node, const ork_conv *conv);
+/* Weights that are known get their place among all; *packed is set by pack_weights. */
+bool know_weights(planner *p, const ork_node *node, const ork_conv *conv,
+                  const ork_conv_kernel *kernel, const void **packed);
+/* Packs those of all convolutions, side by side, or takes what was packed before. */
 bool pack_weights(planner *p, ork_pool *pool);
 
 /* focus.c */

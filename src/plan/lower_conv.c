@@ -6,16 +6,13 @@
 #include <assert.h>
 #include <string.h>
 
-enum { WEIGHT_ALIGNMENT = 64 };
-
-struct conv_params {
+typedef struct conv_params {
     ork_conv conv;
     const ork_conv_kernel *kernel;
     int64_t together; /* rows of a unit */
-    void *packed;
-    size_t packed_at; /* among the weights of all */
+    const void *packed;
     uint8_t table[256];
-};
+} conv_params;
 
 static void run_units(const conv_params *p, const void *packed, const call *c, int64_t begin,
                       int64_t end)
@@ -141,45 +138,14 @@ static bool set_weights(planner *p, const ork_node *node, ork_conv *conv)
 {
     ork_value *bias = bias_of(node);
     const ork_node *focus = p->focuses[node->output->id];
+    conv->is_packed = p->plan->graph->packing != NULL;
+    if (conv->is_packed)
+        return true;
     conv->weights = slot_of(p, node->inputs[1])->constant;
     if (focus)
         conv->weights = focus_weights(p, focus, node->inputs[1], conv->weights);
     conv->bias = bias ? slot_of(p, bias)->constant : NULL;
     return conv->weights || no_memory(p, node);
-}
-
-/* Remembers weights that are known; what they need is counted already. */
-static bool count_weights(planner *p, const ork_node *node, conv_params *params)
-{
-    const size_t bytes = params->kernel->packed_bytes(&params->conv);
-    size_t end;
-    if (!ork_add_size(p->plan->weight_bytes, bytes, &end) || end > SIZE_MAX - WEIGHT_ALIGNMENT)
-        return no_memory(p, node);
-    params->packed_at = p->plan->weight_bytes;
-    p->plan->weight_bytes = (end + WEIGHT_ALIGNMENT - 1) / WEIGHT_ALIGNMENT * WEIGHT_ALIGNMENT;
-    ork_vec_push(p->plan->arena, &p->known, params);
-    return true;
-}
-
-static void pack_task(void *arg, int index, int worker)
-{
-    const planner *p = arg;
-    const conv_params *params = p->known.items[index];
-    (void)worker;
-    params->kernel->pack(&params->conv, params->packed);
-}
-
-bool pack_weights(planner *p, ork_pool *pool)
-{
-    char *memory = ork_arena_alloc_data(p->plan->arena, p->plan->weight_bytes);
-    if (!memory)
-        return ork_fail(p->diag, ORK_ERR_OUT_OF_MEMORY,
-                        "no memory for the network's weights: they need %zu bytes",
-                        p->plan->weight_bytes);
-    for (size_t i = 0; i < p->known.count; i++)
-        p->known.items[i]->packed = memory + p->known.items[i]->packed_at;
-    ork_pool_run(pool, pack_task, p, (int)p->known.count);
-    return true;
 }
 
 static bool check_operands(planner *p, const ork_node *node)
@@ -296,16 +262,19 @@ static bool join_constants(planner *p, const siblings *s, ork_conv *all)
             return false;
         set_requant(p, s->nodes[i], &part.requant);
         const size_t count = (size_t)s->nodes[i]->inputs[1]->type.shape.dim[0];
-        memcpy(weights + at * one, part.weights, count * one);
-        memcpy(bias + at, part.bias, count * sizeof(*bias));
+        all->is_packed = part.is_packed;
+        if (!part.is_packed) {
+            memcpy(weights + at * one, part.weights, count * one);
+            memcpy(bias + at, part.bias, count * sizeof(*bias));
+        }
         for (const size_t end = at + count; at < end; at++) {
             multipliers[at] = part.requant.multiplier;
             zeros[at] = part.requant.weight_zero;
             zeros[channels + at] = part.requant.out_zero;
         }
     }
-    all->weights = weights;
-    all->bias = bias;
+    all->weights = all->is_packed ? NULL : weights;
+    all->bias = all->is_packed ? NULL : bias;
     all->requant.multipliers = multipliers;
     all->requant.weight_zeros = zeros;
     all->requant.out_zeros = zeros + channels;
@@ -368,10 +337,12 @@ static bool emit_convolution(planner *p, const ork_node *node, conv_params *para
         focus_shape(focus, &conv->shape);
     conv->kind =
         node->op == ORK_OP_CONV_TRANSPOSE2D ? ORK_CONV_TRANSPOSED : ork_conv_kind_of(&conv->shape);
-    params->kernel = ork_conv_select(conv);
+    params->kernel = choose_kernel(p, node, conv);
+    if (!params->kernel)
+        return false;
     params->together = ork_conv_rows_together(params->kernel);
-    const bool known = conv->weights != NULL;
-    if (known && !count_weights(p, node, params))
+    const bool known = conv->weights || conv->is_packed;
+    if (known && !know_weights(p, node, conv, params->kernel, &params->packed))
         return false;
     slot *packed = known ? NULL : emit_pack(p, node, params);
     const int64_t all = conv->shape.batch * conv->shape.out_h;

@@ -214,9 +214,46 @@ size_t ork_plan_weight_bytes(const ork_plan *plan)
     return plan->weight_bytes;
 }
 
+const ork_packing *ork_plan_packing(const ork_plan *plan)
+{
+    return &plan->packing;
+}
+
 size_t ork_plan_step_count(const ork_plan *plan)
 {
     return plan->steps.count;
+}
+
+const char *ork_plan_step_layer(const ork_plan *plan, size_t index)
+{
+    return plan->steps.items[index].layer;
+}
+
+size_t ork_plan_parameter_bytes(const ork_plan *plan)
+{
+    const size_t weights = plan->graph->packing ? 0 : plan->weight_bytes; /* in the arena */
+    return ork_arena_used(plan->arena) - weights;
+}
+
+size_t ork_plan_scratch_bytes(const ork_plan *plan)
+{
+    return plan->scratch_bytes;
+}
+
+size_t ork_plan_buffer_count(const ork_plan *plan)
+{
+    return plan->roots.count;
+}
+
+ork_plan_buffer ork_plan_buffer_at(const ork_plan *plan, size_t index)
+{
+    const slot *s = plan->roots.items[index];
+    const int end = (int)plan->steps.count;
+    return (ork_plan_buffer){.value = s->value,
+                             .bytes = s->last < s->first ? 0 : s->bytes,
+                             .offset = s->offset,
+                             .first = s->first,
+                             .last = s->last < end ? s->last : end};
 }
 
 static void print_operand(ork_str *out, const operand *o)

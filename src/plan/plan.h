@@ -34,7 +34,23 @@ size_t ork_plan_arena_bytes(const ork_plan *plan);  /* all intermediate tensors,
 size_t ork_plan_weight_bytes(const ork_plan *plan); /* packed weights */
 /* Lower bound of the arena: the most bytes alive at one step. */
 size_t ork_plan_live_bytes(const ork_plan *plan);
+/* The packed weights, to be written (rknn.h); the texts and parts live as long as the plan. */
+const ork_packing *ork_plan_packing(const ork_plan *plan);
 size_t ork_plan_step_count(const ork_plan *plan);
+const char *ork_plan_step_layer(const ork_plan *plan, size_t index);
+/* What a plan keeps besides packed weights: sizes, places, tables of functions. */
+size_t ork_plan_parameter_bytes(const ork_plan *plan);
+size_t ork_plan_scratch_bytes(const ork_plan *plan); /* for each thread of a runner */
+
+/* A piece of the arena. It lives from the step that first writes it to the last that reads it; -1
+   is the storing of inputs, and ork_plan_step_count the end, for outputs. */
+typedef struct ork_plan_buffer {
+    const ork_value *value; /* which lies there, or is nearest to what does */
+    size_t bytes, offset;
+    int first, last;
+} ork_plan_buffer;
+size_t ork_plan_buffer_count(const ork_plan *plan);
+ork_plan_buffer ork_plan_buffer_at(const ork_plan *plan, size_t index);
 /* Marks, by their ids, the computed values that an observer gets to see. */
 void ork_plan_mark_observed(const ork_plan *plan, bool *observed);
 /* One line a step: what runs, on which kernel, where its output lies. */
@@ -47,6 +63,7 @@ typedef struct ork_runner ork_runner;
 /* The memory to run a plan. pool may be NULL and may be shared by runners used one at a time. */
 ork_runner *ork_runner_new(ork_diag *diag, const ork_plan *plan, ork_pool *pool);
 void ork_runner_free(ork_runner *runner);
+size_t ork_runner_output_bytes(const ork_runner *runner); /* outputs as real numbers */
 
 /* What the user gives for one input of the graph. */
 typedef struct ork_feed {

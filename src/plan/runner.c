@@ -53,6 +53,16 @@ void ork_runner_free(ork_runner *r)
     free(r);
 }
 
+size_t ork_runner_output_bytes(const ork_runner *r)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < r->plan->graph->outputs.count; i++)
+        if (r->floats[i])
+            bytes += (size_t)ork_shape_count(&r->plan->graph->outputs.items[i]->type.shape) *
+                     sizeof(float);
+    return bytes;
+}
+
 void *runner_pointer(const ork_runner *r, const slot *s, size_t offset)
 {
     for (; s->parent; s = s->parent)

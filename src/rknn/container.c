@@ -138,6 +138,8 @@ static ork_rknn_kind version_1_kind(ork_arena *arena, ork_bytes bytes, ork_rknn_
     c->json = ork_json_read(quiet, arena, text);
     ork_diag_free(quiet);
     read_json_facts(c->json, &c->info);
+    if (has_at(c->data, 0, ORK_RKNN_PACKED_MAGIC, 8))
+        return ORK_RKNN_PACKED;
     if (is_nbg || has_nbg_node(c->json))
         return ORK_RKNN_PRECOMPILED;
     return ork_json_is(ork_json_get(c->json, "nodes"), ORK_JSON_ARRAY) ? ORK_RKNN_PLAIN
@@ -190,6 +192,11 @@ static const struct {
                               "such a file holds commands for one chip and no longer the network",
                               "use the file that was exported without pre_compile, or run this "
                               "one on the board"},
+    [ORK_RKNN_PACKED] = {"packed", ORK_ERR_RKNN_PRECOMPILED,
+                         "the model is pre-compiled: its weights are packed for one processor",
+                         "the numbers that the simulator needs are not in it",
+                         "use the file that was exported without pre_compile, or run this one "
+                         "through librknn_api.so where it was made for"},
     [ORK_RKNN_ENCRYPTED] = {"encrypted", ORK_ERR_RKNN_ENCRYPTED,
                             "the model is encrypted (CYPTRKNN)",
                             "only the driver on the board has the key",

@@ -12,9 +12,11 @@
 enum {
     ORK_RKNN_HEADER = 24,
     ORK_RKNN_EXTRA_FORMAT = 1, /* of the objects under ORK_RKNN_EXTRA_KEY */
+    ORK_RKNN_PACKING_FORMAT = 1,
     ORK_RKNN_MAX_OUTPUTS = 64, /* of one node */
 };
-#define ORK_RKNN_EXTRA_KEY "openrknn"
+#define ORK_RKNN_EXTRA_KEY    "openrknn"
+#define ORK_RKNN_PACKED_MAGIC "ORKPACK1"
 
 /* ---- container.c ---- */
 
@@ -93,6 +95,8 @@ extern const ork_rknn_read_fn ork_rknn_readers[];
 
 /* The row to write a node with, -1 when the vocabulary has none. */
 int ork_rknn_row_for(const ork_node *node);
+/* The word to write it with: the row's, or one of our own. */
+const char *ork_rknn_op_word(ork_arena *arena, const ork_node *node);
 /* The row to read a node of this name and these parameters ("nn") with, or -1. */
 int ork_rknn_row_named(const char *vsi, const ork_json *nn);
 /* The row of this name for our operator, or -1. */

@@ -2,6 +2,7 @@
 /* The table of the vendor's operators and the ways to look it up. */
 #include "internal.h"
 
+#include <ctype.h>
 #include <string.h>
 
 const ork_rknn_op ork_rknn_ops[] = {
@@ -18,6 +19,17 @@ int ork_rknn_row_for(const ork_node *node)
         if (ork_rknn_ops[i].op == node->op && ork_rknn_fits[i](node))
             return i;
     return -1;
+}
+
+const char *ork_rknn_op_word(ork_arena *arena, const ork_node *node)
+{
+    const int row = ork_rknn_row_for(node);
+    if (row >= 0)
+        return ork_rknn_ops[row].vsi;
+    char *name = ork_arena_printf(arena, "OPENRKNN_OP_%s", ork_op_table[node->op].name);
+    for (char *c = name; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return name;
 }
 
 int ork_rknn_row_named(const char *vsi, const ork_json *nn)

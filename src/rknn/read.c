@@ -42,6 +42,7 @@ typedef struct rknn_reader {
     ork_graph *graph;
     ork_bytes data;
     const ork_json *json, *extra;
+    bool packed;
     int node_count, constant_count, norm_count, edge_count;
     file_node *nodes;
     const ork_json **constants;
@@ -527,9 +528,12 @@ static bool add_constant(rknn_reader *r, int index)
         return false;
     int64_t offset = ork_json_get_int(json, "offset", -1);
     int64_t length = ork_json_get_int(json, "len", -1);
-    if (!ork_shape_bytes(&type.shape, type.dtype, &bytes) || length != (int64_t)bytes)
+    const bool packed = r->graph->packing && ork_json_get_bool(extra, "packed", false);
+    if (!ork_shape_bytes(&type.shape, type.dtype, &bytes) ||
+        length != (packed ? 0 : (int64_t)bytes))
         return damaged(r, "a constant's length does not fit its size and type");
-    if (offset < 0 || (uint64_t)offset > r->data.size || bytes > r->data.size - (size_t)offset)
+    if (offset < 0 || (uint64_t)offset > r->data.size ||
+        (size_t)length > r->data.size - (size_t)offset)
         return damaged(r, "a constant lies outside of the file");
     if (ork_json_get_bool(extra, "depthwise", false) && type.shape.rank == 4) {
         int64_t first = type.shape.dim[0];
@@ -539,8 +543,8 @@ static bool add_constant(rknn_reader *r, int index)
             type.quant.axis = !type.quant.axis;
     }
     const char *name = ork_json_get_text(extra, "name", r->constant_names[index]);
-    r->constant_values[index] =
-        ork_graph_add_constant(r->graph, name ? name : "constant", &type, r->data.data + offset);
+    r->constant_values[index] = ork_graph_add_constant(r->graph, name ? name : "constant", &type,
+                                                       packed ? NULL : r->data.data + offset);
     return true;
 }
 
@@ -551,6 +555,67 @@ static bool add_constants(rknn_reader *r)
         if (!add_constant(r, i))
             return ork_where(r->diag, "constant %d", i);
     return true;
+}
+
+/* ---- packed weights ---- */
+
+/* Where it lies, when that can be read in place; a copy otherwise. */
+static const uint8_t *aligned(rknn_reader *r, const uint8_t *data, size_t size)
+{
+    if ((uintptr_t)data % ORK_PACKING_ALIGNMENT == 0)
+        return data;
+    void *copy = ork_arena_alloc_data(r->graph->arena, size);
+    if (copy)
+        memcpy(copy, data, size);
+    else
+        ork_fail(r->diag, ORK_ERR_OUT_OF_MEMORY, "no memory for the packed weights");
+    return copy;
+}
+
+static bool read_part(rknn_reader *r, const ork_json *json, ork_packed_part *part)
+{
+    const char *layer = ork_json_get_text(json, "layer", NULL);
+    const char *kernel = ork_json_get_text(json, "kernel", NULL);
+    const int64_t version = ork_json_get_int(json, "version", -1);
+    const int64_t size = ork_json_get_int(json, "len", -1);
+    if (!layer || !kernel || version < 0 || version > UINT32_MAX || size < 0)
+        return damaged(r, "a part of its packed weights has no layer, kernel, version or length");
+    *part = (ork_packed_part){ork_arena_strdup(r->graph->arena, layer),
+                              ork_arena_strdup(r->graph->arena, kernel), (uint32_t)version,
+                              (uint64_t)size};
+    return true;
+}
+
+/* Whether they fit the network is seen when it is planned. */
+static bool read_packing(rknn_reader *r)
+{
+    if (!r->packed)
+        return true;
+    const ork_json *json = ork_json_get(r->extra, "packing");
+    const int64_t offset = ork_json_get_int(json, "offset", -1);
+    const int64_t length = ork_json_get_int(json, "len", -1);
+    if (ork_json_get_int(json, "format", -1) != ORK_RKNN_PACKING_FORMAT) {
+        ork_fail(r->diag, ORK_ERR_RKNN_PRECOMPILED,
+                 "the model was pre-compiled by a release of another format");
+        return ork_fix(r->diag, "pre-compile it again with this release");
+    }
+    if (offset < 0 || length < 0 || (uint64_t)offset > r->data.size ||
+        (uint64_t)length > r->data.size - (size_t)offset)
+        return damaged(r, "the packed weights lie outside of the file");
+    const ork_json *parts = ork_json_get(json, "parts");
+    ork_packing *packing = ORK_NEW(r->graph->arena, ork_packing);
+    packing->count = ork_json_count(parts);
+    ork_packed_part *list = ORK_NEW_ARRAY(r->graph->arena, ork_packed_part, packing->count + 1);
+    for (size_t i = 0; i < packing->count; i++)
+        if (!read_part(r, ork_json_item(parts, i), &list[i]))
+            return false;
+    packing->parts = list;
+    packing->machine =
+        ork_arena_strdup(r->graph->arena, ork_json_get_text(json, "machine", "another machine"));
+    packing->data.size = (size_t)length;
+    packing->data.data = aligned(r, r->data.data + offset, (size_t)length);
+    r->graph->packing = packing;
+    return packing->data.data != NULL;
 }
 
 /* ---- nodes ---- */
@@ -642,6 +707,8 @@ static void finish_node(rknn_reader *r, const file_node *node, ork_rknn_step *st
     const char *scope = ork_json_get_text(node->extra, "scope", NULL);
     if (scope && r->graph->last)
         r->graph->last->scope = ork_arena_strdup(r->graph->arena, scope);
+    if (r->graph->last)
+        r->graph->last->sync = ork_json_get_bool(node->extra, "sync", false);
 }
 
 /* Rows whose first read function needs fewer inputs than the operator that they end in. */
@@ -765,20 +832,21 @@ static bool add_outputs(rknn_reader *r)
 
 static bool read_graph(rknn_reader *r)
 {
-    if (!read_heading(r) || !read_tables(r) || !check_operators(r) || !read_connections(r) ||
-        !order_nodes(r) || !add_inputs(r) || !add_constants(r) || !build_nodes(r) ||
-        !add_outputs(r))
+    if (!read_heading(r) || !read_packing(r) || !read_tables(r) || !check_operators(r) ||
+        !read_connections(r) || !order_nodes(r) || !add_inputs(r) || !add_constants(r) ||
+        !build_nodes(r) || !add_outputs(r))
         return false;
     return ork_graph_verify(r->graph, r->diag) || misbuilt(r->diag, r->graph->name);
 }
 
-ork_graph *ork_rknn_read_bytes(ork_diag *diag, ork_bytes bytes)
+static ork_graph *read_bytes(ork_diag *diag, ork_bytes bytes, bool to_run)
 {
     ork_arena *scratch = ork_arena_new();
     ork_rknn_container container;
     ork_graph *graph = NULL;
     ork_rknn_look(scratch, bytes, &container);
-    if (container.info.kind != ORK_RKNN_PLAIN) {
+    const bool packed = container.info.kind == ORK_RKNN_PACKED;
+    if (container.info.kind != ORK_RKNN_PLAIN && !(to_run && packed)) {
         ork_rknn_refuse(diag, &container.info);
     } else {
         graph = ork_graph_new(ork_json_get_text(container.json, "name", ""));
@@ -786,7 +854,8 @@ ork_graph *ork_rknn_read_bytes(ork_diag *diag, ork_bytes bytes)
                          .scratch = scratch,
                          .graph = graph,
                          .data = container.data,
-                         .json = container.json};
+                         .json = container.json,
+                         .packed = packed};
         if (!read_graph(&r)) {
             ork_graph_free(graph);
             graph = NULL;
@@ -794,6 +863,16 @@ ork_graph *ork_rknn_read_bytes(ork_diag *diag, ork_bytes bytes)
     }
     ork_arena_free(scratch);
     return graph;
+}
+
+ork_graph *ork_rknn_read_bytes(ork_diag *diag, ork_bytes bytes)
+{
+    return read_bytes(diag, bytes, false);
+}
+
+ork_graph *ork_rknn_read_to_run(ork_diag *diag, ork_bytes bytes)
+{
+    return read_bytes(diag, bytes, true);
 }
 
 /* What one needs to ask others about a file: its size, beginning and checksum. */

@@ -22,6 +22,7 @@
 typedef enum ork_rknn_kind {
     ORK_RKNN_PLAIN,       /* version 1 with a readable network: the only kind that can be read */
     ORK_RKNN_PRECOMPILED, /* version 1 whose data is a network binary of one chip */
+    ORK_RKNN_PACKED,      /* version 1 with weights packed by us for one kind of processor */
     ORK_RKNN_ENCRYPTED,
     ORK_RKNN_CUSTOM_OP, /* version 2: carries compiled operators of the user */
     ORK_RKNN_LATER,     /* of RKNN-Toolkit2 or later: RK35xx, RV1103, RV1106 ... */
@@ -63,6 +64,10 @@ ork_graph *ork_rknn_read(ork_diag *diag, const char *path);
 /* The same from memory, which must outlive the graph. */
 ork_graph *ork_rknn_read_bytes(ork_diag *diag, ork_bytes bytes);
 
+/* The same, and takes packed files as well: the graph then has a packing, can be planned and
+   nothing else. */
+ork_graph *ork_rknn_read_to_run(ork_diag *diag, ork_bytes bytes);
+
 /* ---- writing --------------------------------------------------------------------------- */
 
 /* The file appears whole or not at all. The same graph gives the same bytes. Constants start at
@@ -70,5 +75,13 @@ ork_graph *ork_rknn_read_bytes(ork_diag *diag, ork_bytes bytes);
 bool ork_rknn_write(ork_diag *diag, const ork_graph *graph, const char *path);
 /* The same into memory from malloc, which the caller frees. */
 bool ork_rknn_write_memory(ork_diag *diag, const ork_graph *graph, uint8_t **data, size_t *size);
+/* A packed file, pre_compile 1: with a packing of the graph (plan.h) in place of the constants that
+   it was made of. The data begins with the magic "ORKPACK1". path NULL: into memory. */
+bool ork_rknn_write_packed(ork_diag *diag, const ork_graph *graph, const ork_packing *packing,
+                           const char *path, uint8_t **data, size_t *size);
+
+/* Appends the quantization of the inputs and outputs, or of every layer's output, weights and bias,
+   as YAML in the form of the vendor's quant_param.yml. Names are those of the written file. */
+void ork_rknn_put_quant_params(const ork_graph *graph, bool only_io, ork_str *out);
 
 #endif

@@ -24,6 +24,8 @@ typedef struct rknn_writer {
     ORK_VEC(const ork_value *) norms;
     size_t *offsets; /* of constants in the data */
     size_t data_size;
+    const ork_packing *packing; /* or NULL */
+    size_t packing_at;
 } rknn_writer;
 
 /* ---- what goes where ---- */
@@ -65,20 +67,31 @@ static size_t constant_bytes(const ork_value *value)
     return ork_tensor_bytes(&(ork_tensor){.type = value->type});
 }
 
-/* Constants start at multiples of DATA_ALIGNMENT of the file, not of the data. */
+static bool is_packed(const rknn_writer *w, const ork_value *value)
+{
+    return w->packing && ork_value_is_packable(value);
+}
+
+/* Bytes that start at a multiple of DATA_ALIGNMENT of the file, not of the data. */
+static bool place_bytes(rknn_writer *w, size_t bytes, size_t *offset)
+{
+    size_t begin;
+    if (!ork_add_size(w->data_size, ORK_RKNN_HEADER + DATA_ALIGNMENT - 1, &begin))
+        return false;
+    *offset = begin / DATA_ALIGNMENT * DATA_ALIGNMENT - ORK_RKNN_HEADER;
+    return ork_add_size(*offset, bytes, &w->data_size);
+}
+
 static bool place_data(rknn_writer *w)
 {
     w->offsets = ORK_NEW_ARRAY(w->arena, size_t, w->constants.count);
-    for (size_t i = 0; i < w->constants.count; i++) {
-        size_t begin, bytes = constant_bytes(w->constants.items[i]);
-        if (!ork_add_size(w->data_size, ORK_RKNN_HEADER + DATA_ALIGNMENT - 1, &begin))
+    if (w->packing)
+        w->data_size = strlen(ORK_RKNN_PACKED_MAGIC);
+    for (size_t i = 0; i < w->constants.count; i++)
+        if (!is_packed(w, w->constants.items[i]) &&
+            !place_bytes(w, constant_bytes(w->constants.items[i]), &w->offsets[i]))
             return false;
-        begin = begin / DATA_ALIGNMENT * DATA_ALIGNMENT - ORK_RKNN_HEADER;
-        w->offsets[i] = begin;
-        if (!ork_add_size(begin, bytes, &w->data_size))
-            return false;
-    }
-    return true;
+    return !w->packing || place_bytes(w, w->packing->data.size, &w->packing_at);
 }
 
 /* ---- JSON ---- */
@@ -160,6 +173,27 @@ static void put_preprocessing(rknn_writer *w)
     ork_json_end_array(&w->json);
 }
 
+static void put_packing(rknn_writer *w)
+{
+    key_object(w, "packing");
+    key_int(w, "format", ORK_RKNN_PACKING_FORMAT);
+    key_text(w, "machine", w->packing->machine);
+    key_int(w, "offset", (int64_t)w->packing_at);
+    key_int(w, "len", (int64_t)w->packing->data.size);
+    key_array(w, "parts");
+    for (size_t i = 0; i < w->packing->count; i++) {
+        const ork_packed_part *part = &w->packing->parts[i];
+        ork_json_begin_object(&w->json);
+        key_text(w, "layer", part->layer);
+        key_text(w, "kernel", part->kernel);
+        key_int(w, "version", part->version);
+        key_int(w, "len", (int64_t)part->size);
+        ork_json_end_object(&w->json);
+    }
+    ork_json_end_array(&w->json);
+    ork_json_end_object(&w->json);
+}
+
 /* "version" and "ovxlib_version" name the dialect that the file is written in: that of the
    vendor's last toolkit of this generation. */
 static void put_heading(rknn_writer *w)
@@ -181,12 +215,14 @@ static void put_heading(rknn_writer *w)
     put_preprocessing(w);
     key_int(w, "input_num", (int64_t)graph->inputs.count);
     key_int(w, "output_num", (int64_t)graph->outputs.count);
-    key_int(w, "pre_compile", 0);
+    key_int(w, "pre_compile", w->packing != NULL);
     key_int(w, "case_type", -1);
     key_object(w, ORK_RKNN_EXTRA_KEY);
     key_int(w, "format", ORK_RKNN_EXTRA_FORMAT);
     key_text(w, "stage", ork_stage_names[graph->stage]);
     key_text(w, "target", graph->target);
+    if (w->packing)
+        put_packing(w);
     ork_json_end_object(&w->json);
 }
 
@@ -218,23 +254,13 @@ static void put_parameters(rknn_writer *w, const ork_node *node, int row)
     put_vx(w, op->vx);
 }
 
-static const char *vsi_name(rknn_writer *w, const ork_node *node, int row)
-{
-    if (row >= 0)
-        return ork_rknn_ops[row].vsi;
-    char *name = ork_arena_printf(w->arena, "OPENRKNN_OP_%s", ork_op_table[node->op].name);
-    for (char *c = name; *c; c++)
-        *c = (char)toupper((unsigned char)*c);
-    return name;
-}
-
 static void put_node(rknn_writer *w, const ork_node *node, int uid)
 {
     int row = ork_rknn_row_for(node);
     ork_json_begin_object(&w->json);
     key_text(w, "lid", ork_arena_printf(w->arena, "%s_%d", node->name, uid));
     key_text(w, "name", node->name);
-    key_text(w, "op", vsi_name(w, node, row));
+    key_text(w, "op", ork_rknn_op_word(w->arena, node));
     key_int(w, "uid", uid);
     key_int(w, "input_num", node->input_count);
     key_int(w, "output_num", 1);
@@ -245,6 +271,10 @@ static void put_node(rknn_writer *w, const ork_node *node, int uid)
     ork_json_key(&w->json, "attrs");
     ork_rknn_put_attrs(&w->json, node->op, &node->attrs);
     key_text(w, "scope", node->scope);
+    if (node->sync) {
+        ork_json_key(&w->json, "sync");
+        ork_json_put_bool(&w->json, true);
+    }
     ork_json_end_object(&w->json);
     ork_json_end_object(&w->json);
 }
@@ -322,9 +352,13 @@ static void put_constants(rknn_writer *w)
         key_int(w, "tensor_id", (int64_t)i);
         ork_rknn_put_type(&w->json, &view, true);
         key_int(w, "offset", (int64_t)w->offsets[i]);
-        key_int(w, "len", (int64_t)constant_bytes(value));
+        key_int(w, "len", is_packed(w, value) ? 0 : (int64_t)constant_bytes(value));
         key_object(w, ORK_RKNN_EXTRA_KEY);
         key_text(w, "name", value->name);
+        if (is_packed(w, value)) {
+            ork_json_key(&w->json, "packed");
+            ork_json_put_bool(&w->json, true);
+        }
         if (depthwise) {
             ork_json_key(&w->json, "depthwise");
             ork_json_put_bool(&w->json, true);
@@ -458,27 +492,47 @@ static void put_u64(sink *to, uint64_t value)
     put_bytes(to, bytes, sizeof(bytes));
 }
 
-static void put_file(rknn_writer *w, sink *to)
+typedef struct placed_bytes {
+    const void *data;
+    size_t offset, size;
+} placed_bytes;
+
+/* Behind each other, with zeros between. */
+static void put_placed(sink *to, size_t *at, placed_bytes bytes)
 {
     static const uint8_t zeros[DATA_ALIGNMENT];
+    assert(bytes.offset >= *at && bytes.offset - *at <= sizeof(zeros));
+    put_bytes(to, zeros, bytes.offset - *at);
+    put_bytes(to, bytes.data, bytes.size);
+    *at = bytes.offset + bytes.size;
+}
+
+static void put_file(rknn_writer *w, sink *to)
+{
     size_t at = 0;
     put_bytes(to, "RKNN\0\0\0\0", 8);
     put_u64(to, 1);
     put_u64(to, w->data_size);
+    if (w->packing)
+        put_placed(to, &at,
+                   (placed_bytes){ORK_RKNN_PACKED_MAGIC, 0, strlen(ORK_RKNN_PACKED_MAGIC)});
     for (size_t i = 0; i < w->constants.count; i++) {
         const ork_value *value = w->constants.items[i];
-        put_bytes(to, zeros, w->offsets[i] - at);
-        put_bytes(to, value->data, constant_bytes(value));
-        at = w->offsets[i] + constant_bytes(value);
+        if (!is_packed(w, value))
+            put_placed(to, &at, (placed_bytes){value->data, w->offsets[i], constant_bytes(value)});
     }
+    if (w->packing)
+        put_placed(to, &at,
+                   (placed_bytes){w->packing->data.data, w->packing_at, w->packing->data.size});
     assert(at == w->data_size);
     put_u64(to, w->text.length);
     put_bytes(to, w->text.text, w->text.length);
 }
 
-static bool prepare(rknn_writer *w, ork_diag *diag, const ork_graph *graph)
+static bool prepare(rknn_writer *w, ork_diag *diag, const ork_graph *graph,
+                    const ork_packing *packing)
 {
-    *w = (rknn_writer){.graph = graph, .arena = ork_arena_new()};
+    *w = (rknn_writer){.graph = graph, .arena = ork_arena_new(), .packing = packing};
     place_values(w);
     if (!place_data(w))
         return ork_fail(diag, ORK_ERR_OUT_OF_MEMORY, "the constants are too large for a file");
@@ -486,39 +540,42 @@ static bool prepare(rknn_writer *w, ork_diag *diag, const ork_graph *graph)
     return true;
 }
 
-static void finish(rknn_writer *w)
+static bool write_to(ork_diag *diag, rknn_writer *w, const char *path)
 {
-    ork_str_free(&w->text);
-    ork_arena_free(w->arena);
+    sink to = {.output = ork_output_open(diag, path)};
+    if (!to.output)
+        return false;
+    put_file(w, &to);
+    return ork_output_commit(to.output);
+}
+
+static bool write_memory(ork_diag *diag, rknn_writer *w, uint8_t **data, size_t *size)
+{
+    *size = ORK_RKNN_HEADER + w->data_size + 8 + w->text.length;
+    *data = malloc(*size);
+    if (!*data)
+        return ork_fail(diag, ORK_ERR_OUT_OF_MEMORY, "no memory for %zu bytes", *size);
+    put_file(w, &(sink){.at = *data});
+    return true;
+}
+
+bool ork_rknn_write_packed(ork_diag *diag, const ork_graph *graph, const ork_packing *packing,
+                           const char *path, uint8_t **data, size_t *size)
+{
+    rknn_writer w;
+    const bool good = prepare(&w, diag, graph, packing) &&
+                      (path ? write_to(diag, &w, path) : write_memory(diag, &w, data, size));
+    ork_str_free(&w.text);
+    ork_arena_free(w.arena);
+    return good;
 }
 
 bool ork_rknn_write(ork_diag *diag, const ork_graph *graph, const char *path)
 {
-    rknn_writer w;
-    bool good = prepare(&w, diag, graph);
-    if (good) {
-        sink to = {.output = ork_output_open(diag, path)};
-        good = to.output != NULL;
-        if (good) {
-            put_file(&w, &to);
-            good = ork_output_commit(to.output);
-        }
-    }
-    finish(&w);
-    return good;
+    return ork_rknn_write_packed(diag, graph, NULL, path, NULL, NULL);
 }
 
 bool ork_rknn_write_memory(ork_diag *diag, const ork_graph *graph, uint8_t **data, size_t *size)
 {
-    rknn_writer w;
-    bool good = prepare(&w, diag, graph);
-    if (good) {
-        *size = ORK_RKNN_HEADER + w.data_size + 8 + w.text.length;
-        *data = malloc(*size);
-        good = *data || ork_fail(diag, ORK_ERR_OUT_OF_MEMORY, "no memory for %zu bytes", *size);
-        if (good)
-            put_file(&w, &(sink){.at = *data});
-    }
-    finish(&w);
-    return good;
+    return ork_rknn_write_packed(diag, graph, NULL, NULL, data, size);
 }

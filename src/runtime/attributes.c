@@ -2,6 +2,8 @@
 /* What a model is, and how it ran. */
 #include "internal.h"
 
+#include "../rknn/rknn.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -143,8 +145,20 @@ static bool query_version(runtime *r, void *info)
 
 static bool query_precompiled(runtime *r, void *info)
 {
-    (void)info;
-    return ork_fail(r->diag, ORK_ERR_NOT_YET, "models cannot be packed for one chip yet");
+    rknn_precompile *answer = info;
+    size_t size = r->precompiled_size;
+    if (!(r->flags & RKNN_FLAG_PRECOMPILE_MASK)) {
+        ork_fail(r->diag, ORK_ERR_CALL_ORDER, "the context was not made to pre-compile its model");
+        return ork_fix(r->diag, "call rknn_init with RKNN_FLAG_PRECOMPILE_MASK");
+    }
+    if (!r->precompiled && !ork_rknn_write_packed(r->diag, r->graph, ork_plan_packing(r->plan),
+                                                  NULL, &r->precompiled, &size))
+        return false;
+    if (size > UINT32_MAX)
+        return ork_fail(r->diag, ORK_ERR_OUT_OF_MEMORY, "the model is too large for the interface");
+    r->precompiled_size = size;
+    *answer = (rknn_precompile){.model_data = r->precompiled, .data_len = (uint32_t)size};
+    return true;
 }
 
 static const struct {

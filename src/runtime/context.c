@@ -161,17 +161,19 @@ static int wanted_threads(void)
     return threads > 0 && threads <= 256 ? (int)threads : 0;
 }
 
-static bool copy_model(runtime *r, const void *model, uint32_t size)
+static bool read_model(runtime *r, const void *model, uint32_t size)
 {
     if (!model || size == 0)
         return ork_fail(r->diag, ORK_ERR_RKNN_FORMAT, "there is no model: %u bytes at %p",
                         (unsigned)size, model);
-    r->model = ork_data_alloc(size);
-    if (!r->model)
-        return ork_fail(r->diag, ORK_ERR_OUT_OF_MEMORY, "no memory for a model of %u bytes",
-                        (unsigned)size);
-    memcpy(r->model, model, size);
-    r->graph = ork_rknn_read_bytes(r->diag, (ork_bytes){r->model, size});
+    if (!(r->flags & RKNN_FLAG_MODEL_STAYS_MASK)) {
+        r->model = ork_data_alloc(size);
+        if (!r->model)
+            return ork_fail(r->diag, ORK_ERR_OUT_OF_MEMORY, "no memory for a model of %u bytes",
+                            (unsigned)size);
+        model = memcpy(r->model, model, size);
+    }
+    r->graph = ork_rknn_read_to_run(r->diag, (ork_bytes){model, size});
     return r->graph != NULL;
 }
 
@@ -180,6 +182,8 @@ static bool plan_model(runtime *r)
     ork_plan_options options = {0};
     const char *target = *r->graph->target ? r->graph->target : "rk1808";
     if (!ork_soc_family(r->diag, target, &options.family))
+        return false;
+    if (r->graph->packing && !ork_soc_check_here(r->diag, options.family))
         return false;
     r->pool = ork_pool_new(wanted_threads());
     if (!r->pool)
@@ -231,6 +235,7 @@ static void free_runtime(runtime *r)
     ork_graph_free(r->graph);
     ork_data_free(r->model);
     ork_str_free(&r->perf);
+    free(r->precompiled);
     ork_diag_free(r->diag);
     pthread_mutex_destroy(&r->lock);
     free(r);
@@ -248,7 +253,7 @@ RUNTIME_API int rknn_init(rknn_context *context, void *model, uint32_t size, uin
     r->flags = flag;
     r->diag = ork_diag_new();
     pthread_mutex_init(&r->lock, NULL);
-    if (copy_model(r, model, size) && plan_model(r) && make_tensors(r)) {
+    if (read_model(r, model, size) && plan_model(r) && make_tensors(r)) {
         add_to_list(r);
         *context = r->id;
         return RKNN_SUCC;

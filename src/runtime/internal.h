@@ -66,7 +66,9 @@ struct runtime {
     uint64_t frames; /* started so far */
     uint64_t frame_id, frame_id_before;
     int64_t run_microseconds;
-    ork_str perf; /* of RKNN_QUERY_PERF_DETAIL */
+    ork_str perf;         /* of RKNN_QUERY_PERF_DETAIL */
+    uint8_t *precompiled; /* of RKNN_QUERY_PRE_COMPILE, or NULL */
+    size_t precompiled_size;
 };
 
 /* ---- context.c --------------------------------------------------------------------------- */

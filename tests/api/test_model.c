@@ -100,10 +100,6 @@ static void test_what_does_not_fit_the_network(void **state)
     assert_false(ork_model_build(model, &build));
     expect(model, "E0404", "needs a dataset");
     build.do_quantization = false;
-    build.pre_compile = true;
-    assert_false(ork_model_build(model, &build));
-    expect(model, "E0003", "pre_compile");
-    build.pre_compile = false;
     assert_true(ork_model_build(model, &build));
     ork_preprocess_info info;
     assert_true(ork_model_preprocess_info(model, 0, &info));

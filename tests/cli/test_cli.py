@@ -27,8 +27,8 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['gui', 'convert', 'hybrid', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib',
-         'calibrate', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'hybrid', 'check', 'perf', 'memory', 'info', 'diff', 'graph', 'run', 'bench', 'npu', 'detect', 'eval', 'analyze', 'calib',
+         'calibrate', 'gui', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):
@@ -292,6 +292,53 @@ class TextForm(Base):
         slower = json.loads(ork('perf', net, '--json', '--float').stdout)
         self.assertGreater(slower['microseconds'], document['microseconds'])
         self.fails(2, 'E0305', 'perf', net, '--target', 'rk9999')
+        text = self.good('perf', net, '--advise').stdout
+        document = json.loads(ork('perf', net, '--advise', '--json').stdout)
+        self.assertEqual(document['kind'], 'estimated')
+        for item in document['advice']:
+            self.assertIn(item['instead'], text)
+            self.assertAlmostEqual(sum(layer['saved_microseconds'] for layer in item['layers']),
+                                   item['saved_microseconds'], places=3)
+
+    def test_npu(self):
+        result = ork('npu', '--driver', '/nowhere/libOpenVX.so.1')
+        self.assertEqual(result.returncode, 6)
+        self.assertIn('NPU driver: none', result.stdout)
+        net = self.write('net.ork')
+        self.fails(6, 'E0801', 'npu', net, '--driver', '/nowhere/libOpenVX.so.1')
+        standin = os.path.join(os.path.dirname(ORK), '..', 'tests', 'openvx', 'libopenvx_standin.so')
+        if not os.path.exists(standin):
+            self.skipTest('the library in place of a driver is not built')
+        self.assertIn('entry points', self.good('npu', '--driver', standin).stdout)
+        self.assertIn('0 of', self.good('npu', net, '--driver', standin).stdout)
+        document = json.loads(ork('npu', net, '--json', ORK_OPENVX=standin).stdout)
+        self.assertEqual(document['different'], 0)
+        self.assertGreater(document['compared'], 0)
+
+    def test_memory(self):
+        net = self.write('net.ork')
+        picture = os.path.join(self.folder, 'memory.svg')
+        text = self.good('memory', net, '--chart', '-o', picture).stdout
+        self.assertIn('Memory Profile Info Dump', text)
+        self.assertIn('estimated for rk1808, not measured', text)
+        root = xml.etree.ElementTree.parse(picture).getroot()
+        document = json.loads(ork('memory', net, '--json', '--target', 'rv1126').stdout)
+        session, chip = document['session'], document['chip']
+        boxes = [box for box in root.iter('{http://www.w3.org/2000/svg}rect')
+                 if box.get('class') == 'b']
+        self.assertEqual(len(boxes), len(session['buffers']))
+        parts = ('weight', 'parameter', 'tensor', 'scratch', 'output')
+        self.assertEqual(session['total_bytes'], sum(session[part + '_bytes'] for part in parts))
+        self.assertEqual(max(step['bytes'] for step in session['steps']), session['live_bytes'])
+        for step, moment in enumerate(session['steps']):
+            alive = [b for b in session['buffers'] if b['first'] <= step <= b['last']]
+            self.assertEqual(sum(b['bytes'] for b in alive), moment['bytes'])
+            places = sorted((b['offset'], b['offset'] + b['bytes']) for b in alive)
+            for below, above in zip(places, places[1:]):
+                self.assertLessEqual(below[1], above[0])
+        self.assertEqual((chip['target'], chip['kind']), ('rv1126', 'estimated'))
+        self.fails(2, 'E0305', 'memory', net, '--target', 'rk9999')
+        self.fails(8, 'E0102', 'memory', net, '-o', '/nowhere/memory.svg')
 
     def test_check(self):
         result = ork('check', self.write('net.txt'), '--target', 'rk1808')

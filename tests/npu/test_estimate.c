@@ -122,12 +122,26 @@ static void test_quantized(void **state)
     ork_graph_free(graph);
 }
 
+/* Bytes in 8 bits: "joined" lies where "window" does, "free" where "pool" does. */
+static void test_memory(void **state)
+{
+    const fixture *f = *state;
+    const ork_npu_memory m = ork_npu_memory_run(f->graph, ork_soc_find("rk1808"), ORK_U8);
+    assert_true(m.weights == 16 * 72 + 16 + 64 + 144);
+    assert_true(m.inputs == 8192 && m.outputs == 256);
+    assert_true(m.internal == 8192 + 16384); /* x and window */
+    assert_true(m.values == 8192 + 16384 + 4096 + 4096 + 1024 + 256 + 256);
+    const ork_npu_memory halves = ork_npu_memory_run(f->graph, ork_soc_find("rk1808"), ORK_F32);
+    assert_true(halves.weights == 2 * m.weights && halves.internal == 2 * m.internal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_units, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_types_and_clocks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_quantized, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,13 +16,8 @@ NOT_YET = {
     'load_tflite': (('a.tflite',), -1),
     'register_op': (('a.rknnop',), None),
     'accuracy_analysis': (('list.txt', '.', True, 'rk1808'), -1),
-    'export_rknn_precompile_model': (('a.rknn',), -1),
-    'export_rknn_sync_model': (('a.rknn', [1]), -1),
     'export_encrypted_rknn_model': (('a.rknn',), -1),
-    'export_rknn_quant_params': (('a.rknn',), -1),
-    'eval_memory': ((), None),
     'list_devices': ((), None),
-    'list_support_target_platform': ((), None),
     'load_firmware': ((), -1),
     'fetch_rknn_model_config': (('a.rknn',), None),
 }
@@ -44,8 +39,6 @@ class NotYet(support.InEmptyFolder):
             with self.subTest(target):
                 self.assert_fails(rknn, lambda: rknn.init_runtime(target, device_id='1'), -1,
                                   'E0003', 'boards cannot be reached yet', 'without a target')
-        self.assert_fails(rknn, lambda: rknn.init_runtime(rknn2precompile=True), -1, 'E0003',
-                          'pre-compiled')
         self.assert_fails(rknn, lambda: rknn.load_rknn('a.rknn', load_model_in_npu=True), -1,
                           'E0003', 'on a board')
         self.assert_fails(rknn, lambda: rknn.inference([], get_frame_id=True), None, 'E0003',
@@ -85,6 +78,7 @@ class CallOrder(support.InEmptyFolder):
             'inference': (lambda: rknn.inference([]), None),
             'get_sdk_version': (lambda: rknn.get_sdk_version(), None),
             'eval_perf': (lambda: rknn.eval_perf(), None),
+            'eval_memory': (lambda: rknn.eval_memory(), None),
         }
         for name, (call, result) in calls.items():
             with self.subTest(name):

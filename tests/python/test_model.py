@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a network to its outputs, with the sample model of examples/eyes."""
+import csv
 import os
 import pathlib
 import pty
@@ -172,14 +173,149 @@ class Perf(support.InEmptyFolder):
             rknn = running()
             rknn.init_runtime(perf_debug=True)
             report = rknn.eval_perf(loop_cnt=10)
+            self.assertFalse(pathlib.Path('perf_statistics.csv').exists())
+            rknn.eval_perf(export_perf_statistics=True)
         self.assertIn('Operator time-consuming statistics', report['text'])
+        self.assertIn('The performance result is just for debugging', report['text'])
+        with open('perf_statistics.csv') as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(list(rows[0]), ['OP', 'Call Number', 'Total Time(us)', 'Time Ratio(%)'])
+        self.assertAlmostEqual(sum(float(row['Total Time(us)']) for row in rows),
+                               report['total_time'], delta=len(rows))
         self.assertRegex(report['text'], r'(?m)^CONV2D +[0-9]+ +[0-9]+ +[0-9.]+$')
 
     def test_failures(self):
         rknn = RKNN()
         self.assert_fails(rknn, rknn.eval_perf, None, 'E0005', 'no model')
-        self.assert_fails(rknn, lambda: rknn.eval_perf(export_perf_statistics=True), None, 'E0003',
-                          'statistics')
+
+
+@support.needs_eyes
+class Memory(support.InEmptyFolder):
+    def test_estimate_and_session(self):
+        with support.capture() as printed:
+            rknn = loaded()
+            report = rknn.eval_memory()
+        self.assertEqual(printed.out, report['text'])
+        self.assertEqual((report['kind'], report['target']), ('estimated', 'rk1808'))
+        for kind in ('maximum_allocation', 'total_allocation'):
+            self.assertEqual(report['total_memory'][kind],
+                             report['system_memory'][kind] + report['npu_memory'][kind])
+            self.assertIn('%.2f MiB' % (report['npu_memory'][kind] / 2**20), printed.out)
+        self.assertNotIn('session', report)
+        with support.capture() as printed:
+            rknn.build(do_quantization=False)
+            rknn.init_runtime(eval_mem=True)
+            session = rknn.eval_memory(is_print=False)['session']
+        self.assertEqual(printed.out, '')
+        self.assertEqual(session['total'], sum(session[part] for part in (
+            'weights', 'parameters', 'tensors', 'scratch', 'outputs')))
+        self.assertLess(session['total'], session['process'])
+
+    def test_failures(self):
+        self.assert_fails(rknn := RKNN(), rknn.eval_memory, None, 'E0005', 'no model')
+
+
+@support.needs_eyes
+class Files(support.InEmptyFolder):
+    """Calls that take a .rknn file."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = tempfile.TemporaryDirectory()
+        cls.file = os.path.join(cls.place.name, 'eyes.rknn')
+        with support.capture(), RKNN() as rknn:
+            rknn.config(mean_values=[MEAN], std_values=[STD], target_platform=['rv1126'],
+                        vendor_exact=True)
+            assert rknn.load_pytorch(str(support.EYES_MODEL), [support.EYES_SIZE]) == 0
+            assert rknn.build(dataset=write_dataset(cls.place.name, 2)) == 0, rknn.last_error
+            assert rknn.export_rknn(cls.file) == 0
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.place.cleanup()
+
+    def blocks(self):
+        """The YAML file, whose form is simple: a name, and keys below it."""
+        blocks = {}
+        for line in pathlib.Path('eyes_quant_param.yml').read_text().splitlines():
+            if not line.startswith(' '):
+                block = blocks.setdefault(line.rstrip(':').strip("'"), {})
+            else:
+                key, value = line.strip().split(': ', 1)
+                block[key] = value
+        return blocks
+
+    def test_quant_params(self):
+        with support.capture():
+            rknn = RKNN()
+            self.assertEqual(rknn.export_rknn_quant_params(self.file), 0, rknn.last_error)
+            some = self.blocks()
+            self.assertEqual(rknn.export_rknn_quant_params(self.file, only_io=False), 0)
+        self.assertEqual(len(some), 4)
+        self.assertEqual(some['x_0:out0']['qtype'], 'u8')
+        everything = self.blocks()
+        self.assertLess(set(some), set(everything))
+        weights = [block for name, block in everything.items()
+                   if name.endswith(':in1') and block['op'] == 'VSI_NN_OP_CONV2D']
+        self.assertGreater(len(weights), 50)
+        for block in weights:
+            self.assertEqual((block['qtype'], block['dtype']), ('u8', 'asymmetric_affine'))
+            self.assertGreater(float(block['scale']), 0)
+            self.assertIn(int(block['zero_point']), range(256))
+
+    def test_sync_model(self):
+        with support.capture():
+            rknn = RKNN()
+            self.assertEqual(rknn.export_rknn_sync_model(self.file, [1, 3], 'marked.rknn'), 0)
+            self.assertEqual(rknn.export_rknn_sync_model('marked.rknn', [2]), 0)
+            before, after = (pathlib.Path(name).read_bytes()
+                             for name in (self.file, 'marked_sync.rknn'))
+            self.assertEqual(rknn.load_rknn('marked_sync.rknn'), 0)
+        self.assertEqual((before.count(b'"sync"'), after.count(b'"sync"')), (0, 3))
+        for uids in ([0], [-1], [100000], 'all', [1.5], None):
+            self.assert_fails(rknn, lambda: rknn.export_rknn_sync_model(self.file, uids, 'no.rknn'),
+                              -1, 'E0004', 'uid')
+        self.assertFalse(pathlib.Path('no.rknn').exists())
+
+    def test_precompiled(self):
+        with support.capture():
+            rknn = RKNN()
+            self.assertEqual(rknn.load_rknn(self.file), 0)
+            self.assertEqual(rknn.init_runtime(rknn2precompile=True), 0)
+            self.assertEqual(rknn.export_rknn_precompile_model('packed.rknn'), 0, rknn.last_error)
+            built = loaded()
+            self.assertEqual(built.build(do_quantization=False, pre_compile=True), 0)
+            self.assertEqual(built.export_rknn('built.rknn'), 0, built.last_error)
+        for name in ('packed.rknn', 'built.rknn'):
+            self.assertIn(b'ORKPACK1', pathlib.Path(name).read_bytes())
+            self.assert_fails(rknn, lambda: rknn.load_rknn(name), -1, 'E0602', 'pre-compiled',
+                              'without pre_compile')
+        other = RKNN()
+        self.assert_fails(other, lambda: other.export_rknn_precompile_model('no.rknn'), -1, 'E0005',
+                          'export_rknn_precompile_model()')
+
+    def test_target_platforms(self):
+        with support.capture() as printed:
+            rknn = RKNN()
+            found = rknn.list_support_target_platform(self.file)
+        self.assertEqual(found, {'filled_target_platform': ['rv1126'],
+                                 'support_target_platform': ['RV1109', 'RV1126']})
+        self.assertEqual(printed.out.splitlines()[1:3], [
+            "Target platforms filled in RKNN model:         ['rv1126']",
+            "Target platforms supported by this RKNN model: ['RV1109', 'RV1126']"])
+        with support.capture() as printed:
+            self.assertIsNone(rknn.list_support_target_platform())
+        self.assertEqual(printed.out.splitlines()[1:-1], [
+            'All RKNN Toolkit supported target platforms:',
+            'chip family 1: RK1806,RK1808,RK3399PRO',
+            'chip family 2: RV1109,RV1126'])
+
+    def test_files_that_are_not_there(self):
+        rknn = RKNN()
+        for result, call in ((-1, rknn.export_rknn_quant_params),
+                             (-1, lambda path: rknn.export_rknn_sync_model(path, [1])),
+                             (None, rknn.list_support_target_platform)):
+            self.assert_fails(rknn, lambda: call('missing.rknn'), result, 'E0101', 'missing.rknn')
 
 
 @support.needs_eyes

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The vendor's C interface, used as programs use it. */
+#define _GNU_SOURCE /* memmem */
 #include <rknn_api.h>
 
 #include "graph/graph.h"
 #include "rknn/rknn.h"
+
+#include "../packed_network.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -375,7 +378,8 @@ static void test_reports(void **state)
     assert_int_equal(strlen(detail.perf_data), detail.data_len);
     assert_non_null(strstr(detail.perf_data, "most"));
     rknn_precompile packed;
-    assert_true(rknn_query(context, RKNN_QUERY_PRE_COMPILE, &packed, sizeof(packed)) < 0);
+    assert_int_equal(rknn_query(context, RKNN_QUERY_PRE_COMPILE, &packed, sizeof(packed)),
+                     RKNN_ERR_OUTPUT_INVALID); /* without the flag */
     rknn_destroy(context);
     context = open_model(picture_text, 0);
     assert_int_equal(rknn_query(context, RKNN_QUERY_PERF_DETAIL, &detail, sizeof(detail)),
@@ -385,6 +389,136 @@ static void test_reports(void **state)
     assert_int_equal(rknn_find_devices(devices), RKNN_SUCC);
     assert_int_equal(devices->n_devices, 1);
     free(devices);
+}
+
+/* ---- pre-compiled models ---- */
+
+enum { PACKED_INPUT = 3 * 13 * 14, PACKED_OUTPUTS = 3 };
+
+static void run_packed(rknn_context context, rknn_output outputs[PACKED_OUTPUTS])
+{
+    uint8_t picture[PACKED_INPUT];
+    for (int i = 0; i < PACKED_INPUT; i++)
+        picture[i] = (uint8_t)(i * 89);
+    rknn_input input = {.buf = picture,
+                        .size = sizeof(picture),
+                        .type = RKNN_TENSOR_UINT8,
+                        .fmt = RKNN_TENSOR_NHWC};
+    assert_int_equal(rknn_inputs_set(context, 1, &input), RKNN_SUCC);
+    assert_int_equal(rknn_run(context, NULL), RKNN_SUCC);
+    for (uint32_t i = 0; i < PACKED_OUTPUTS; i++)
+        outputs[i] = (rknn_output){.want_float = 1, .index = i};
+    assert_int_equal(rknn_outputs_get(context, PACKED_OUTPUTS, outputs, NULL), RKNN_SUCC);
+}
+
+/* The file of a context's model, in memory that the context does not own. */
+static uint8_t *precompiled(rknn_context context, uint32_t *size)
+{
+    rknn_precompile packed;
+    assert_int_equal(rknn_query(context, RKNN_QUERY_PRE_COMPILE, &packed, sizeof(packed)),
+                     RKNN_SUCC);
+    uint8_t *copy = malloc(packed.data_len);
+    memcpy(copy, packed.model_data, packed.data_len);
+    *size = packed.data_len;
+    return copy;
+}
+
+/* Bytes that stay and are read where they lie, at any address. */
+static void check_in_place(const uint8_t *file, uint32_t size, size_t shift,
+                           const rknn_output wanted[PACKED_OUTPUTS])
+{
+    rknn_output outputs[PACKED_OUTPUTS];
+    rknn_context context = 0;
+    uint8_t *memory = aligned_alloc(64, (size + shift + 63) / 64 * 64);
+    memcpy(memory + shift, file, size);
+    assert_int_equal(rknn_init(&context, memory + shift, size, RKNN_FLAG_MODEL_STAYS_MASK),
+                     RKNN_SUCC);
+    run_packed(context, outputs);
+    for (uint32_t i = 0; i < PACKED_OUTPUTS; i++)
+        assert_memory_equal(outputs[i].buf, wanted[i].buf, wanted[i].size);
+    rknn_outputs_release(context, PACKED_OUTPUTS, outputs);
+    rknn_destroy(context);
+    assert_memory_equal(memory + shift, file, size);
+    free(memory);
+}
+
+static void test_precompiled(void **state)
+{
+    (void)state;
+    rknn_context plain = open_model(packed_network, RKNN_FLAG_PRECOMPILE_MASK), again = 0;
+    rknn_output expected_outputs[PACKED_OUTPUTS], outputs[PACKED_OUTPUTS];
+    uint32_t size, size_again;
+    uint8_t *file = precompiled(plain, &size);
+    assert_int_equal(rknn_init(&again, file, size, RKNN_FLAG_PRECOMPILE_MASK), RKNN_SUCC);
+    uint8_t *file_again = precompiled(again, &size_again);
+    assert_int_equal(size, size_again);
+    assert_memory_equal(file, file_again, size);
+    free(file_again);
+    run_packed(plain, expected_outputs);
+    check_in_place(file, size, 0, expected_outputs);
+    check_in_place(file, size, 1, expected_outputs);
+    free(file);
+    run_packed(again, outputs);
+    for (uint32_t i = 0; i < PACKED_OUTPUTS; i++) {
+        assert_int_equal(outputs[i].size, expected_outputs[i].size);
+        assert_memory_equal(outputs[i].buf, expected_outputs[i].buf, outputs[i].size);
+    }
+    rknn_outputs_release(plain, PACKED_OUTPUTS, expected_outputs);
+    rknn_outputs_release(again, PACKED_OUTPUTS, outputs);
+    rknn_destroy(plain);
+    rknn_destroy(again);
+}
+
+/* The first byte of a text in the file. */
+static uint8_t *find(uint8_t *file, uint32_t size, const char *text)
+{
+    uint8_t *found = memmem(file, size, text, strlen(text));
+    assert_non_null(found);
+    return found;
+}
+
+static void refused(const uint8_t *file, uint32_t size, int code)
+{
+    rknn_context context = 0;
+    uint8_t *copy = malloc(size);
+    memcpy(copy, file, size);
+    assert_int_equal(rknn_init(&context, copy, size, 0), code);
+    free(copy);
+}
+
+static void test_precompiled_for_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int at; /* of the byte in it that is changed */
+        char byte;
+        int code;
+    } changes[] = {
+        {"\"packing\":{\"format\":1", 20, '2', RKNN_ERR_INCOMPATILE_PRE_COMPILE_MODEL},
+        {"\"machine\":\"", 11, '?', RKNN_ERR_INCOMPATILE_PRE_COMPILE_MODEL},
+        {"\"kernel\":\"", 10, '?', RKNN_ERR_INCOMPATILE_PRE_COMPILE_MODEL},
+        {"\"version\":1,", 10, '9', RKNN_ERR_INCOMPATILE_PRE_COMPILE_MODEL},
+        {"\"layer\":\"first\"", 9, 'F', RKNN_ERR_INCOMPATILE_PRE_COMPILE_MODEL},
+        {"ORKPACK1", 7, '2', RKNN_ERR_MODEL_INVALID},
+    };
+    rknn_context plain = open_model(packed_network, RKNN_FLAG_PRECOMPILE_MASK);
+    uint32_t size;
+    uint8_t *file = precompiled(plain, &size);
+    rknn_destroy(plain);
+    for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+        uint8_t *byte = find(file, size, changes[i].text) + changes[i].at, was = *byte;
+        *byte = (uint8_t)changes[i].byte;
+        refused(file, size, changes[i].code);
+        *byte = was;
+    }
+    refused(file, size - 1, RKNN_ERR_MODEL_INVALID);
+    assert_int_equal(setenv("ORK_BOARD", "rv1126", 1), 0);
+    refused(file, size, RKNN_ERR_TARGET_PLATFORM_UNMATCH);
+    assert_int_equal(setenv("ORK_BOARD", "rk3399pro", 1), 0);
+    refused(file, size, RKNN_SUCC);
+    unsetenv("ORK_BOARD");
+    free(file);
 }
 
 static void test_mistakes(void **state)
@@ -495,11 +629,18 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_attributes),   cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_asynchronous), cmocka_unit_test(test_formats),
-        cmocka_unit_test(test_pass_through), cmocka_unit_test(test_two_inputs),
-        cmocka_unit_test(test_memory),       cmocka_unit_test(test_mapping),
-        cmocka_unit_test(test_reports),      cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_attributes),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_asynchronous),
+        cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_pass_through),
+        cmocka_unit_test(test_two_inputs),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_mapping),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_precompiled),
+        cmocka_unit_test(test_precompiled_for_others),
+        cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

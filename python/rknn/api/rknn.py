@@ -25,6 +25,7 @@ class RKNN:
         self.last_error = None
         self._raise_on_error = raise_on_error
         self._perf_debug = False
+        self._eval_mem = False
         self._model = Model(verbose)
         if verbose_file is not None:
             if verbose:
@@ -171,7 +172,8 @@ class RKNN:
         of config(max_drop=...) are lost, 1 where it is not set.
 
         dataset: a text file with one sample a line, for quantization: a picture or an .npy file,
-        for several inputs separated by spaces. Returns 0 or -1. Ctrl-C stops it.
+        for several inputs separated by spaces. pre_compile: export_rknn writes what
+        export_rknn_precompile_model does. Returns 0 or -1. Ctrl-C stops it.
         """
         return self._call(0, -1, self._model.build, do_quantization, dataset, pre_compile,
                           rknn_batch_size, auto_hybrid)
@@ -243,20 +245,30 @@ class RKNN:
         return self._call(0, -1, self._model.export_rknn, export_path)
 
     def export_rknn_precompile_model(self, export_path):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'export_rknn_precompile_model')
+        """Writes the built or loaded model packed for the processor of this computer: librknn_api.so
+        starts sooner with it. The simulator does not take such a file. Returns 0 or -1.
+        """
+        return self._call(0, -1, self._model.export_precompiled, export_path)
 
     def export_rknn_sync_model(self, input_model, sync_uids, output_model=None):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'export_rknn_sync_model')
+        """Copies a .rknn file with layers marked as ones to be done before the next begins.
+
+        sync_uids: numbers of the column Uid of eval_perf() after init_runtime(perf_debug=True).
+        output_model: None means the input's name with _sync in front of .rknn. The simulator
+        computes layer after layer anyhow. Returns 0 or -1.
+        """
+        return self._call(0, -1, self._model.export_sync, input_model, sync_uids, output_model)
 
     def export_encrypted_rknn_model(self, input_model, output_model=None, crypt_level=1):
         """Not available yet: returns -1."""
         return self._not_yet(-1, 'export_encrypted_rknn_model')
 
     def export_rknn_quant_params(self, model, only_io=True):
-        """Not available yet: returns -1."""
-        return self._not_yet(-1, 'export_rknn_quant_params')
+        """Writes the scales and zero points of a .rknn file to <its name>_quant_param.yml in the
+        working folder: of its inputs and outputs, or, with only_io=False, of all tensors. Returns 0
+        or -1.
+        """
+        return self._call(0, -1, self._model.export_quant_params, model, only_io)
 
     # ---- running ---------------------------------------------------------------------------
 
@@ -266,9 +278,8 @@ class RKNN:
 
         Boards are not available yet. Returns 0 or -1.
         """
-        if rknn2precompile:
-            return self._not_yet(-1, 'rknn2precompile')
         self._perf_debug = bool(perf_debug)
+        self._eval_mem = bool(eval_mem)
         return self._call(0, -1, self._model.init_runtime, target)
 
     def inference(self, inputs=None, data_type='uint8', data_format='nhwc',
@@ -291,20 +302,31 @@ class RKNN:
         """Estimates how long the loaded or built network takes on its chip: the first of
         target_platform. Nothing runs; inputs and loop_cnt have no part in it.
 
-        Prints a table, with operators and their sums after init_runtime(perf_debug=True). Returns a
+        Prints a table, with operators and their sums after init_runtime(perf_debug=True); then
+        export_perf_statistics=True also writes the sums to perf_statistics.csv. Returns a
         dictionary: 'total_time' in microseconds, 'layers' by number, each with 'name', 'operation'
         and 'time'; 'kind', which is 'estimated'; 'target'; the table, 'text'. None when it fails.
         """
-        if export_perf_statistics:
-            return self._not_yet(None, 'export_perf_statistics')
-        report = self._call(None, None, self._model.eval_perf, self._perf_debug)
+        statistics = export_perf_statistics and self._perf_debug
+        report = self._call(None, None, self._model.eval_perf, self._perf_debug,
+                            'perf_statistics.csv' if statistics else None)
         if report is not None and is_print:
             print(report['text'], end='')
         return report
 
     def eval_memory(self, is_print=True):
-        """Not available yet: returns None."""
-        return self._not_yet(None, 'eval_memory')
+        """Estimates how much memory the loaded or built network takes on its chip.
+
+        Prints it as RKNN-Toolkit does. Returns a dictionary: 'system_memory', 'npu_memory' and
+        'total_memory', each with 'maximum_allocation' and 'total_allocation' in bytes; 'kind', which
+        is 'estimated'; 'target'; what is printed, 'text'. After init_runtime(eval_mem=True) also
+        'session': bytes of the simulator here, its 'weights', 'tensors' and other parts, their
+        'total', and of the whole 'process' by the system. None when it fails.
+        """
+        report = self._call(None, None, self._model.eval_memory, self._eval_mem)
+        if report is not None and is_print:
+            print(report['text'], end='')
+        return report
 
     def get_sdk_version(self):
         """The version of what runs the model, as text; None before init_runtime."""
@@ -315,8 +337,15 @@ class RKNN:
         return self._not_yet(None, 'list_devices')
 
     def list_support_target_platform(self, rknn_model=None):
-        """Not available yet: returns None."""
-        return self._not_yet(None, 'list_support_target_platform')
+        """Prints which chips a .rknn file is for and which can run it, or, without one, all chips.
+
+        Returns a dictionary, 'filled_target_platform' and 'support_target_platform'; None without a
+        file or when it cannot be read.
+        """
+        report = self._call(None, None, self._model.target_platforms, rknn_model)
+        if report is not None:
+            print(report.pop('text'), end='')
+        return report or None
 
     def load_firmware(self, fw_dir=None):
         """Not available yet: returns -1."""

@@ -102,6 +102,16 @@ void ork_ref_pack(const ork_conv *conv, void *packed)
     }
 }
 
+/* Biases of 8-bit types come from 32 bits: sums stay within 64. */
+bool ork_ref_places(const ork_conv *conv, const void *packed)
+{
+    const int64_t *bias = (const void *)((const char *)packed + packed_weights(conv));
+    bool fits = true;
+    for (int64_t o = 0; o < conv->shape.out_c; o++)
+        fits = fits && bias[o] >= INT32_MIN && bias[o] <= INT32_MAX;
+    return fits;
+}
+
 size_t ork_ref_scratch_bytes(const ork_conv *conv)
 {
     (void)conv;

@@ -267,6 +267,17 @@ void ISA(ork_dot8_dense_pack)(const ork_conv *conv, void *packed)
                         panels + (size_t)i * l.panel_bytes);
 }
 
+bool ISA(ork_dot8_dense_places)(const ork_conv *conv, const void *packed)
+{
+    const dot8_layout l = dot8_layout_of(conv);
+    const int32_t *words = packed;
+    bool same = true;
+    for (int64_t i = 0; i < l.segments * l.quads; i++)
+        same = same && words[i] == (int32_t)(dot8_segment_at(&conv->shape, &l, i / l.quads) +
+                                             i % l.quads * 4);
+    return same;
+}
+
 /* ---- one tile ---- */
 
 /* What the tiles of a strip share. */

@@ -166,6 +166,27 @@ void ISA(ork_dot8_depthwise_pack)(const ork_conv *conv, void *packed)
     }
 }
 
+/* Blocks whose taps are among `taps`, each taken as often as it has parts at most. */
+static bool dw8_blocks_are_safe(const char *packed, int64_t blocks, size_t block_bytes,
+                                int64_t taps)
+{
+    bool safe = true;
+    for (int64_t b = 0; b < blocks; b++) {
+        const dw8_block *block =
+            (const dw8_block *)(const void *)(packed + (size_t)b * block_bytes);
+        safe = safe && block->taken >= 0 && block->taken <= DW8_PARTS * taps;
+        for (int i = 0; i < DW8_PARTS * DW8_MOST_TAPS; i++)
+            safe = safe && block->taps[i] >= 0 && block->taps[i] < taps;
+    }
+    return safe;
+}
+
+bool ISA(ork_dot8_depthwise_places)(const ork_conv *conv, const void *packed)
+{
+    const dw8_layout l = dw8_layout_of(conv);
+    return dw8_blocks_are_safe(packed, l.period, l.block_bytes, l.taps);
+}
+
 /* ---- lines in scratch ---- */
 
 /* The line held by each slot, a flat row of the output, then the slots. */

@@ -92,6 +92,12 @@ void ISA(ork_dot8_depthwise3_pack)(const ork_conv *conv, void *packed)
     }
 }
 
+bool ISA(ork_dot8_depthwise3_places)(const ork_conv *conv, const void *packed)
+{
+    const dw3_layout l = dw3_layout_of(conv);
+    return dw8_blocks_are_safe(packed, l.lines.period, l.block_bytes, conv->shape.kernel_w);
+}
+
 /* ---- running ---- */
 
 /* Stacks the four lines from the row's first on. */

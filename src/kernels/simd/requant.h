@@ -27,7 +27,7 @@ typedef struct requant_lanes {
     int32_t term[LANES]; /* output zero point less what is left of 2^62 */
     int64_t shift[LANES], offset[LANES];
     float factor[LANES], start[LANES]; /* quick */
-    bool sure;                         /* this vector and all that stand with it in an array */
+    int32_t sure; /* 1 or 0: this vector and all that stand with it in an array */
 } requant_lanes;
 
 enum { SATURATED_BITS = 18, MAX_OUT_ZERO = 1 << 16, QUICK_MOST_ZERO = 256 };

@@ -120,13 +120,14 @@ bool ISA(ork_wino_dense_supports)(const ork_conv *conv)
     const int64_t tiles =
         (s->out_h + WINO_OUT - 1) / WINO_OUT * ((s->out_w + WINO_OUT - 1) / WINO_OUT);
     if (s->kernel_h != 3 || s->kernel_w != 3 || s->stride_h != 1 || s->stride_w != 1 ||
-        s->dilation_h != 1 || s->dilation_w != 1 || s->groups != 1 || !conv->weights ||
-        s->in_c < WINO_LEAST_CHANNELS || s->out_c < WINO_LEAST_CHANNELS ||
-        s->in_c > WINO_MOST_CHANNELS || tiles < WINO_LEAST_TILES ||
-        !requant_supported(&conv->requant) || zero < 0 || zero > UINT8_MAX)
+        s->dilation_h != 1 || s->dilation_w != 1 || s->groups != 1 ||
+        (!conv->weights && !conv->is_packed) || s->in_c < WINO_LEAST_CHANNELS ||
+        s->out_c < WINO_LEAST_CHANNELS || s->in_c > WINO_MOST_CHANNELS ||
+        tiles < WINO_LEAST_TILES || !requant_supported(&conv->requant) || zero < 0 ||
+        zero > UINT8_MAX)
         return false;
     bool fits = true;
-    for (int64_t o = 0; o < s->out_c; o++)
+    for (int64_t o = 0; conv->weights && o < s->out_c; o++)
         fits = fits && wino_sum_fits(conv, o);
     return fits;
 }
