@@ -38,13 +38,14 @@ static void gather_points(search *s, ork_arena *arena, ork_range extremes)
     double *sums = ORK_NEW_ARRAY(arena, double, (size_t)bins);
     double *counts = ORK_NEW_ARRAY(arena, double, (size_t)bins);
     const double low = (double)extremes.min, step = ((double)extremes.max - low) / bins;
+    const int of_part = s->portion->of->bin_count;
     for (int64_t i = 0; i < s->portion->count; i++) {
         const ork_part *part = part_at(s->portion, i);
-        const double width = ((double)part->max - (double)part->min) / s->portion->of->bin_count;
-        for (int b = 0; part->bins && b < s->portion->of->bin_count; b++) {
+        for (int b = 0; part->bins && b < of_part; b++) {
             if (!part->bins[b])
                 continue;
-            double centre = (double)part->min + (b + 0.5) * width;
+            const double centre =
+                (ork_part_edge(part, of_part, b) + ork_part_edge(part, of_part, b + 1)) / 2;
             int at = step > 0 ? (int)((centre - low) / step) : 0;
             at = at < bins ? at : bins - 1;
             counts[at] += part->bins[b];

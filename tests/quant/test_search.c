@@ -149,14 +149,21 @@ static void test_same_bits_for_any_number_of_threads(void **state)
 
 /* ---- ranges ---- */
 
-/* A distribution of one part: `count` numbers spread evenly over [-1, 1], one at 50. */
+/* Numbers of a part spread evenly from its least number to `end`. */
+static void spread(ork_part *part, double end)
+{
+    for (int b = 0; b < ORK_TENSOR_BINS; b++) {
+        const double from = ork_part_edge(part, ORK_TENSOR_BINS, b);
+        const double to = ork_part_edge(part, ORK_TENSOR_BINS, b + 1);
+        part->bins[b] = from < end ? (uint32_t)lround(1e6 * (to - from)) : 0;
+    }
+}
+
+/* A distribution of one part: numbers spread evenly over [-1, 1], one at 50. */
 static ork_statistics outlier(uint32_t *bins, ork_part *part)
 {
     *part = (ork_part){.min = -1, .max = 50, .bins = bins};
-    for (int b = 0; b < ORK_TENSOR_BINS; b++) {
-        double centre = -1 + 51.0 * (b + 0.5) / ORK_TENSOR_BINS;
-        bins[b] = centre < 1 ? 20000 : 0;
-    }
+    spread(part, 1);
     bins[ORK_TENSOR_BINS - 1] = 1;
     return (ork_statistics){
         .channels = 1, .bin_count = ORK_TENSOR_BINS, .samples = 1, .parts = part};
@@ -180,13 +187,29 @@ static void test_ranges(void **state)
     assert_true(ork_quant_of_range(ORK_I8, r).fraction_length > 1); /* 50 alone would take 1 */
 }
 
+/* The channel's few great numbers take nothing from how exactly the others are known. */
+static void test_bins_are_fine_where_numbers_are_small(void **state)
+{
+    (void)state;
+    const ork_part part = {.min = -1, .max = 100};
+    int narrow = 0;
+    assert_true(ork_part_edge(&part, ORK_CHANNEL_BINS, 0) == -1);
+    assert_true(fabs(ork_part_edge(&part, ORK_CHANNEL_BINS, ORK_CHANNEL_BINS) - 100) < 1e-5);
+    for (int b = 0; b < ORK_CHANNEL_BINS; b++) {
+        const double width = ork_part_edge(&part, ORK_CHANNEL_BINS, b + 1) -
+                             ork_part_edge(&part, ORK_CHANNEL_BINS, b);
+        assert_true(width > 0 && width < 2);
+        narrow += width < 0.2;
+    }
+    assert_true(narrow > 15);
+}
+
 static void test_what_a_function_ignores_needs_no_codes(void **state)
 {
     (void)state;
     static uint32_t bins[ORK_TENSOR_BINS];
     ork_part part = {.min = -40, .max = 10, .bins = bins};
-    for (int b = 0; b < ORK_TENSOR_BINS; b++)
-        bins[b] = 1000;
+    spread(&part, 10);
     ork_statistics s = {.channels = 1, .bin_count = ORK_TENSOR_BINS, .samples = 1, .parts = &part};
     ork_portion whole = {&s, NULL, 1};
     ork_activation silu = {.op = ORK_UNARY_SILU};
@@ -340,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_same_bits_for_any_number_of_threads, set_up,
                                         tear_down),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_bins_are_fine_where_numbers_are_small),
         cmocka_unit_test(test_what_a_function_ignores_needs_no_codes),
         cmocka_unit_test_setup_teardown(test_rounding_lowers_the_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_16_bits_where_they_are_needed, set_up, tear_down),
