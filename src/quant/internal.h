@@ -104,6 +104,12 @@ ork_range ork_portion_extremes(const ork_portion *portion);
 ork_range ork_range_choose(ork_range_algorithm algorithm, ork_dtype dtype,
                            const ork_portion *portion, const ork_activation *function);
 
+/* The range of what a function gives of numbers in the range `before`: `after`, or one with the
+   step of `before` where that errs less behind both roundings. A function that leaves great numbers
+   nearly as they are then rounds nothing a second time. portion: of what the function reads; u8. */
+ork_range ork_range_align(const ork_portion *portion, const ork_activation *function,
+                          ork_range before, ork_range after);
+
 /* ---- split.c: convolutions in parts ---- */
 
 /* A convolution whose output channels may be computed in groups. A chain is one whose output only

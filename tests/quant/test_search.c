@@ -220,6 +220,27 @@ static void test_what_a_function_ignores_needs_no_codes(void **state)
     assert_true(r.min < -35);
 }
 
+/* Where the function leaves numbers nearly as they are, rounding them to the steps that they have
+   already loses nothing; where it does not, its own range is better. */
+static void test_a_function_keeps_the_steps_of_its_input(void **state)
+{
+    (void)state;
+    static uint32_t bins[ORK_TENSOR_BINS];
+    ork_part part = {.min = -4, .max = 20, .bins = bins};
+    spread(&part, 20);
+    ork_statistics s = {.channels = 1, .bin_count = ORK_TENSOR_BINS, .samples = 1, .parts = &part};
+    ork_portion whole = {&s, NULL, 1};
+    const ork_range before = {-4, 20, true}, own = {-0.278f, 20, true}, unit = {0, 1, true};
+    const ork_activation silu = {.op = ORK_UNARY_SILU}, sigmoid = {.op = ORK_UNARY_SIGMOID};
+    const ork_range kept = ork_range_align(&whole, &silu, before, own);
+    const ork_quant from = ork_quant_of_range(ORK_U8, before),
+                    to = ork_quant_of_range(ORK_U8, kept);
+    assert_true(fabsf(from.scale - to.scale) < 1e-6f * from.scale);
+    assert_true(kept.min <= -0.278f && kept.max >= 20);
+    const ork_range other = ork_range_align(&whole, &sigmoid, before, unit);
+    assert_true(other.min == 0 && other.max == 1);
+}
+
 /* ---- rounding ---- */
 
 static void test_rounding_lowers_the_error(void **state)
@@ -364,6 +385,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_bins_are_fine_where_numbers_are_small),
+        cmocka_unit_test(test_a_function_keeps_the_steps_of_its_input),
         cmocka_unit_test(test_what_a_function_ignores_needs_no_codes),
         cmocka_unit_test_setup_teardown(test_rounding_lowers_the_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_16_bits_where_they_are_needed, set_up, tear_down),
