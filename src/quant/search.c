@@ -53,9 +53,10 @@ static void tell(const ork_search *s, const ork_form *f, double error)
                     "split '%s' into %d groups of channels: its error falls from %.3g to %.3g",
                     c->unit->layer, c->groups, c->error[1], c->error[c->groups]);
     }
-    ork_log(s->diag, ORK_LOG_NOTE, "ranges by %s%s%s; error of the outputs %.3g",
+    ork_log(s->diag, ORK_LOG_NOTE, "ranges by %s%s%s%s; error of the outputs %.3g",
             names[f->algorithm], f->rounded ? ", weights rounded in turn" : "",
-            f->shifted ? ", biases corrected" : "", error);
+            f->shifted ? ", biases corrected" : "",
+            f->joined_wide ? ", answers joined in 16 bits" : "", error);
 }
 
 static bool find(ork_search *s, ork_graph *target)
@@ -70,6 +71,8 @@ static bool find(ork_search *s, ork_graph *target)
         good = ork_form_round(s, &r, s->options->splits > 0);
     /* What was rounded after splits does not fit the whole network, which takes no rounding. */
     good = good && ork_form_choose(s, &r, &best, &least);
+    if (good && s->options->referee.error)
+        good = ork_form_refit(s, &r, &best);
     if (good)
         tell(s, &best, least);
     if (good && s->options->precision)

@@ -284,6 +284,50 @@ static void test_rounding_lowers_the_error(void **state)
     ork_graph_free(graph);
 }
 
+/* ---- by boxes ---- */
+
+/* Numbers of very different size in one tensor. */
+static ork_graph *joined_network(place *p)
+{
+    static const char text[] =
+        "graph \"n\" canon { input %0 \"x\" f32[1x3x12x12]\n"
+        "const %1 \"w1\" f32[2x3x1x1] random 1\nconst %2 \"w2\" f32[2x3x1x1] random 2\n"
+        "%3 \"boxes\" f32[1x2x12x12] = conv2d(%0, %1, _) stride [1 1] dilation [1 1] groups 1\n"
+        "%4 \"scores\" f32[1x2x12x12] = conv2d(%0, %2, _) stride [1 1] dilation [1 1] groups 1\n"
+        "%5 \"all\" f32[1x4x12x12] = concat(%3, %4) axis 1\noutput %5 }";
+    return ork_graph_parse(p->diag, text, strlen(text));
+}
+
+/* Stands for a comparison of boxes: 16 bits bring them so much nearer. */
+static bool error_of_joint(void *gain, const ork_graph *graph, double *error)
+{
+    *error = graph->outputs.items[0]->type.dtype == ORK_I16 ? 1 - *(const double *)gain : 1;
+    return true;
+}
+
+static ork_dtype type_of_joint(place *p, double gain)
+{
+    ork_graph *graph = joined_network(p);
+    const ork_quantization options = {.dtype = ORK_U8,
+                                      .algorithm = ORK_RANGE_COUNT,
+                                      .samples = SAMPLES,
+                                      .referee = {.error = error_of_joint, .user = &gain}};
+    if (!graph || !ork_quantize_best(p->diag, graph, p->dataset, &options, NULL))
+        fail_msg("%s", ork_diag_error(p->diag)->what);
+    for (const ork_node *node = graph->first; node; node = node->next)
+        if (node->op == ORK_OP_CONV2D)
+            assert_int_equal(node->output->type.dtype, ORK_U8);
+    const ork_dtype dtype = graph->outputs.items[0]->type.dtype;
+    ork_graph_free(graph);
+    return dtype;
+}
+
+static void test_answers_are_joined_in_16_bits_where_that_brings_boxes_nearer(void **state)
+{
+    assert_int_equal(type_of_joint(*state, 0.3), ORK_I16);
+    assert_int_equal(type_of_joint(*state, 0.01), ORK_U8);
+}
+
 /* ---- mixed precision ---- */
 
 /* Numbers that are computed, those of 16 bits at twice the price. */
@@ -388,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_a_function_keeps_the_steps_of_its_input),
         cmocka_unit_test(test_what_a_function_ignores_needs_no_codes),
         cmocka_unit_test_setup_teardown(test_rounding_lowers_the_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_answers_are_joined_in_16_bits_where_that_brings_boxes_nearer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_16_bits_where_they_are_needed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_8_bits_where_they_suffice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_than_16_bits_can_do, set_up, tear_down),
