@@ -115,6 +115,26 @@ static bool quantize_mixed(ork_model *model, ork_graph *graph, ork_dataset *data
     return good;
 }
 
+/* Forms of detectors are compared by boxes of some samples. */
+static bool quantize_detector(ork_model *model, ork_graph *graph, ork_dataset *dataset,
+                              ork_pool *pool, ork_quantization *options)
+{
+    enum { MOST_COMPARED = 16 };
+    ork_graph *real = ork_graph_clone(graph, false); /* stays float */
+    ork_agreement *agreement = NULL;
+    const size_t end = options->samples;
+    ork_dataset_vary_fits(dataset, true); /* as the search does for detectors */
+    bool good =
+        ork_agreement_new(model->diag, real, dataset, end > MOST_COMPARED ? end - MOST_COMPARED : 0,
+                          end, pool, options->family, &agreement);
+    if (agreement)
+        options->referee = (ork_referee){NULL, error_of_boxes, agreement};
+    good = good && ork_quantize_best(model->diag, graph, dataset, options, pool);
+    ork_agreement_free(agreement);
+    ork_graph_free(real);
+    return good;
+}
+
 static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool,
                           bool by_channel, bool auto_hybrid)
 {
@@ -133,7 +153,7 @@ static bool quantize_well(ork_model *model, ork_graph *graph, ork_dataset *datas
         return false;
     if (*model->values[CONFIG_max_drop] || auto_hybrid)
         return quantize_mixed(model, graph, dataset, pool, &options);
-    return ork_quantize_best(model->diag, graph, dataset, &options, pool);
+    return quantize_detector(model, graph, dataset, pool, &options);
 }
 
 /* 16 bits lose too little for anything to be gained. */

@@ -182,9 +182,27 @@ static ork_letterbox fit_of(const ork_dataset *d, size_t index, const ork_image 
     return ork_letterbox_new(fit, image->width, image->height, sized->width, sized->height);
 }
 
-static bool feed_picture(const ork_dataset *d, ork_diag *diag, size_t index, ork_bytes bytes,
-                         const ork_value *value, size_t input, ork_runner *runner)
+/* Scripts that set a channel order read pictures as red, green, blue or, with OpenCV, as blue,
+   green, red; nobody knows which. Pictures are the former, every other four the latter. */
+static void vary_order(const ork_dataset *d, size_t index, const ork_graph_input *input,
+                       ork_image *image)
 {
+    const ork_preprocess *p = &input->preprocess;
+    if (!d->fits_vary || index / 4 % 2 == 0 || image->channels != 3 || p->count != 3 ||
+        p->reorder[0] == 0)
+        return;
+    for (size_t i = 0; i < (size_t)image->width * (size_t)image->height; i++) {
+        uint8_t *pixel = image->pixels + 3 * i;
+        const uint8_t first = pixel[0];
+        pixel[0] = pixel[2];
+        pixel[2] = first;
+    }
+}
+
+static bool feed_picture(const ork_dataset *d, ork_diag *diag, size_t index, ork_bytes bytes,
+                         const ork_graph_input *to, size_t input, ork_runner *runner)
+{
+    const ork_value *value = to->value;
     const ork_shape *shape = &value->type.shape;
     int64_t channels = shape->rank == 4 ? shape->dim[1] : 0;
     if ((channels != 1 && channels != 3 && channels != 4) || shape->dim[0] != 1) {
@@ -200,6 +218,7 @@ static bool feed_picture(const ork_dataset *d, ork_diag *diag, size_t index, ork
     if (good) {
         const ork_letterbox box = fit_of(d, index, &image, &sized);
         good = ork_letterbox_apply(&box, ork_fit_fill(box.fit), &image, &sized);
+        vary_order(d, index, to, &sized);
     }
     if (good) {
         ork_feed feed = {
@@ -244,9 +263,10 @@ bool ork_dataset_feed(ork_dataset *d, ork_diag *diag, size_t index, ork_runner *
             return false;
         ork_arena *arena = ork_arena_new();
         bool is_array = file.bytes.size >= 6 && memcmp(file.bytes.data, "\x93NUMPY", 6) == 0;
-        const ork_value *value = graph->inputs.items[i].value;
-        bool good = is_array ? feed_array(diag, arena, file.bytes, &value->type.shape, i, runner)
-                             : feed_picture(d, diag, index, file.bytes, value, i, runner);
+        const ork_graph_input *input = &graph->inputs.items[i];
+        bool good = is_array
+                        ? feed_array(diag, arena, file.bytes, &input->value->type.shape, i, runner)
+                        : feed_picture(d, diag, index, file.bytes, input, i, runner);
         ork_arena_free(arena);
         ork_file_unmap(&file);
         if (!good)

@@ -164,3 +164,63 @@ bool ork_form_choose(ork_search *s, const ork_form_weights *r, ork_form *best, d
            (!o->splits || prefer(s, whole, r, best, least)) &&
            ork_progress(s->diag, "judging networks", 6, 6);
 }
+
+/* ---- by boxes ---- */
+
+const ork_node *ork_form_joint(const ork_search *s)
+{
+    const ork_node *joint = s->graph->first;
+    while (joint && !ork_node_assembles_answers(joint))
+        joint = joint->next;
+    return joint;
+}
+
+/* Keeps `tried` when its boxes are nearer, by some part of the distance. */
+static bool prefer_boxes(ork_search *s, ork_form tried, const ork_form_weights *r, double part,
+                         ork_form *best, double *least)
+{
+    const ork_referee *referee = &s->options->referee;
+    ork_graph *graph = ork_graph_clone(s->graph, false);
+    double error = 0;
+    const bool good =
+        ork_form_give(s, graph, &tried, r) && referee->error(referee->user, graph, &error);
+    ork_graph_free(graph);
+    if (good && error < *least * (1 - part)) {
+        *least = error;
+        *best = tried;
+    }
+    return good;
+}
+
+bool ork_form_refit(ork_search *s, const ork_form_weights *r, ork_form *best)
+{
+    static const ork_range_algorithm algorithms[] = {ORK_RANGE_EXTREMES, ORK_RANGE_PERCENTILE,
+                                                     ORK_RANGE_SQUARES};
+    static const double worth_16_bits = 0.05;
+    const ork_quantization *o = s->options;
+    /* What was rounded and shifted is of the split network, or there is none. */
+    const bool known = best->split == (o->splits > 0);
+    double least = INFINITY;
+    bool good = prefer_boxes(s, *best, r, 0, best, &least);
+    ork_form joined = *best;
+    joined.joined_wide = true;
+    if (good && ork_form_joint(s)) /* first, for one scale for all may hide all other errors */
+        good = prefer_boxes(s, joined, r, worth_16_bits, best, &least);
+    const ork_form chosen = *best;
+    for (size_t i = 0; good && i < ORK_COUNT(algorithms); i++) {
+        if (o->algorithm != ORK_RANGE_COUNT && o->algorithm != algorithms[i])
+            continue;
+        good = ork_progress(s->diag, "comparing boxes of forms", i, ORK_COUNT(algorithms));
+        for (int means = 0; good && means < 3; means++) {
+            ork_form tried = chosen;
+            tried.algorithm = algorithms[i];
+            tried.rounded = means > 0;
+            tried.shifted = means > 1;
+            if ((tried.rounded && (!o->rounding || !known)) ||
+                (tried.shifted && !o->bias_correction))
+                continue;
+            good = prefer_boxes(s, tried, r, 0, best, &least);
+        }
+    }
+    return good;
+}

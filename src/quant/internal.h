@@ -35,7 +35,9 @@ enum { ORK_TENSOR_BINS = 2048, ORK_CHANNEL_BINS = 128 };
    two halves of the samples add up to those of all, in any order and to the last bit. */
 typedef struct ork_part {
     float min, max;
-    uint32_t *bins;       /* equal steps from min to max; NULL before the second pass */
+    uint32_t *bins; /* from min to max, in equal steps of the root with the number's sign, which
+                       are fine where channels of few great numbers have all the others; NULL
+                       before the second pass */
     int64_t sum, squares; /* of x / most and its square, in units of 2^-40, `most` the greatest |x|,
                              each the mean of one sample */
 } ork_part;
@@ -80,6 +82,8 @@ bool ork_statistics_complete(const ork_statistics_part *part);
 /* Where the statistics of a dataset come from, or NULL. */
 ork_statistics_source *ork_dataset_source(const ork_dataset *dataset);
 bool ork_dataset_fits_vary(const ork_dataset *dataset);
+/* Where a bin begins; that is where the one before it ends. */
+double ork_part_edge(const ork_part *part, int bin_count, int bin);
 double ork_part_mean(const ork_part *part, uint32_t samples);
 double ork_part_variance(const ork_part *part, uint32_t samples);
 
@@ -99,6 +103,12 @@ ork_range ork_portion_extremes(const ork_portion *portion);
    is what alone reads the value (the error counts behind it), or NULL. */
 ork_range ork_range_choose(ork_range_algorithm algorithm, ork_dtype dtype,
                            const ork_portion *portion, const ork_activation *function);
+
+/* The range of what a function gives of numbers in the range `before`: `after`, or one with the
+   step of `before` where that errs less behind both roundings. A function that leaves great numbers
+   nearly as they are then rounds nothing a second time. portion: of what the function reads; u8. */
+ork_range ork_range_align(const ork_portion *portion, const ork_activation *function,
+                          ork_range before, ork_range after);
 
 /* ---- split.c: convolutions in parts ---- */
 

@@ -137,44 +137,6 @@ static bool loss_of(mixing *m, double *loss)
     return good;
 }
 
-/* Keeps the form as it is now in *best when its error is less than that of all before. */
-static bool compare_form(mixing *m, ork_form *best)
-{
-    double error, cost;
-    if (!judge(m, &error, &cost))
-        return false;
-    if (error < m->error) {
-        m->error = error;
-        m->cost = cost;
-        *best = *m->form;
-    }
-    return true;
-}
-
-/* The form of 8 bits was chosen by the error of the heads. Boxes may want other ranges, and biases
-   as they were. */
-static bool refit(mixing *m)
-{
-    static const ork_range_algorithm algorithms[] = {ORK_RANGE_EXTREMES, ORK_RANGE_PERCENTILE,
-                                                     ORK_RANGE_SQUARES};
-    ork_form best = *m->form;
-    const ork_range_algorithm asked = m->s->options->algorithm;
-    bool good = judge(m, &m->error, &m->cost);
-    if (!m->s->options->referee.error)
-        return good;
-    for (size_t i = 0; i < ORK_COUNT(algorithms); i++) {
-        if (asked != ORK_RANGE_COUNT && asked != algorithms[i])
-            continue;
-        m->form->algorithm = algorithms[i];
-        for (int shifted = 0; good && shifted < (best.rounded ? 2 : 1); shifted++) {
-            m->form->shifted = shifted;
-            good = compare_form(m, &best);
-        }
-    }
-    *m->form = best;
-    return good;
-}
-
 /* ---- units ---- */
 
 static void find_units(mixing *m)
@@ -290,29 +252,6 @@ static bool take(mixing *m, wide_unit *u)
     m->error = error;
     m->cost = cost;
     return measure_again(m, u);
-}
-
-static const ork_node *first_joint(const mixing *m)
-{
-    const ork_node *joint = m->s->graph->first;
-    while (joint && !ork_node_assembles_answers(joint))
-        joint = joint->next;
-    return joint;
-}
-
-/* Answers of different ranges that are put together in one tensor share its scale. */
-static bool widen_joints(mixing *m, double *loss)
-{
-    double found;
-    if (!first_joint(m))
-        return true;
-    m->form->joined_wide = true;
-    if (!loss_of(m, &found))
-        return false;
-    m->form->joined_wide = found < *loss * 0.95;
-    if (m->form->joined_wide)
-        *loss = found;
-    return judge(m, &m->error, &m->cost);
 }
 
 /* The first `count` units that were taken. */
@@ -493,8 +432,8 @@ static bool describe(mixing *m)
     bool good = judge(m, &m->error, &m->cost);
     m->form->joined_wide = joined_wide;
     if (good && joined_wide && (good = judge(m, &error, &cost)))
-        note(m, first_joint(m)->output->name, "answers of different ranges share its scale", error,
-             cost);
+        note(m, ork_form_joint(m->s)->output->name, "answers of different ranges share its scale",
+             error, cost);
     for (size_t i = 0; good && i < m->order.count; i++) {
         wide_unit *u = &m->units.items[m->order.items[i]];
         if (!kept[m->order.items[i]])
@@ -531,17 +470,24 @@ static void tell(const ork_search *s)
     warn(s);
 }
 
+/* The cost in 8 bits alone, and where the search begins. */
+static bool measure_plain(mixing *m)
+{
+    const bool joined_wide = m->form->joined_wide;
+    m->form->joined_wide = false;
+    bool good = judge(m, &m->error, &m->plain_cost);
+    m->form->joined_wide = joined_wide;
+    return good && judge(m, &m->error, &m->cost);
+}
+
 bool ork_mixed_choose(ork_search *s, const ork_form_weights *weights, ork_form *form)
 {
     ork_precision *p = s->options->precision;
     mixing m = {.s = s, .weights = weights, .form = form, .wide = ork_map_new(s->arena)};
     form->wide = m.wide;
     find_units(&m);
-    bool good = refit(&m) && loss_of(&m, &p->loss_before);
-    m.plain_cost = m.cost;
+    bool good = measure_plain(&m) && loss_of(&m, &p->loss_before);
     p->loss = p->loss_before;
-    if (good && p->loss > p->most_loss)
-        good = widen_joints(&m, &p->loss);
     if (good && p->loss > p->most_loss)
         good = measure_all(&m) && take_units(&m, &p->loss) &&
                (p->loss > p->most_loss || take_back(&m, &p->loss));

@@ -48,7 +48,8 @@ ork_dataset *ork_dataset_read(ork_diag *diag, const char *path, ork_bytes text, 
 void ork_dataset_free(ork_dataset *dataset);
 size_t ork_dataset_count(const ork_dataset *dataset);
 /* Pictures are stretched to the input's size, as the toolkit does it; with `vary` every other one
-   keeps its proportions, in the middle or the corner of a grey frame, as detectors are used. */
+   keeps its proportions, in the middle or the corner of a grey frame, as detectors are used, and
+   where the input has a channel order some come as blue, green, red. */
 void ork_dataset_vary_fits(ork_dataset *dataset, bool vary);
 /* Statistics of the samples that were measured before, or are to be measured in shares. */
 typedef struct ork_statistics_source {

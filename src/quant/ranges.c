@@ -38,13 +38,14 @@ static void gather_points(search *s, ork_arena *arena, ork_range extremes)
     double *sums = ORK_NEW_ARRAY(arena, double, (size_t)bins);
     double *counts = ORK_NEW_ARRAY(arena, double, (size_t)bins);
     const double low = (double)extremes.min, step = ((double)extremes.max - low) / bins;
+    const int of_part = s->portion->of->bin_count;
     for (int64_t i = 0; i < s->portion->count; i++) {
         const ork_part *part = part_at(s->portion, i);
-        const double width = ((double)part->max - (double)part->min) / s->portion->of->bin_count;
-        for (int b = 0; part->bins && b < s->portion->of->bin_count; b++) {
+        for (int b = 0; part->bins && b < of_part; b++) {
             if (!part->bins[b])
                 continue;
-            double centre = (double)part->min + (b + 0.5) * width;
+            const double centre =
+                (ork_part_edge(part, of_part, b) + ork_part_edge(part, of_part, b + 1)) / 2;
             int at = step > 0 ? (int)((centre - low) / step) : 0;
             at = at < bins ? at : bins - 1;
             counts[at] += part->bins[b];
@@ -223,4 +224,47 @@ ork_range ork_range_choose(ork_range_algorithm algorithm, ork_dtype dtype,
         range = dtype == ORK_U8 ? least_squares(&s, range) : least_squares_bits(&s, range);
     ork_arena_free(arena);
     return range;
+}
+
+/* ---- a function between two ranges ---- */
+
+static float number_of(const ork_quant *quant, float x)
+{
+    const float q = rintf(x / quant->scale) + (float)quant->zero_point;
+    return quant->scale * (fminf(fmaxf(q, 0), MOST_CODES - 1) - (float)quant->zero_point);
+}
+
+/* The squared error behind both roundings. */
+static double error_behind(const search *s, const ork_quant *before, const ork_quant *after)
+{
+    float images[MOST_CODES];
+    for (int q = 0; q < MOST_CODES; q++)
+        images[q] = number_of(after, image_of(s, before->scale * (float)(q - before->zero_point)));
+    double error = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const float q = rintf(s->points[i] / before->scale) + (float)before->zero_point;
+        const double difference =
+            (double)(images[(int)fminf(fmaxf(q, 0), MOST_CODES - 1)] - s->images[i]);
+        error += s->weights[i] * difference * difference;
+    }
+    return error;
+}
+
+ork_range ork_range_align(const ork_portion *portion, const ork_activation *function,
+                          ork_range before, ork_range after)
+{
+    const ork_range extremes = ork_portion_extremes(portion);
+    if (!extremes.seen || !(extremes.min < extremes.max) || !(before.min < before.max))
+        return after;
+    const ork_quant first = ork_quant_of_range(ORK_U8, before);
+    const ork_quant second = ork_quant_of_range(ORK_U8, after);
+    const float below = fminf(ceilf(fmaxf(-after.min, 0) / first.scale), MOST_CODES - 1);
+    const ork_range aligned = {-below * first.scale, (MOST_CODES - 1 - below) * first.scale, true};
+    const ork_quant same = ork_quant_of_range(ORK_U8, aligned);
+    ork_arena *arena = ork_arena_new();
+    search s = {.dtype = ORK_U8, .portion = portion, .function = function};
+    gather_points(&s, arena, extremes);
+    const bool better = error_behind(&s, &first, &same) < error_behind(&s, &first, &second);
+    ork_arena_free(arena);
+    return better ? aligned : after;
 }

@@ -59,9 +59,10 @@ static void tell(const ork_search *s, const ork_form *f, double error)
                     "split '%s' into %d groups of channels: its error falls from %.3g to %.3g",
                     c->unit->layer, c->groups, c->error[1], c->error[c->groups]);
     }
-    ork_log(s->diag, ORK_LOG_NOTE, "ranges by %s%s%s; error of the outputs %.3g",
+    ork_log(s->diag, ORK_LOG_NOTE, "ranges by %s%s%s%s; error of the outputs %.3g",
             names[f->algorithm], f->rounded ? ", weights rounded in turn" : "",
-            f->shifted ? ", biases corrected" : "", error);
+            f->shifted ? ", biases corrected" : "",
+            f->joined_wide ? ", answers joined in 16 bits" : "", error);
 }
 
 /* What is chosen for a network. */
@@ -149,6 +150,8 @@ static bool find(ork_search *s, ork_graph *target)
     bool good = measure(s) && choose(s, &c);
     if (good && s->options->equalization && c.error > good_error)
         good = try_equalized(s, &c);
+    if (good && s->options->referee.error)
+        good = ork_form_refit(s, &c.weights, &c.form);
     if (good)
         tell(s, &c.form, c.error);
     if (good && s->options->precision)

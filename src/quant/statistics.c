@@ -154,19 +154,32 @@ static void add_sums(ork_part *part, double sum, double squares, int64_t count)
     part->squares += llrint(ldexp(squares / most / most / (double)count, 40));
 }
 
+static float root(float x)
+{
+    return copysignf(sqrtf(fabsf(x)), x);
+}
+
+double ork_part_edge(const ork_part *part, int bin_count, int bin)
+{
+    const double low = (double)root(part->min), high = (double)root(part->max);
+    const double at = low + (high - low) * bin / bin_count;
+    return at * fabs(at);
+}
+
 static void count(const block *b)
 {
-    float factor[BLOCK];
+    float factor[BLOCK], low[BLOCK];
     double sum[BLOCK] = {0}, squares[BLOCK] = {0};
     const int most = b->bin_count - 1;
     for (int64_t c = 0; c < b->channels; c++) {
-        float width = b->parts[c].max - b->parts[c].min;
+        low[c] = root(b->parts[c].min);
+        const float width = root(b->parts[c].max) - low[c];
         factor[c] = width > 0 ? (float)b->bin_count / width : 0;
     }
     for (int64_t i = 0; i < b->pixels; i++)
         for (int64_t c = 0; c < b->channels; c++) {
             float x = b->data[i * b->step + c];
-            int bin = (int)((x - b->parts[c].min) * factor[c]);
+            int bin = (int)((root(x) - low[c]) * factor[c]);
             b->parts[c].bins[bin < 0 ? 0 : bin < most ? bin : most]++;
             sum[c] += (double)x;
             squares[c] += (double)x * (double)x;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    VERSION = 1,
+    VERSION = 2, /* 1 had bins of equal width */
     MARK = 8,
     MOST_SAMPLES_LISTED = 1 << 24,
     MOST_BINS = 1 << 16,

@@ -31,17 +31,52 @@ bool ork_node_assembles_answers(const ork_node *node)
     return assembles(node) && ork_value_is_answer(node->output);
 }
 
+/* What a convolution gives, when the value is a function of it and nothing else reads it. */
+static const ork_value *before_function(const ork_value *value, ork_activation *function)
+{
+    const ork_node *node = value->producer;
+    if (!node || !ork_node_function(node, function))
+        return NULL;
+    const ork_value *in = node->inputs[0];
+    return function_behind(in, function) && in->producer &&
+                   ork_op_table[in->producer->op].op_class == ORK_CLASS_CONV
+               ? in
+               : NULL;
+}
+
+/* The value's channels, or those of the origin. */
+static ork_portion portion_of(const ork_search *s, const ork_value *value, const ork_origin *origin)
+{
+    const ork_statistics *all = &s->statistics[value->id];
+    return (ork_portion){all, origin ? origin->channels : NULL,
+                         origin ? origin->count : all->channels};
+}
+
+/* Of a value of the search's graph, or of some of its channels. */
+static ork_range choose(const ork_search *s, const ork_value *value, const ork_origin *origin,
+                        ork_range_algorithm algorithm)
+{
+    ork_activation function;
+    const ork_dtype dtype = s->options->dtype;
+    const ork_portion portion = portion_of(s, value, origin);
+    const ork_range range =
+        ork_range_choose(algorithm, dtype, &portion, function_behind(value, &function));
+    const ork_value *before = before_function(value, &function);
+    if (!before || dtype != ORK_U8 || !s->statistics[before->id].parts ||
+        algorithm == ORK_RANGE_EXTREMES) /* which serve 16 bits too */
+        return range;
+    const ork_portion fed = portion_of(s, before, origin);
+    return ork_range_align(&fed, &function, ork_range_choose(algorithm, dtype, &fed, &function),
+                           range);
+}
+
 static ork_range range_of_base(ork_search *s, const ork_value *value, ork_range_algorithm algorithm)
 {
     if (ork_value_is_answer(value))
         algorithm = ORK_RANGE_EXTREMES;
     ork_range *range = &s->ranges[algorithm][value->id];
-    const ork_statistics *statistics = &s->statistics[value->id];
-    ork_activation function;
-    if (!range->seen && statistics->parts)
-        *range = ork_range_choose(algorithm, s->options->dtype,
-                                  &(ork_portion){statistics, NULL, statistics->channels},
-                                  function_behind(value, &function));
+    if (!range->seen && s->statistics[value->id].parts)
+        *range = choose(s, value, NULL, algorithm);
     return *range;
 }
 
@@ -64,13 +99,8 @@ static ork_range range_of(ork_search *s, const ork_value *value, const ork_map *
     const ork_value *base = ork_graph_find(s->graph, origin && !joined ? origin->of : value->name);
     if (!base)
         return (ork_range){0};
-    if (!origin || joined)
-        return range_of_base(s, base, algorithm);
-    ork_activation function;
-    return ork_range_choose(
-        algorithm, s->options->dtype,
-        &(ork_portion){&s->statistics[base->id], origin->channels, origin->count},
-        function_behind(base, &function));
+    return origin && !joined ? choose(s, base, origin, algorithm)
+                             : range_of_base(s, base, algorithm);
 }
 
 ork_range *ork_search_ranges(ork_search *s, ork_arena *arena, const ork_graph *graph,

@@ -150,6 +150,52 @@ static void test_samples_that_cannot_be_used(void **state)
     assert_non_null(strstr(ork_diag_error(p->diag)->fix, "8-bit JPEG"));
 }
 
+/* A picture of 4 x 4 red pixels. */
+static void write_red(const place *p)
+{
+    char path[256];
+    uint8_t bytes[54 + 48] = {
+        'B', 'M', 102, [10] = 54, [14] = 40, [18] = 4, [22] = 4, [26] = 1, [28] = 24};
+    for (int i = 54; i < 102; i += 3)
+        bytes[i + 2] = 200; /* blue comes first */
+    snprintf(path, sizeof(path), "%s/red.bmp", p->folder);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, sizeof(bytes), file), sizeof(bytes));
+    fclose(file);
+}
+
+/* The network's first channel of the samples, which is the picture's last or first. */
+static void test_the_order_of_channels_varies_where_one_is_set(void **state)
+{
+    place *p = *state;
+    static const char text[] = "graph \"n\" canon { input %0 \"x\" f32[1x3x4x4] mean [0 0 0] "
+                               "std [1 1 1] reorder [2 1 0]\n"
+                               "%1 \"y\" f32[1x3x4x4] = relu(%0)\noutput %1 }";
+    write_red(p);
+    write_text(p->list, "red.bmp\nred.bmp\nred.bmp\nred.bmp\nred.bmp\n");
+    ork_graph *graph = ork_graph_parse(p->diag, text, strlen(text));
+    ork_dataset *dataset = ork_dataset_open(p->diag, p->list, 1);
+    assert_non_null(graph);
+    assert_non_null(dataset);
+    ork_plan *plan = ork_plan_new(p->diag, graph, &(ork_plan_options){0});
+    ork_runner *runner = ork_runner_new(p->diag, plan, NULL);
+    for (int vary = 0; vary < 2; vary++) {
+        ork_dataset_vary_fits(dataset, vary);
+        for (size_t i = 0; i < 5; i++) {
+            assert_true(ork_dataset_feed(dataset, p->diag, i, runner, graph));
+            ork_runner_run(runner);
+            const float *y = ork_runner_output(runner, 0);
+            assert_true(y[5] == (vary && i == 4 ? 200 : 0));
+            assert_true(y[2 * 16 + 5] == (vary && i == 4 ? 0 : 200));
+        }
+    }
+    ork_runner_free(runner);
+    ork_plan_free(plan);
+    ork_dataset_free(dataset);
+    ork_graph_free(graph);
+}
+
 static void test_constant_inputs_are_refused(void **state)
 {
     place *p = *state;
@@ -170,6 +216,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lists_from_other_systems, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ranges_cover_the_samples, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_samples_that_cannot_be_used, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_order_of_channels_varies_where_one_is_set, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_constant_inputs_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,14 +149,21 @@ static void test_same_bits_for_any_number_of_threads(void **state)
 
 /* ---- ranges ---- */
 
-/* A distribution of one part: `count` numbers spread evenly over [-1, 1], one at 50. */
+/* Numbers of a part spread evenly from its least number to `end`. */
+static void spread(ork_part *part, double end)
+{
+    for (int b = 0; b < ORK_TENSOR_BINS; b++) {
+        const double from = ork_part_edge(part, ORK_TENSOR_BINS, b);
+        const double to = ork_part_edge(part, ORK_TENSOR_BINS, b + 1);
+        part->bins[b] = from < end ? (uint32_t)lround(1e6 * (to - from)) : 0;
+    }
+}
+
+/* A distribution of one part: numbers spread evenly over [-1, 1], one at 50. */
 static ork_statistics outlier(uint32_t *bins, ork_part *part)
 {
     *part = (ork_part){.min = -1, .max = 50, .bins = bins};
-    for (int b = 0; b < ORK_TENSOR_BINS; b++) {
-        double centre = -1 + 51.0 * (b + 0.5) / ORK_TENSOR_BINS;
-        bins[b] = centre < 1 ? 20000 : 0;
-    }
+    spread(part, 1);
     bins[ORK_TENSOR_BINS - 1] = 1;
     return (ork_statistics){
         .channels = 1, .bin_count = ORK_TENSOR_BINS, .samples = 1, .parts = part};
@@ -180,13 +187,29 @@ static void test_ranges(void **state)
     assert_true(ork_quant_of_range(ORK_I8, r).fraction_length > 1); /* 50 alone would take 1 */
 }
 
+/* The channel's few great numbers take nothing from how exactly the others are known. */
+static void test_bins_are_fine_where_numbers_are_small(void **state)
+{
+    (void)state;
+    const ork_part part = {.min = -1, .max = 100};
+    int narrow = 0;
+    assert_true(ork_part_edge(&part, ORK_CHANNEL_BINS, 0) == -1);
+    assert_true(fabs(ork_part_edge(&part, ORK_CHANNEL_BINS, ORK_CHANNEL_BINS) - 100) < 1e-5);
+    for (int b = 0; b < ORK_CHANNEL_BINS; b++) {
+        const double width = ork_part_edge(&part, ORK_CHANNEL_BINS, b + 1) -
+                             ork_part_edge(&part, ORK_CHANNEL_BINS, b);
+        assert_true(width > 0 && width < 2);
+        narrow += width < 0.2;
+    }
+    assert_true(narrow > 15);
+}
+
 static void test_what_a_function_ignores_needs_no_codes(void **state)
 {
     (void)state;
     static uint32_t bins[ORK_TENSOR_BINS];
     ork_part part = {.min = -40, .max = 10, .bins = bins};
-    for (int b = 0; b < ORK_TENSOR_BINS; b++)
-        bins[b] = 1000;
+    spread(&part, 10);
     ork_statistics s = {.channels = 1, .bin_count = ORK_TENSOR_BINS, .samples = 1, .parts = &part};
     ork_portion whole = {&s, NULL, 1};
     ork_activation silu = {.op = ORK_UNARY_SILU};
@@ -195,6 +218,27 @@ static void test_what_a_function_ignores_needs_no_codes(void **state)
     assert_true(r.max > 9);
     r = ork_range_choose(ORK_RANGE_SQUARES, ORK_U8, &whole, NULL);
     assert_true(r.min < -35);
+}
+
+/* Where the function leaves numbers nearly as they are, rounding them to the steps that they have
+   already loses nothing; where it does not, its own range is better. */
+static void test_a_function_keeps_the_steps_of_its_input(void **state)
+{
+    (void)state;
+    static uint32_t bins[ORK_TENSOR_BINS];
+    ork_part part = {.min = -4, .max = 20, .bins = bins};
+    spread(&part, 20);
+    ork_statistics s = {.channels = 1, .bin_count = ORK_TENSOR_BINS, .samples = 1, .parts = &part};
+    ork_portion whole = {&s, NULL, 1};
+    const ork_range before = {-4, 20, true}, own = {-0.278f, 20, true}, unit = {0, 1, true};
+    const ork_activation silu = {.op = ORK_UNARY_SILU}, sigmoid = {.op = ORK_UNARY_SIGMOID};
+    const ork_range kept = ork_range_align(&whole, &silu, before, own);
+    const ork_quant from = ork_quant_of_range(ORK_U8, before),
+                    to = ork_quant_of_range(ORK_U8, kept);
+    assert_true(fabsf(from.scale - to.scale) < 1e-6f * from.scale);
+    assert_true(kept.min <= -0.278f && kept.max >= 20);
+    const ork_range other = ork_range_align(&whole, &sigmoid, before, unit);
+    assert_true(other.min == 0 && other.max == 1);
 }
 
 /* ---- rounding ---- */
@@ -245,6 +289,50 @@ static void test_rounding_lowers_the_error(void **state)
 {
     check_rounding(*state, false);
     check_rounding(*state, true);
+}
+
+/* ---- by boxes ---- */
+
+/* Numbers of very different size in one tensor. */
+static ork_graph *joined_network(place *p)
+{
+    static const char text[] =
+        "graph \"n\" canon { input %0 \"x\" f32[1x3x12x12]\n"
+        "const %1 \"w1\" f32[2x3x1x1] random 1\nconst %2 \"w2\" f32[2x3x1x1] random 2\n"
+        "%3 \"boxes\" f32[1x2x12x12] = conv2d(%0, %1, _) stride [1 1] dilation [1 1] groups 1\n"
+        "%4 \"scores\" f32[1x2x12x12] = conv2d(%0, %2, _) stride [1 1] dilation [1 1] groups 1\n"
+        "%5 \"all\" f32[1x4x12x12] = concat(%3, %4) axis 1\noutput %5 }";
+    return ork_graph_parse(p->diag, text, strlen(text));
+}
+
+/* Stands for a comparison of boxes: 16 bits bring them so much nearer. */
+static bool error_of_joint(void *gain, const ork_graph *graph, double *error)
+{
+    *error = graph->outputs.items[0]->type.dtype == ORK_I16 ? 1 - *(const double *)gain : 1;
+    return true;
+}
+
+static ork_dtype type_of_joint(place *p, double gain)
+{
+    ork_graph *graph = joined_network(p);
+    const ork_quantization options = {.dtype = ORK_U8,
+                                      .algorithm = ORK_RANGE_COUNT,
+                                      .samples = SAMPLES,
+                                      .referee = {.error = error_of_joint, .user = &gain}};
+    if (!graph || !ork_quantize_best(p->diag, graph, p->dataset, &options, NULL))
+        fail_msg("%s", ork_diag_error(p->diag)->what);
+    for (const ork_node *node = graph->first; node; node = node->next)
+        if (node->op == ORK_OP_CONV2D)
+            assert_int_equal(node->output->type.dtype, ORK_U8);
+    const ork_dtype dtype = graph->outputs.items[0]->type.dtype;
+    ork_graph_free(graph);
+    return dtype;
+}
+
+static void test_answers_are_joined_in_16_bits_where_that_brings_boxes_nearer(void **state)
+{
+    assert_int_equal(type_of_joint(*state, 0.3), ORK_I16);
+    assert_int_equal(type_of_joint(*state, 0.01), ORK_U8);
 }
 
 /* ---- mixed precision ---- */
@@ -347,8 +435,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_same_bits_for_any_number_of_threads, set_up,
                                         tear_down),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_bins_are_fine_where_numbers_are_small),
+        cmocka_unit_test(test_a_function_keeps_the_steps_of_its_input),
         cmocka_unit_test(test_what_a_function_ignores_needs_no_codes),
         cmocka_unit_test_setup_teardown(test_rounding_lowers_the_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_answers_are_joined_in_16_bits_where_that_brings_boxes_nearer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_16_bits_where_they_are_needed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_8_bits_where_they_suffice, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_than_16_bits_can_do, set_up, tear_down),
