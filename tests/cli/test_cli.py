@@ -25,7 +25,7 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'hybrid', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'bench', 'detect', 'eval', 'analyze', 'calib',
+VERBS = ['convert', 'hybrid', 'check', 'perf', 'info', 'diff', 'graph', 'run', 'compare', 'devices', 'doctor', 'bench', 'detect', 'eval', 'analyze', 'calib',
          'calibrate', 'explain', 'completion', 'help', 'version']
 
 
