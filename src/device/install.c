@@ -196,16 +196,19 @@ static bool inspect(place *p, ork_diag *diag, bool *is_there, const char **port)
 
 /* ---- starting ---- */
 
+/* A shell that cannot run a program says so in its own words, or takes it for a script; what
+   ork-board itself has to say begins with its name. */
 static bool start_failed(place *p, ork_diag *diag, const char *status, const char *said)
 {
-    const bool cannot_run = status && (strcmp(status, "126") == 0 || strcmp(status, "127") == 0);
-    if (cannot_run) {
+    const long code = status ? strtol(status, NULL, 10) : 0;
+    const bool is_denied = said && strcasestr(said, "permission denied");
+    if (is_denied) {
+        ork_fail(diag, ORK_ERR_DEVICE_WRITE, "programs in %s may not run on the board", p->folder);
+    } else if (code < 128 && !(said && strstr(said, "ork-board: "))) {
         ork_fail(diag, ORK_ERR_DEVICE_ARCHITECTURE, "the board cannot run ork-board for %s",
                  p->architecture);
-        ork_fix(diag,
-                "if %s is mounted so that programs may not run, name another folder: "
-                "ORK_BOARD_FOLDER=/path",
-                p->folder);
+        ork_fix(diag, "it says that it is a %s; use a system of one architecture on it",
+                p->machine);
     } else {
         ork_fail(diag, ORK_ERR_BOARD_START, "ork-board does not start on the board");
         ork_fix(diag, "look at what it says: adb -s %s shell %s --listen 127.0.0.1:0", p->serial,

@@ -34,19 +34,38 @@ static bool lost(ork_link *link, ork_diag *diag, ork_error_id id, const char *wh
     return why ? ork_why(diag, "%s", why) : false;
 }
 
-static bool lost_direct(ork_link *link, ork_diag *diag)
+/* A program that is being killed may still be connected with, but no longer answers. */
+static bool answers(const char *address)
 {
     char host[256], port[8];
-    const int fd =
-        socket_split(link->address, host, port) ? socket_connect(host, port, CONNECT_SECONDS) : -1;
-    if (fd < 0 && errno == ECONNREFUSED)
+    ork_link again = {.id = (char *)(uintptr_t)address, .fd = -1};
+    ork_diag *diag = ork_diag_new();
+    if (socket_split(address, host, port))
+        again.fd = socket_connect(host, port, CONNECT_SECONDS);
+    const int reason = errno;
+    bool good = again.fd >= 0;
+    if (good) {
+        again.wire = wire_of_socket(again.fd, CONNECT_SECONDS);
+        again.probing = true;
+        good = link_greet(&again, diag, getenv("ORK_BOARD_TOKEN")) ||
+               again.wire.trouble == WIRE_FINE; /* an ERROR is an answer, too */
+        close(again.fd);
+    }
+    ork_diag_free(diag);
+    errno = good || again.fd >= 0 ? ECONNREFUSED : reason;
+    return good;
+}
+
+static bool lost_direct(ork_link *link, ork_diag *diag)
+{
+    if (answers(link->address))
+        return lost(link, diag, ORK_ERR_BOARD_LOST, "the connection with the board was lost",
+                    "the board is there, and can be connected again");
+    if (errno == ECONNREFUSED)
         return lost(link, diag, ORK_ERR_BOARD_DIED, "ork-board has ended on the board",
-                    "nothing listens at its address any more");
-    if (fd >= 0)
-        close(fd);
+                    "nothing answers at its address any more");
     return lost(link, diag, ORK_ERR_BOARD_LOST, "the connection with the board was lost",
-                fd >= 0 ? "the board is there, and can be connected again"
-                        : "the board cannot be reached");
+                "the board cannot be reached");
 }
 
 static bool lost_adb(ork_link *link, ork_diag *diag)
@@ -74,8 +93,8 @@ static bool lost_adb(ork_link *link, ork_diag *diag)
 bool link_failed(ork_link *link, ork_diag *diag)
 {
     const wire_trouble trouble = link->wire.trouble;
-    if (trouble == WIRE_CANCELLED)
-        return false; /* the error is there already */
+    if (trouble == WIRE_CANCELLED || link->probing)
+        return false; /* the error is there already, or nobody wants it */
     if (trouble == WIRE_STALLED)
         return lost(link, diag, ORK_ERR_BOARD_LOST, "the board does not answer any more",
                     "it has sent nothing for a long time in the middle of an answer");

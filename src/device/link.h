@@ -12,6 +12,7 @@ struct ork_link {
     char *serial;    /* of adb, or NULL */
     char *address;   /* "HOST:PORT" of a direct connection, or NULL */
     char *id;        /* as in ork_board_info */
+    bool probing;    /* only to see whether it answers */
     int adb_version; /* of the server, when the connection was made */
     char version[WIRE_TEXT], machine[WIRE_TEXT], chip[WIRE_TEXT];
     int processors;

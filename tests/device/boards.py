@@ -8,6 +8,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -83,13 +84,6 @@ class Board:
         self.close()
 
 
-def free_port():
-    import socket
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        return listener.getsockname()[1]
-
-
 def eventually(condition, seconds=60):
     """Waits for a sign. False when it has not come after long enough for any machine."""
     import time
@@ -99,6 +93,18 @@ def eventually(condition, seconds=60):
             return True
         time.sleep(0.01)
     return condition()
+
+
+def stop(process):
+    """Stops it, and waits until all of its threads stand still."""
+    def stands():
+        states = []
+        for task in os.listdir('/proc/%d/task' % process):
+            with open('/proc/%d/task/%s/stat' % (process, task)) as file:
+                states.append(file.read().rpartition(') ')[2][0])
+        return set(states) == {'T'}
+    os.kill(process, signal.SIGSTOP)
+    assert eventually(stands)
 
 
 def has_unread(port):
