@@ -150,7 +150,8 @@ static bool plan_model(session *s, uint32_t family, uint32_t threads)
 {
     const ork_plan_options options = {.family = family ? ORK_FAMILY_PUMA : ORK_FAMILY_LION,
                                       .observable = s->layers};
-    const int wanted = threads > 0 && threads <= 64 ? (int)threads : s->options->threads;
+    const uint32_t most = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    const int wanted = threads > 0 && threads <= most ? (int)threads : s->options->threads;
     s->pool = ork_pool_new(wanted);
     if (!s->pool)
         return ork_fail(s->diag, ORK_ERR_OUT_OF_MEMORY, "threads cannot be started on the board");

@@ -21,7 +21,11 @@ enum {
     WIRE_DESCRIPTOR = 76,   /* bytes that stand before the data of each input */
     WIRE_MOST_TENSORS = 64, /* inputs, and outputs, of a network */
 };
-#define WIRE_MOST_BYTES (UINT64_C(1) << 30) /* of any frame */
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION /* libFuzzer: large memory makes runs slow */
+    #define WIRE_MOST_BYTES (UINT64_C(1) << 16)
+#else
+    #define WIRE_MOST_BYTES (UINT64_C(1) << 30) /* of any frame */
+#endif
 
 typedef enum wire_kind {
     WIRE_HELLO = 1, /* host: protocol, token, version */
