@@ -88,8 +88,14 @@ format_is_right() {
     git ls-files '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror
 }
 
+# The tests of boards run those of other architectures that are there.
+boards_for_tests() {
+    board_for aarch64 aarch64-linux-gnu-gcc && board_for armhf arm-linux-gnueabihf-gcc
+}
+
 part_unit() {
     if built build; then
+        check 'ork-board builds for other architectures' boards_for_tests
         meson_tests build
     fi
 }
