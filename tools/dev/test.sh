@@ -109,7 +109,7 @@ part_sanitize() {
 }
 
 # Tests in which several threads work on one thing.
-thread_tests='base_base plan_plan api_model api_session kernels_conv kernels_operators
+thread_tests='base_base plan_plan api_model api_session device_board kernels_conv kernels_operators
 runtime_rknn_api'
 
 part_threads() {
@@ -145,6 +145,14 @@ cross() {
 part_cross() {
     cross aarch64 arm64 aarch64-linux-gnu-gcc qemu-aarch64
     cross armhf armhf arm-linux-gnueabihf-gcc qemu-arm
+}
+
+# Not among the parts that run by themselves: what the tests of boards do ten times, two hundred times.
+part_boards() {
+    if built build; then
+        check 'ork-board builds for other architectures' boards_for_tests
+        ORK_REPEAT=200 meson_tests build --suite device --timeout-multiplier 10
+    fi
 }
 
 part_docs() {
