@@ -14,10 +14,12 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 import xml.etree.ElementTree
 import zlib
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+from interrupt import interrupt
 
 ORK = pathlib.Path(sys.argv[1]).resolve()
 EYES = pathlib.Path(sys.argv[2]).resolve() / 'eyes' if len(sys.argv) > 2 else None
@@ -737,13 +739,9 @@ class Model(Base):
 
     def test_interrupt(self):
         """Ctrl-C ends a long run with 130 and leaves no output file."""
-        process = subprocess.Popen([ORK, 'run', self.rknn, self.pictures / '0.png', '--repeat',
-                                    '1000000'], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        error = process.communicate(timeout=60)[1].decode()
-        self.assertEqual(process.returncode, 130, error)
-        self.assertIn('E0002', error)
+        ended = interrupt([ORK, 'run', self.rknn, self.pictures / '0.png', '--repeat', '1000000'], signal.SIGINT)
+        self.assertEqual(ended.returncode, 130, ended.stderr)
+        self.assertIn('E0002', ended.stderr)
 
 
 if __name__ == '__main__':

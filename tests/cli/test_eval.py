@@ -10,11 +10,10 @@ import signal
 import struct
 import subprocess
 import tempfile
-import time
 import unittest
 import zlib
 
-from test_cli import EYES, ORK, Base, png
+from test_cli import EYES, ORK, Base, interrupt, png
 
 TRUTH = EYES / 'test.json'
 PREPROCESS = ('--input-size', '3x416x416', '--mean', '123.675 116.28 103.53', '--std', '58.395 57.12 57.375',
@@ -155,13 +154,15 @@ class Boxes(Base):
         self.fails(5, 'E0403', 'eval', self.float, '-a', path)
 
     def test_interrupt(self):
-        process = subprocess.Popen([ORK, 'eval', self.float, '-a', TRUTH, '-d', self.folder / 'boxes.json'],
-                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        time.sleep(1)
-        process.send_signal(signal.SIGINT)
-        error = process.communicate(timeout=60)[1].decode()
-        self.assertEqual(process.returncode, 130, error)
-        self.assertIn('E0002', error)
+        truth = json.loads(TRUTH.read_text())
+        names = [image['file_name'] for image in truth['images']]
+        truth['images'] = [dict(truth['images'][0], id=i, file_name=names[i % len(names)]) for i in range(20000)]
+        many = self.models / 'many.json'
+        many.write_text(json.dumps(truth))
+        ended = interrupt([ORK, 'eval', self.float, '-a', many, '-i', EYES / 'test', '-d', self.folder / 'boxes.json'],
+                          signal.SIGINT)
+        self.assertEqual(ended.returncode, 130, ended.stderr)
+        self.assertIn('E0002', ended.stderr)
         self.assertEqual(list(self.folder.iterdir()), [])
 
 

@@ -11,6 +11,9 @@ import unittest
 
 SOURCE = pathlib.Path(os.environ['ORK_SOURCE'])
 PACKAGE = pathlib.Path(os.environ['ORK_PYTHON_PACKAGE'])
+sys.path.append(str(SOURCE / 'tests'))
+from interrupt import interrupt
+
 EYES = SOURCE / 'examples' / 'eyes'
 EYES_MODEL = EYES / 'eyes.pt'
 EYES_SIZE = [3, 416, 416]

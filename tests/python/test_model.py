@@ -41,10 +41,11 @@ def running(**options):
     return rknn
 
 
-def write_dataset(folder, count):
+def write_dataset(folder, count, times=1):
+    """A list of the first pictures; repeated so many times that no build ends before a signal comes."""
     path = pathlib.Path(folder, 'dataset.txt')
     files = sorted((support.EYES / 'calibration').iterdir())[:count]
-    path.write_text(''.join('%s\n' % file for file in files))
+    path.write_text(''.join('%s\n' % file for file in files * times))
     return path
 
 
@@ -412,7 +413,7 @@ class Building(support.InEmptyFolder):
             np.testing.assert_array_equal(output, other)
 
     def test_interrupt(self):
-        dataset = write_dataset(self.folder, 120)
+        dataset = write_dataset(self.folder, 120, times=500)
         with loaded() as rknn:
             timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
             timer.start()
@@ -422,12 +423,12 @@ class Building(support.InEmptyFolder):
             self.assertEqual(rknn.build(do_quantization=False), 0)
 
     def test_signal_handler_that_calls_back(self):
-        dataset = write_dataset(self.folder, 8)
+        dataset = write_dataset(self.folder, 40)
         seen = []
         with loaded() as rknn, support.capture():
             self.addCleanup(signal.signal, signal.SIGALRM, signal.SIG_DFL)
             signal.signal(signal.SIGALRM, lambda *_: seen.append(rknn.init_runtime()))
-            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
             self.assertEqual(rknn.build(do_quantization=True, dataset=dataset), 0)
         self.assertEqual(seen, [-1])
 

@@ -15,7 +15,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import time
 import unittest
 import zipfile
 import zlib
@@ -929,14 +928,10 @@ class Interrupted(support.InEmptyFolder):
 
     def interrupt(self, number, *arguments):
         before = self.written()
-        process = subprocess.Popen([ORK, 'convert', support.EYES_MODEL, '--input-size', '3x416x416',
-                                    '-o', 'eyes.rknn', *arguments], stderr=subprocess.PIPE,
-                                   env={**os.environ, 'TMPDIR': str(self.folder)})
-        time.sleep(1)
-        process.send_signal(number)
-        error = process.communicate(timeout=300)[1].decode()
-        self.assertEqual(process.returncode, 130, error)
-        self.assertIn('error E0002: cancelled', error)
+        ended = support.interrupt([ORK, 'convert', support.EYES_MODEL, '--input-size', '3x416x416', '-o', 'eyes.rknn',
+                                   *arguments], number, env={**os.environ, 'TMPDIR': str(self.folder)})
+        self.assertEqual(ended.returncode, 130, ended.stderr)
+        self.assertIn('error E0002: cancelled', ended.stderr)
         self.assertEqual(self.written(), before)
 
     def test_e35_ork(self):
