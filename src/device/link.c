@@ -97,7 +97,7 @@ bool link_failed(ork_link *link, ork_diag *diag)
         return false; /* the error is there already, or nobody wants it */
     if (trouble == WIRE_STALLED)
         return lost(link, diag, ORK_ERR_BOARD_LOST, "the board does not answer any more",
-                    "it has sent nothing for a long time in the middle of an answer");
+                    "it has sent nothing for a long time");
     if (trouble == WIRE_GARBLED)
         return lost(link, diag, ORK_ERR_BOARD_PROTOCOL, "the board's answer makes no sense",
                     "what listens there may be no ork-board, or of another version");
@@ -173,10 +173,12 @@ bool link_greet(ork_link *link, ork_diag *diag, const char *token)
     wire_put_u32(&body, WIRE_PROTOCOL);
     wire_put_text(&body, token ? token : "");
     wire_put_text(&body, ORK_VERSION);
+    link->wire.hurry = true;
     wire_send_text(&link->wire, WIRE_HELLO, &body);
     ork_str_free(&body);
     if (!link_answer(link, diag, WIRE_WELCOME) || !read_welcome(link, diag))
         return false;
+    link->wire.hurry = false;
     if (strcmp(link->version, ORK_VERSION) != 0)
         ork_log(diag, ORK_LOG_WARNING,
                 "ork-board on %s is version %s, this is " ORK_VERSION ": results may differ",

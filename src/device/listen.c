@@ -164,8 +164,10 @@ static void refuse(const ork_board *board, int fd)
 {
     wire w = wire_of_socket(fd, 1);
     uint32_t kind;
+    w.hurry = true;
     if (wire_next(&w, &kind)) /* what has not been read would take the answer away */
         wire_skip(&w);
+    w = wire_of_socket(fd, 1);
     serve_refusal(&w, board->options.sessions);
     close(fd);
 }

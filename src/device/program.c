@@ -8,10 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifndef ORK_LIBEXEC
-    #define ORK_LIBEXEC "/usr/libexec/openrknn"
-#endif
-
 static const struct {
     const char *machine, *architecture;
 } architectures[] = {

@@ -94,8 +94,10 @@ static bool greet(session *s)
     char token[WIRE_TEXT], version[WIRE_TEXT];
     ork_reader reader;
     uint32_t kind;
+    s->wire->hurry = true; /* who says nothing would keep others out */
     if (!wire_next(s->wire, &kind))
         return false;
+    s->wire->hurry = false;
     if (kind != WIRE_HELLO || !wire_take_small(s->wire, room, &reader))
         return wire_trouble_is(s->wire, WIRE_GARBLED);
     const uint32_t protocol = ork_read_u32(&reader);
@@ -324,7 +326,7 @@ void serve_host(wire *w, const ork_board_options *options)
 void serve_refusal(wire *w, int sessions)
 {
     session s = {.wire = w, .diag = ork_diag_new()};
-    ork_fail(s.diag, ORK_ERR_BOARD_BUSY, "the board serves %d hosts already", sessions);
+    ork_fail(s.diag, ORK_ERR_BOARD_BUSY, "the board serves as many hosts as it may: %d", sessions);
     send_error(&s);
     ork_diag_free(s.diag);
 }

@@ -20,7 +20,7 @@ bool wire_trouble_is(wire *w, wire_trouble trouble)
 /* ---- sockets ---- */
 
 /* Waits until the socket is ready. In the middle of a frame patience has an end; between frames the
-   other end may compute as long as it likes. */
+   other end may mostly compute as long as it likes. */
 static bool wait_for(wire *w, short events)
 {
     struct pollfd poll_fd = {.fd = w->fd, .events = events};
@@ -32,7 +32,7 @@ static bool wait_for(wire *w, short events)
             return wire_trouble_is(w, WIRE_LOST);
         if (w->keep_waiting && !w->keep_waiting(w->ask_user))
             return wire_trouble_is(w, WIRE_CANCELLED);
-        if (w->patience > 0 && w->in_frame && waited / 1000 >= w->patience)
+        if (w->patience > 0 && (w->in_frame || w->hurry) && waited / 1000 >= w->patience)
             return wire_trouble_is(w, WIRE_STALLED);
     }
 }

@@ -57,6 +57,7 @@ struct wire {
     int patience;                         /* seconds; 0: any time */
     bool (*keep_waiting)(void *ask_user); /* asked now and then, or NULL */
     void *ask_user;
+    bool hurry; /* patience has an end between frames, too: greetings do not take long */
     bool in_frame;
     uint64_t left; /* bytes of the frame's body that have not been read yet */
     wire_trouble trouble;

@@ -239,8 +239,9 @@ class Doors(boards.Case):
             self.assertEqual(first.init_runtime(device_id=board.id), 0)
             self.assert_fails(second, lambda: second.init_runtime(device_id=board.id), -1, 'E0821')
             first.release()
-            self.assertTrue(boards.eventually(
-                lambda: second.init_runtime(device_id=board.id) == 0))
+            with support.capture():
+                self.assertTrue(boards.eventually(
+                    lambda: second.init_runtime(device_id=board.id) == 0))
 
     def test_addresses(self):
         for address in ('nonsense', '127.0.0.1', '127.0.0.1:99999', ':1', '1.2.3.4:1x'):
@@ -354,6 +355,14 @@ class Vanishing(boards.Case):
             host.greet()
             host.socket.sendall(b'ORKW' + struct.pack('<IQ', LOAD, 1000) + b'x')
             self.assertTrue(host.closed())
+
+    def test_hosts_that_do_not_greet(self):
+        with boards.Board('--patience', '1', '--sessions', '1') as board:
+            with Host(board) as first, Host(board) as second:  # the second is refused
+                self.assertTrue(first.closed())
+                self.assertEqual(second.answer()[0], ERROR)
+            self.same(boards.outputs(boards.model(), picture()),
+                      boards.outputs(boards.model(), picture(), device_id=board.id))
 
     def test_a_daemon_that_is_killed(self):
         with RKNN() as rknn:
