@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { HASH_DIGITS = 16, IDLE_SECONDS = 600 };
 
@@ -23,10 +24,10 @@ typedef struct place {
 
 /* ---- looking around ---- */
 
-/* The folders that may hold programs: the user's, the shell's, Android's, Rockchip's, everybody's.
- */
+/* The folders that may hold programs: the shell's, Android's, Rockchip's, everybody's. */
+static const char folders[] = "\"$TMPDIR\" /data/local/tmp /userdata /tmp";
 static const char look[] =
-    "echo machine=$(uname -m); for d in %s \"$TMPDIR\" /data/local/tmp /userdata /tmp; do "
+    "echo machine=$(uname -m); for d in %s; do "
     "if [ -n \"$d\" ] && [ -d \"$d\" ] && [ -w \"$d\" ]; then echo folder=$d; break; fi; done";
 
 /* The rest of the line that begins with `name`; NULL when there is none. */
@@ -62,7 +63,9 @@ static bool look_around(place *p, ork_diag *diag)
 {
     const char *wanted = getenv("ORK_BOARD_FOLDER");
     ork_str said = {0};
-    const char *command = ork_arena_printf(p->arena, look, quote(p->arena, wanted ? wanted : ""));
+    const bool has_wanted = wanted && *wanted;
+    const char *command =
+        ork_arena_printf(p->arena, look, has_wanted ? quote(p->arena, wanted) : folders);
     if (!adb_shell(diag, p->serial, command, &said)) {
         ork_str_free(&said);
         return false;
@@ -72,7 +75,10 @@ static bool look_around(place *p, ork_diag *diag)
     ork_str_free(&said);
     if (p->machine && p->folder)
         return true;
-    if (p->machine)
+    if (p->machine && has_wanted)
+        ork_fail(diag, ORK_ERR_DEVICE_WRITE, "'%s' is no folder of the board that can be written",
+                 wanted);
+    else if (p->machine)
         ork_fail(diag, ORK_ERR_DEVICE_WRITE, "the board has no folder that can be written");
     else
         ork_fail(diag, ORK_ERR_DEVICE, "the board's shell does not answer");
@@ -131,18 +137,19 @@ static bool copy_failed(place *p, ork_diag *diag, const char *why)
     return ork_why(diag, "%s", *why ? why : "the copy is not what was sent");
 }
 
-/* Written under another name first: a copy that ends early is never taken for the program. */
+/* Written under another name first: a copy that ends early is never taken for the program, and two
+   hosts do not write into each other's. */
 static bool try_copy(place *p, ork_diag *diag, char refusal[ADB_TEXT])
 {
-    const char *part = ork_arena_printf(p->arena, "%s.part", p->file);
-    const char *quoted = quote(p->arena, p->file);
+    const char *part = ork_arena_printf(p->arena, "%s.%ld-%06ld.part", p->file, (long)getpid(),
+                                        (long)(ork_seconds() * 1e6) % 1000000);
+    const char *quoted = quote(p->arena, part);
     ork_str said = {0};
     if (!adb_push(diag, p->serial, p->program.bytes, part, refusal))
         return false;
     const char *command = ork_arena_printf(
-        p->arena,
-        "chmod 755 %s.part && [ $(wc -c <%s.part) = %zu ] && mv %s.part %s && echo copied=1",
-        quoted, quoted, p->program.bytes.size, quoted, quoted);
+        p->arena, "chmod 755 %s && [ $(wc -c <%s) = %zu ] && mv %s %s && echo copied=1", quoted,
+        quoted, p->program.bytes.size, quoted, quote(p->arena, p->file));
     const bool good = adb_shell(diag, p->serial, command, &said) &&
                       (find_line(p->arena, &said, "copied=") || copy_failed(p, diag, ""));
     ork_str_free(&said);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loaded into the shells of the stand-in for a board: what the kernel of a board does with a
    program of its own architecture, and with one of another. ORK_FOREIGN is the command that runs
-   programs of the board, "" when the board is of this computer's kind, and "!" when nothing can run
-   them. */
+   programs of the board, "" when the board is of this computer's kind, "!" when nothing can run
+   them, and "noexec" when programs in the folder of ork-board may not run. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <elf.h>
@@ -35,6 +35,10 @@ __attribute__((visibility("default"))) int execve(const char *path, char *const 
     const char *wanted = getenv("ORK_FOREIGN");
     char command[512], *all[MOST + 8], *rest = NULL;
     int count = 0;
+    if (wanted && strcmp(wanted, "noexec") == 0 && strstr(path, "/ork-board-")) {
+        errno = EACCES;
+        return -1;
+    }
     if (machine == EM_NONE || machine == own)
         return real(path, argv, envp);
     if (!wanted || !*wanted || strcmp(wanted, "!") == 0) {

@@ -2,6 +2,7 @@
 """Boards that are reached through the real adb server, which connects with stand-ins for their adbd;
 and every state in which a board cannot be used. Skipped where adb is not installed."""
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -379,6 +380,23 @@ class Adb(boards.Case):
         with boards.environment(ORK_BOARD_FOLDER=str(other)):
             self.works(device)
             self.assertEqual(len(list(other.glob('ork-board-*'))), 2)  # the program, its port
+        self.works(device)
+
+    def test_folders_that_cannot_be_used(self):
+        device = self.plug_in(emulator=['noexec'])
+        self.refuses('E0815', 'may not run', 'ORK_BOARD_FOLDER', device_id=device.serial)
+        device.emulator = []
+        with boards.environment(ORK_BOARD_FOLDER='/nowhere/at all'):
+            self.refuses('E0815', "'/nowhere/at all'", device_id=device.serial)
+        self.works(device)
+
+    def test_a_daemon_that_does_not_start(self):
+        device = self.plug_in()
+        program = (boards.BOARDS / ('ork-board-' + boards.NATIVE)).read_bytes()
+        in_the_way = device.folder / ('ork-board-%s.port' % hashlib.sha256(program).hexdigest()[:16])
+        in_the_way.mkdir()
+        self.refuses('E0816', 'does not start', 'E0102', device_id=device.serial)
+        in_the_way.rmdir()
         self.works(device)
 
     def test_architectures(self):
