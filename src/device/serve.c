@@ -225,9 +225,10 @@ static bool take_input(session *s, size_t index, ork_feed *feed)
     uint64_t bytes = 0;
     if (!take_descriptor(s, feed, &bytes) || !ork_feed_check(s->graph, s->diag, index, feed))
         return false;
-    const size_t size = (size_t)ork_shape_count(&feed->shape) * ork_dtype_table[feed->dtype].size;
-    if (bytes != size)
+    if (bytes > s->wire->left ||
+        bytes != (uint64_t)ork_shape_count(&feed->shape) * ork_dtype_table[feed->dtype].size)
         return wire_trouble_is(s->wire, WIRE_GARBLED);
+    const size_t size = (size_t)bytes;
     if (s->inputs[index].size < size) {
         ork_data_free(s->inputs[index].data);
         s->inputs[index].data = ork_data_alloc(size);
