@@ -229,6 +229,39 @@ bool ork_cli_config(ork_model *model, const char *key, const char *value); /* va
 /* Says in a line which driver of an NPU there is here; false for none. driver NULL: the usual one.
  */
 bool ork_cli_npu_line(ork_cli *cli, const char *driver);
+/* What was read for one input of a network. Starts as {0}. */
+typedef struct ork_cli_sample {
+    ork_picture picture;
+    ork_array array;
+} ork_cli_sample;
+/* A picture, resized to the network's input, or a .npy array. 0 or the exit code; to be freed in
+   any case. The input points into the sample. */
+int ork_cli_read_input(ork_cli *cli, ork_model *model, int index, const char *path,
+                       ork_cli_sample *sample, ork_input *input);
+void ork_cli_free_sample(ork_cli_sample *sample);
+
+/* Options of verbs that can run a model on a board. */
+typedef struct ork_cli_board_values {
+    const char *device, *target;
+} ork_cli_board_values;
+
+#define ORK_CLI_BOARD_OPTIONS(values, field)                                                       \
+    {"device",                                                                                     \
+     0,                                                                                            \
+     ORK_CLI_TEXT,                                                                                 \
+     "ID",                                                                                         \
+     "run on this board: an id of ork devices, or tcp:HOST:PORT",                                  \
+     offsetof(values, field.device),                                                               \
+     0,                                                                                            \
+     0},                                                                                           \
+    {                                                                                              \
+        "target", 0, ORK_CLI_TEXT, "CHIP",                                                         \
+            "run on a board, which must have this chip; without --device on the only one",         \
+            offsetof(values, field.target), 0, 0                                                   \
+    }
+/* Sets threads too. */
+void ork_cli_set_board(const ork_cli *cli, const ork_cli_board_values *board,
+                       ork_session_options *options);
 
 /* "1x3x416x416" */
 char *ork_cli_shape(const int64_t *dims, int rank);

@@ -9,6 +9,7 @@
 
 typedef struct values {
     ork_cli_model_values model;
+    ork_cli_board_values board;
     const char *output, *labels, *json;
     double score, nms;
     int letterbox, fill, max_boxes, max_frames;
@@ -47,6 +48,7 @@ const ork_cli_option ork_cli_detect_options[] = {
      offsetof(values, show), 0, 0},
     {"max-frames", 0, ORK_CLI_INT, "N", "end videos and cameras after N frames",
      offsetof(values, max_frames), 1, 1000000000},
+    ORK_CLI_BOARD_OPTIONS(values, board),
     ORK_CLI_MODEL_OPTIONS,
     {0},
 };
@@ -442,7 +444,7 @@ int ork_cli_detect(ork_cli *cli)
         return code;
     code = ork_cli_load(cli, job.model, cli->arguments.items[0], &v->model, true);
     ork_session_options options = ORK_OPTIONS_INIT(ork_session_options);
-    options.threads = cli->threads;
+    ork_cli_set_board(cli, &v->board, &options);
     ork_session *session = code ? NULL : ork_session_new(job.model, &options);
     if (!session)
         code = code ? code : ork_cli_model_failed(cli, job.model);

@@ -141,3 +141,11 @@ int ork_cli_with_model(ork_cli *cli, bool to_run, int (*work)(ork_cli *cli, ork_
     ork_model_free(model);
     return code;
 }
+
+void ork_cli_set_board(const ork_cli *cli, const ork_cli_board_values *board,
+                       ork_session_options *options)
+{
+    options->threads = cli->threads;
+    options->device_id = board->device;
+    options->target = board->target;
+}

@@ -7,6 +7,7 @@
 
 typedef struct values {
     ork_cli_model_values model;
+    ork_cli_board_values board;
     const char *npy_folder;
     int repeat;
     bool pass_through;
@@ -23,6 +24,7 @@ const ork_cli_option ork_cli_run_options[] = {
     {"pass-through", 0, ORK_CLI_FLAG, NULL,
      "no channel order, mean and std: arrays go in as they are", offsetof(values, pass_through), 0,
      0},
+    ORK_CLI_BOARD_OPTIONS(values, board),
     ORK_CLI_MODEL_OPTIONS,
     {0},
 };
@@ -38,90 +40,6 @@ typedef struct runner {
     int group;          /* inputs of the network */
     ork_cli_list names; /* of written arrays */
 } runner;
-
-/* What was read for one input of the network. */
-typedef struct sample_data {
-    ork_picture picture;
-    ork_array array;
-} sample_data;
-
-static void free_sample(sample_data *sample)
-{
-    ork_picture_free(&sample->picture);
-    ork_array_free(&sample->array);
-}
-
-/* ---- reading inputs ---- */
-
-/* Whether the array has the sizes of the network's input, whose axes are N C H W; or, with
-   channels_last, has them as N H W C. */
-static bool has_sizes(const ork_array *array, const ork_tensor_info *info, bool channels_last)
-{
-    static const int orders[2][4] = {{0, 1, 2, 3}, {0, 2, 3, 1}};
-    bool same = array->rank == 4 && info->rank == 4;
-    for (int i = 0; same && i < 4; i++)
-        same = array->dims[i] == info->dims[orders[channels_last][i]];
-    return same;
-}
-
-/* Numpy users keep pictures with their channels last: so where both orders fit, and where neither
-   does, 1, 3 or 4 of something on the last axis are channels. */
-static ork_format format_of(const ork_array *array, const ork_tensor_info *info)
-{
-    bool first = has_sizes(array, info, false), last = has_sizes(array, info, true);
-    if (first != last)
-        return first ? ORK_NCHW : ORK_NHWC;
-    int64_t count = array->rank >= 3 ? array->dims[array->rank - 1] : 0;
-    return count == 1 || count == 3 || count == 4 ? ORK_NHWC : ORK_NCHW;
-}
-
-static int read_array(const runner *run, const char *path, const ork_tensor_info *info,
-                      sample_data *sample, ork_input *input)
-{
-    if (!ork_array_read_npy(run->model, path, &sample->array))
-        return ork_cli_model_failed(run->cli, run->model);
-    const ork_array *array = &sample->array;
-    *input = (ork_input){.data = array->data,
-                         .dtype = array->dtype,
-                         .format = format_of(array, info),
-                         .rank = array->rank};
-    memcpy(input->dims, array->dims, sizeof(input->dims));
-    return 0;
-}
-
-static int read_picture(const runner *run, const char *path, const ork_tensor_info *info,
-                        sample_data *sample, ork_input *input)
-{
-    ork_picture read = {0};
-    if (info->rank != 4)
-        return ork_cli_fail(run->cli, "E0702", path, "the network's input is no picture",
-                            "give a .npy array", "a picture does not fit input %s", info->name);
-    if (!ork_picture_read(run->model, path, &read))
-        return ork_cli_model_failed(run->cli, run->model);
-    bool good = ork_picture_resize(run->model, &read, (int)info->dims[3], (int)info->dims[2],
-                                   &sample->picture);
-    ork_picture_free(&read);
-    if (!good)
-        return ork_cli_model_failed(run->cli, run->model);
-    *input = (ork_input){.data = sample->picture.pixels,
-                         .dtype = ORK_U8,
-                         .format = ORK_NHWC,
-                         .rank = 4,
-                         .dims = {1, info->dims[2], info->dims[3], 3}};
-    return 0;
-}
-
-static int read_input(const runner *run, int index, const char *path, sample_data *sample,
-                      ork_input *input)
-{
-    ork_tensor_info info;
-    if (!ork_model_input_info(run->model, index, &info))
-        return ork_cli_model_failed(run->cli, run->model);
-    int code = ork_cli_ends_with(path, ".npy") ? read_array(run, path, &info, sample, input)
-                                               : read_picture(run, path, &info, sample, input);
-    input->pass_through = run->options->pass_through;
-    return code;
-}
 
 /* ---- telling outputs ---- */
 
@@ -248,24 +166,33 @@ static int run_times(const runner *run, const ork_input *inputs, double *millise
 
 static int run_group(runner *run, const char *const *paths)
 {
-    sample_data samples[MOST_INPUTS] = {0};
+    ork_cli_sample samples[MOST_INPUTS] = {0};
     ork_input inputs[MOST_INPUTS] = {0};
     double milliseconds = 0;
     int code = 0;
     for (int i = 0; i < run->group && !code; i++)
-        code = read_input(run, i, paths[i], &samples[i], &inputs[i]);
+        code = ork_cli_read_input(run->cli, run->model, i, paths[i], &samples[i], &inputs[i]);
+    for (int i = 0; i < run->group; i++)
+        inputs[i].pass_through = run->options->pass_through;
     if (!code)
         code = run_times(run, inputs, &milliseconds);
     if (!code) {
+        ork_session_stats stats;
+        ork_session_get_stats(run->session, &stats);
         ork_cli_say(run->cli, "%s: %.2f ms", paths[0], milliseconds);
+        if (stats.board_run_ms > 0)
+            ork_cli_say(run->cli, "  of which the board computed %.2f ms (the last run)",
+                        stats.board_run_ms);
         ork_cli_json_open(run->json, NULL, '{');
         ork_cli_json_text(run->json, "input", paths[0]);
         ork_cli_json_number(run->json, "milliseconds", milliseconds);
+        if (stats.board_run_ms > 0)
+            ork_cli_json_number(run->json, "board_milliseconds", stats.board_run_ms);
         code = tell_outputs(run, paths[0]);
         ork_cli_json_close(run->json, '}');
     }
     for (int i = 0; i < run->group; i++)
-        free_sample(&samples[i]);
+        ork_cli_free_sample(&samples[i]);
     return code;
 }
 
@@ -288,7 +215,7 @@ static int run_model(ork_cli *cli, ork_model *model)
 {
     const values *v = cli->values;
     ork_session_options options = ORK_OPTIONS_INIT(ork_session_options);
-    options.threads = cli->threads;
+    ork_cli_set_board(cli, &v->board, &options);
     ork_cli_json json;
     runner run = {.cli = cli, .options = v, .model = model, .json = &json};
     run.session = ork_session_new(model, &options);

@@ -13,7 +13,8 @@ import subprocess
 import sys
 
 FLOORS = [['base'], ['tensor', 'codec', 'image'], ['kernels'], ['graph'],
-          ['import', 'pass', 'rknn'], ['plan'], ['quant', 'npu', 'openvx', 'diagram', 'device'], ['detect', 'report'], ['api', 'runtime']]
+          ['import', 'pass', 'rknn'], ['plan'], ['quant', 'npu', 'openvx', 'diagram', 'device'], ['detect', 'report'], ['api', 'runtime'],
+          ['board']]
 FLOOR = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
 LOW_PUBLIC = {'openrknn/error.h', 'openrknn/types.h'}
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
@@ -21,7 +22,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 
 def sources():
     names = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard',
-                            'src', 'cli', 'web', 'python', 'include'],
+                            'src', 'cli', 'web', 'python', 'include', 'board'],
                            check=True, capture_output=True, text=True).stdout.split()
     return [name for name in names if name.endswith(('.c', '.h', '.def')) and os.path.exists(name)]
 

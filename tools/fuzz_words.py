@@ -39,6 +39,10 @@ EXPORT = [b'torch.ops.aten.', b'.default', b'.Tensor', b'torch.ops.higher_order.
           b'"outputs":[', b'"nodes":[', b'{"name":"', b'"arg":{"as_', b'"as_tensor":{"name":"x"}', b'"kind":1',
           b'"kind":2', b'{"as_int":-1}', b'{"as_ints":[1,1]}', b'{"as_none":true}', b'"dtype":7', b'Infinity', b'#2',
           b'"w"', b'"b"', b'"n"', b'"c"', b'9223372036854775807', b'-9223372036854775808']
+WIRE = [b'ORKW', *(bytes([kind, 0, 0, 0]) for kind in range(1, 9)), bytes(8), b'\x01\x04\x00\x00', b'\x50\x00\x30', b'#',
+        b'\x03\x0c\x00', b'\x05\x80\x00', b'\x07\x13\x00', b'\x06\x0c\x00']
+ADB = [b'OKAY', b'FAIL', b'0000', b'0020', b'ffff', b' device', b' offline', b' unauthorized', b' no permissions',
+       b' model:', b'\t', b'\n']
 DATASET = [b'a', b'"b c"', b"'", b'"', b'#', b'\r\n', b'\xef\xbb\xbf', b'./a', b'\xff\xfe', b'\t', b'/']
 # target: (sources, what is taken from them), ..., and words
 TARGETS = {
@@ -61,6 +65,9 @@ TARGETS = {
     'dataset': [DATASET],
     'labels': [DATASET],
     'statistics': [[b'ORKSTATS']],
+    'board': [WIRE],
+    'host': [WIRE],
+    'adb': [ADB],
 }
 
 

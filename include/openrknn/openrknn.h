@@ -417,14 +417,16 @@ ORK_API const ork_diff_report *ork_model_diff(ork_model *first, ork_model *secon
 
 /* ---- running --------------------------------------------------------------------------- */
 
-/* Runs a built or loaded model in the simulator. */
+/* Runs a built or loaded model: in the simulator, or on a board. */
 typedef struct ork_session ork_session;
 
 typedef struct ork_session_options {
     size_t size;
-    const char *target;    /* NULL: the simulator on this computer */
-    const char *device_id; /* NULL: the only device */
-    int threads;           /* 0: as the model */
+    /* Neither: the simulator on this computer. target: the chip of the board ("rk1808"), which the
+       board must have. device_id: an id of ork_devices_find, or "tcp:HOST:PORT" for an ork-board
+       that listens there; NULL or "": the only board that is connected. */
+    const char *target, *device_id;
+    int threads; /* 0: as the model */
     /* Runs the float network that the model was loaded as, in place of what was built of it. */
     bool reference;
 } ork_session_options;
@@ -465,7 +467,8 @@ typedef struct ork_session_stats {
     size_t arena_bytes;  /* all intermediate tensors, planned once */
     size_t weight_bytes; /* packed weights */
     double last_run_ms;
-    size_t live_bytes; /* the most that must be kept at one time: no plan's arena is smaller */
+    size_t live_bytes;   /* the most that must be kept at one time: no plan's arena is smaller */
+    double board_run_ms; /* of last_run_ms, what the board computed; 0 in the simulator */
 } ork_session_stats;
 ORK_API void ork_session_get_stats(const ork_session *session, ork_session_stats *stats);
 
@@ -552,6 +555,72 @@ typedef struct ork_npu_trial {
    trial. NULL on failure. No NPU was present when this was written: it has run with a library in
    its place. */
 ORK_API const ork_npu_trial *ork_model_try_npu(ork_model *model, const char *driver);
+
+/* ---- boards ------------------------------------------------------------------------------ */
+
+/* What adb sees. Texts are "" where there is nothing to say. */
+typedef struct ork_device {
+    const char *id;    /* for ork_session_options and init_runtime(device_id=...) */
+    const char *state; /* "device" when all is well, "offline", "unauthorized" ... */
+    const char *model;
+    const char *error, *problem, *fix; /* when it cannot be used */
+} ork_device;
+
+/* Asks the system's adb server, which is started where none runs. NULL on failure, with the error
+   in the model, which may be any; an empty list is none. */
+typedef struct ork_device_list ork_device_list;
+ORK_API ork_device_list *ork_devices_find(ork_model *model);
+ORK_API void ork_devices_free(ork_device_list *list);
+ORK_API int ork_devices_count(const ork_device_list *list);
+/* NULL when there is none. Lives as long as the list. */
+ORK_API const ork_device *ork_devices_at(const ork_device_list *list, int index);
+
+/* One thing of those that boards need. */
+typedef struct ork_checkup_item {
+    const char *name; /* "adb server" */
+    bool is_good;
+    const char *text;        /* what was found, or what is wrong */
+    const char *error, *fix; /* "" when it is good */
+} ork_checkup_item;
+
+/* Looks at everything that stands between this computer and a board. device_id: connects with that
+   board too; "" is the only one; NULL: with none. */
+typedef struct ork_checkup ork_checkup;
+ORK_API ork_checkup *ork_checkup_new(const char *device_id);
+ORK_API void ork_checkup_free(ork_checkup *checkup);
+ORK_API int ork_checkup_count(const ork_checkup *checkup);
+ORK_API const ork_checkup_item *ork_checkup_at(const ork_checkup *checkup, int index);
+
+/* What a session's board says of itself. Texts live as long as the session. */
+typedef struct ork_board_details {
+    const char *id, *version, *machine,
+        *chip; /* "0123ABCD", "0.1.0", "aarch64", "rockchip,rk1808" */
+    int processors;
+} ork_board_details;
+/* False for sessions of the simulator. */
+ORK_API bool ork_session_board(const ork_session *session, ork_board_details *board);
+
+/* A value of the network on a board, held against the simulator's. */
+typedef struct ork_compared_value {
+    const char *name;
+    ork_dtype dtype; /* integers must be the same bits; floats differ from processor to processor */
+    bool is_output;
+    size_t count, different; /* numbers */
+    double greatest;         /* difference */
+} ork_compared_value;
+
+typedef struct ork_comparison {
+    const char *board, *machine, *chip; /* "0123ABCD", "aarch64", "rockchip,rk1808" or "" */
+    int value_count;
+    const ork_compared_value *values; /* in the order in which they are computed */
+    size_t different_integers;        /* 0: the board computes what the simulator computes */
+} ork_comparison;
+
+/* Runs the built model once in the simulator and once on the board of the options, both telling
+   every value. The result is the model's and lives until its next. NULL on failure. */
+ORK_API const ork_comparison *ork_model_compare(ork_model *model,
+                                                const ork_session_options *options,
+                                                const ork_input *inputs, int count);
 
 /* ---- where accuracy is lost -------------------------------------------------------------- */
 

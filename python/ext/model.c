@@ -438,19 +438,33 @@ static PyObject *export_precompiled(ork_py_model *self, PyObject *args)
 
 /* ---- runtime --------------------------------------------------------------------------- */
 
-/* init_runtime(target): None is the simulator, as is its name in later generations. */
+/* The text of an argument that may be None, which is NULL; false with the error set. */
+static bool read_word(ork_py_model *self, PyObject *object, const char *place, const char **word)
+{
+    *word = NULL;
+    if (object == Py_None)
+        return true;
+    *word = PyUnicode_Check(object) ? PyUnicode_AsUTF8(object) : NULL;
+    if (*word)
+        return true;
+    PyErr_Clear();
+    ork_py_fail(self->state, ORK_PY_USAGE, place, NULL, "give a text, or leave it out",
+                "%s is a %.60s", place, Py_TYPE(object)->tp_name);
+    return false;
+}
+
+/* init_runtime(target, device_id): without both the simulator, as is its name in later generations.
+ */
 static PyObject *init_runtime(ork_py_model *self, PyObject *args)
 {
-    PyObject *target;
-    if (!PyArg_ParseTuple(args, "O:init_runtime", &target))
-        return NULL;
-    if (target != Py_None &&
-        !(PyUnicode_Check(target) && PyUnicode_CompareWithASCIIString(target, "simulator") == 0))
-        return ork_py_fail_not_yet(self, "init_runtime");
-    if (!ork_py_check_built(self, "init_runtime()"))
+    PyObject *target, *device_id;
+    ork_session_options options = ORK_OPTIONS_INIT(ork_session_options);
+    if (!PyArg_ParseTuple(args, "OO:init_runtime", &target, &device_id) ||
+        !read_word(self, target, "target", &options.target) ||
+        !read_word(self, device_id, "device_id", &options.device_id) ||
+        !ork_py_check_built(self, "init_runtime()"))
         return NULL;
     end_session(self);
-    ork_session_options options = ORK_OPTIONS_INIT(ork_session_options);
     ork_session *session;
     ork_py_progress_start(self, false);
     Py_BEGIN_ALLOW_THREADS;
@@ -463,6 +477,34 @@ static PyObject *init_runtime(ork_py_model *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* list_devices(): the ids of the boards that adb can use. */
+static PyObject *list_devices(ork_py_model *self, PyObject *args)
+{
+    ork_device_list *list;
+    if (!PyArg_ParseTuple(args, ":list_devices"))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS;
+    list = ork_devices_find(self->model);
+    Py_END_ALLOW_THREADS;
+    if (!list)
+        return ork_py_fail_from(self, ork_model_error(self->model));
+    PyObject *ids = PyList_New(0);
+    for (int i = 0; ids && i < ork_devices_count(list); i++) {
+        const ork_device *device = ork_devices_at(list, i);
+        if (*device->error) {
+            ork_py_log(self, ORK_LOG_WARNING, "%s: %s; %s", device->id, device->problem,
+                       device->fix);
+            continue;
+        }
+        PyObject *id = ork_py_text(device->id);
+        if (!id || PyList_Append(ids, id) < 0)
+            Py_CLEAR(ids);
+        Py_XDECREF(id);
+    }
+    ork_devices_free(list);
+    return ids;
+}
+
 static PyObject *get_sdk_version(ork_py_model *self, PyObject *args)
 {
     if (!PyArg_ParseTuple(args, ":get_sdk_version"))
@@ -471,12 +513,15 @@ static PyObject *get_sdk_version(ork_py_model *self, PyObject *args)
         return ork_py_fail(self->state, ORK_PY_CALL_ORDER, "get_sdk_version()", ork_py_call_order,
                            "call init_runtime() first, and check that it returns 0",
                            "get_sdk_version() needs init_runtime()");
+    ork_board_details board;
+    const bool there = ork_session_board(self->session, &board);
     return PyUnicode_FromFormat("==============================================\n"
                                 "RKNN VERSION:\n"
                                 "  API: %s (OpenRKNN)\n"
-                                "  DRV: %s (OpenRKNN simulator)\n"
+                                "  DRV: %s (OpenRKNN %s)\n"
                                 "==============================================\n",
-                                ork_version(), ork_version());
+                                ork_version(), there ? board.version : ork_version(),
+                                there ? board.id : "simulator");
 }
 
 /* ---- log ------------------------------------------------------------------------------- */
@@ -604,6 +649,7 @@ METHOD(export_rknn, export_rknn)
 METHOD(export_precompiled, export_precompiled)
 METHOD(init_runtime, init_runtime)
 METHOD(inference, ork_py_inference)
+METHOD(list_devices, list_devices)
 METHOD(get_sdk_version, get_sdk_version)
 METHOD(log_to, log_to)
 METHOD(not_yet, ork_py_not_yet)
@@ -637,6 +683,7 @@ static PyMethodDef model_methods[] = {
     ROW(not_yet),
     ROW(print),
     ROW(release),
+    ROW(list_devices),
     {0},
 };
 

@@ -9,7 +9,6 @@ typedef struct not_yet_row {
 } not_yet_row;
 
 #define TRACE "export the network with torch.jit.trace and load it with load_pytorch()"
-#define BOARD "run on the simulator: init_runtime() without a target"
 
 static const not_yet_row rows[] = {
     {"load_caffe", "Caffe models cannot be loaded yet", TRACE},
@@ -20,15 +19,13 @@ static const not_yet_row rows[] = {
     {"load_tflite", "TensorFlow Lite models cannot be loaded yet", TRACE},
     {"load_model_in_npu", "models that lie on a board cannot be used yet",
      "load the .rknn file itself: load_rknn(path)"},
-    {"load_firmware", "boards cannot be reached yet", BOARD},
-    {"init_runtime", "boards cannot be reached yet", BOARD},
+    {"load_firmware", "the firmware of boards cannot be written yet", NULL},
     {"get_frame_id", "inference() cannot return frame ids yet: there is no asynchronous mode",
      "call inference() without get_frame_id"},
-    {"list_devices", "boards cannot be looked for yet", BOARD},
     {"pre_compile", "pre_compile=True is not there yet for the files of hybrid quantization",
      "leave it out, and call export_rknn_precompile_model()"},
-    {"accuracy_analysis", "boards cannot be reached yet: layers cannot be compared on one",
-     "leave target out: the simulator has the chip's arithmetic"},
+    {"accuracy_analysis", "layers cannot be analyzed on a board yet",
+     "leave target out; ork compare holds a board's layers against the simulator's"},
     {"export_encrypted_rknn_model", "models cannot be encrypted yet", NULL},
     {"register_op", "custom operators cannot be registered yet", NULL},
     {"fetch_rknn_model_config", "the configuration inside a .rknn file cannot be read back yet",

@@ -14,7 +14,7 @@ struct ork_classifier {
 
 static bool check_network(ork_session *s)
 {
-    const ork_graph *graph = ork_plan_graph(s->plan);
+    const ork_graph *graph = session_graph(s);
     const ork_shape *shape = &graph->inputs.items[0].value->type.shape;
     if (graph->inputs.count == 1 && shape->rank == 4 && shape->dim[0] == 1 &&
         (shape->dim[1] == 1 || shape->dim[1] == 3))
@@ -38,7 +38,7 @@ ork_classifier *ork_classifier_new(ork_session *session, const ork_classify_opti
     c->session = session;
     if (given)
         memcpy(&c->options, given, ork_min_size(given->size, sizeof(c->options)));
-    const ork_shape *shape = &ork_plan_graph(session->plan)->inputs.items[0].value->type.shape;
+    const ork_shape *shape = &session_graph(session)->inputs.items[0].value->type.shape;
     if (ork_image_new(session->diag, (int)shape->dim[3], (int)shape->dim[2], (int)shape->dim[1],
                       &c->input))
         return c;
@@ -61,7 +61,7 @@ const ork_session *classifier_session(const ork_classifier *c)
 
 int ork_classifier_class_count(const ork_classifier *c)
 {
-    const ork_graph *graph = ork_plan_graph(c->session->plan);
+    const ork_graph *graph = session_graph(c->session);
     return (int)ork_shape_count(&graph->outputs.items[0]->type.shape);
 }
 

@@ -37,7 +37,7 @@ static void set_options(ork_detector *d, const ork_detect_options *given)
 
 static bool check_input(ork_session *s)
 {
-    const ork_graph *graph = ork_plan_graph(s->plan);
+    const ork_graph *graph = session_graph(s);
     const ork_shape *shape = &graph->inputs.items[0].value->type.shape;
     if (graph->inputs.count == 1 && shape->rank == 4 && shape->dim[0] == 1 && shape->dim[1] == 3)
         return true;
@@ -57,7 +57,7 @@ ork_detector *ork_detector_new(ork_session *session, const ork_detect_options *o
     d->arena = ork_arena_new();
     set_options(d, options);
     bool good =
-        ork_head_recognise(session->diag, d->arena, ork_plan_graph(session->plan), &d->head) &&
+        ork_head_recognise(session->diag, d->arena, session_graph(session), &d->head) &&
         ork_image_new(session->diag, d->head.input_width, d->head.input_height, 3, &d->canvas);
     d->boxes = calloc((size_t)d->options.max_boxes, sizeof(*d->boxes));
     if (good && d->boxes)
@@ -116,10 +116,10 @@ static bool run_network(ork_detector *d, const ork_picture *picture, ork_letterb
 
 static bool decode(ork_detector *d, ork_arena *arena, const ork_letterbox *box, ork_boxes *boxes)
 {
-    const ork_graph *graph = ork_plan_graph(d->session->plan);
+    const ork_graph *graph = session_graph(d->session);
     const float **outputs = ORK_NEW_ARRAY(arena, const float *, graph->outputs.count);
     for (size_t i = 0; i < graph->outputs.count; i++)
-        outputs[i] = ork_runner_output(d->session->runner, i);
+        outputs[i] = session_output(d->session, i);
     if (!ork_head_decode(d->session->diag, arena, &d->head, outputs, d->options.score_threshold,
                          boxes))
         return false;

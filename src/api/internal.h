@@ -7,6 +7,7 @@
 
 #include "../base/base.h"
 #include "../detect/detect.h"
+#include "../device/device.h"
 #include "../graph/graph.h"
 #include "../image/image.h"
 #include "../plan/plan.h"
@@ -27,6 +28,8 @@ struct ork_model {
     ork_log_fn log;
     void *log_user;
     ork_log_level log_up_to;
+    ork_progress_fn progress;
+    void *progress_user;
     const char *format;        /* of the file */
     ork_graph *loaded;         /* as the importer gave it; NULL for .rknn */
     ork_graph *built;          /* what runs and is exported */
@@ -37,6 +40,8 @@ struct ork_model {
     ork_npu_trial trial;       /* the last of ork_model_try_npu */
     ork_arena *trial_arena;    /* its text, or NULL */
     ork_arena *diff_arena;     /* of the last report of ork_model_diff, or NULL */
+    ork_arena *compare_arena;  /* of the last result of ork_model_compare, or NULL */
+    ork_comparison *comparison;
     ork_arena *precision_arena;
     ork_precision_report *precision; /* of the last build, or NULL */
 };
@@ -47,8 +52,10 @@ struct ork_session {
     ork_pool *pool;
     ork_graph *reference;    /* of a session of the float network, or NULL */
     struct layer_dump *dump; /* where each run leaves its layers' numbers, or NULL */
-    ork_plan *plan;
+    ork_plan *plan;          /* of the simulator, as the runner; NULL with a board */
     ork_runner *runner;
+    ork_remote *remote; /* on a board; else NULL */
+    ork_feed *feeds;    /* of the run at work */
     double last_run;
     ork_arena *memory_arena; /* of the last report of ork_session_memory, or NULL */
     bool noted_batch;        /* the note on 3-axis pictures is given once */
@@ -98,6 +105,16 @@ typedef struct estimate_subject {
 } estimate_subject;
 bool find_subject(ork_model *model, const ork_estimate_options *options, estimate_subject *subject);
 void drop_subject(estimate_subject *subject);
+
+/* The graph that the session runs, and its outputs as real numbers. */
+const ork_graph *session_graph(const ork_session *session);
+const float *session_output(const ork_session *session, size_t index);
+/* Checks the inputs as ork_session_run does, and describes them; at least `count` feeds. */
+bool session_feeds(ork_session *session, const ork_input *inputs, int count, ork_feed *feeds);
+
+/* A network on the board that the options name; NULL with the error in the model. `layers` as in
+   ork_remote_options. */
+ork_remote *remote_new(ork_model *model, const ork_session_options *options, bool layers);
 
 const ork_session *detector_session(const ork_detector *detector);
 const ork_session *classifier_session(const ork_classifier *classifier);

@@ -58,6 +58,7 @@ void ork_model_free(ork_model *model)
     ork_arena_free(model->trial_arena);
     ork_arena_free(model->diff_arena);
     ork_arena_free(model->precision_arena);
+    ork_arena_free(model->compare_arena);
     ork_arena_free(model->arena);
     ork_diag_free(model->diag);
     free(model);
@@ -78,6 +79,8 @@ void ork_model_set_log(ork_model *model, ork_log_fn log, void *user, ork_log_lev
 
 void ork_model_set_progress(ork_model *model, ork_progress_fn progress, void *user)
 {
+    model->progress = progress;
+    model->progress_user = user;
     ork_diag_set_progress(model->diag, progress, user);
 }
 

@@ -6,16 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool check_target(ork_model *model, const char *target)
+/* An empty device_id is the only board there is. */
+static bool is_simulator(const ork_session_options *options)
 {
-    if (!target || !*target || strcmp(target, "simulator") == 0)
-        return true;
-    if (!ork_soc_find(target)) {
-        ork_family family;
-        return ork_soc_family(model->diag, target, &family);
-    }
-    ork_fail(model->diag, ORK_ERR_NOT_YET, "running on a connected %s is not there yet", target);
-    return ork_fix(model->diag, "leave target out: the model runs in the simulator");
+    const char *target = options->target ? options->target : "";
+    return strcmp(target, "simulator") == 0 || (!options->device_id && !*target);
 }
 
 static bool prepare(ork_session *s, int threads, bool reference)
@@ -37,32 +32,48 @@ static bool prepare(ork_session *s, int threads, bool reference)
     return s->runner != NULL;
 }
 
+/* Whoever waits for a board may want to stop. */
+static bool connect_board(ork_session *s, const ork_session_options *options)
+{
+    ork_diag_set_progress(s->diag, s->model->progress, s->model->progress_user);
+    s->remote = remote_new(s->model, options, false);
+    return s->remote != NULL;
+}
+
+static bool check_session(ork_model *model, const ork_session_options *options)
+{
+    if (!model->built) {
+        ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no built model to run");
+        return ork_fix(model->diag, "call build() or load_rknn() first");
+    }
+    if (options->reference && !model->loaded) {
+        ork_fail(model->diag, ORK_ERR_CALL_ORDER,
+                 "the model was loaded as it was built: its float network is not there");
+        return ork_fix(model->diag, "load the network itself");
+    }
+    if (!options->reference || is_simulator(options))
+        return true;
+    ork_fail(model->diag, ORK_ERR_USAGE, "the float network runs in the simulator only");
+    return ork_fix(model->diag, "leave target and device_id out");
+}
+
 ork_session *ork_session_new(ork_model *model, const ork_session_options *given)
 {
     ork_session_options options = {0};
     if (given)
         memcpy(&options, given, ork_min_size(given->size, sizeof(options)));
     ork_diag_clear(model->diag);
-    if (!check_target(model, options.target))
+    if (!check_session(model, &options))
         return NULL;
-    if (!model->built) {
-        ork_fail(model->diag, ORK_ERR_CALL_ORDER, "there is no built model to run");
-        ork_fix(model->diag, "call build() or load_rknn() first");
-        return NULL;
-    }
-    if (options.reference && !model->loaded) {
-        ork_fail(model->diag, ORK_ERR_CALL_ORDER,
-                 "the model was loaded as it was built: its float network is not there");
-        ork_fix(model->diag, "load the network itself");
-        return NULL;
-    }
     ork_session *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
     s->model = model;
     s->diag = ork_diag_new();
+    s->feeds = calloc(model->built->inputs.count + 1, sizeof(*s->feeds));
     ork_diag_set_log(s->diag, model->log, model->log_user, model->log_up_to);
-    if (prepare(s, options.threads, options.reference))
+    if (is_simulator(&options) ? prepare(s, options.threads, options.reference)
+                               : connect_board(s, &options))
         return s;
     ork_session_free(s);
     return NULL;
@@ -72,6 +83,7 @@ void ork_session_free(ork_session *s)
 {
     if (!s)
         return;
+    ork_remote_free(s->remote);
     ork_runner_free(s->runner);
     ork_plan_free(s->plan);
     ork_pool_free(s->pool);
@@ -79,6 +91,7 @@ void ork_session_free(ork_session *s)
     layer_dump_free(s->dump);
     ork_arena_free(s->memory_arena);
     ork_diag_free(s->diag);
+    free(s->feeds);
     free(s);
 }
 
@@ -100,9 +113,14 @@ bool session_failed(ork_model *model, const ork_session *s)
 
 /* ---- running ---- */
 
+const ork_graph *session_graph(const ork_session *s)
+{
+    return s->remote ? s->model->built : ork_plan_graph(s->plan);
+}
+
 static bool check_count(ork_session *s, int count)
 {
-    const ork_graph *graph = ork_plan_graph(s->plan);
+    const ork_graph *graph = session_graph(s);
     if (count >= 0 && (size_t)count == graph->inputs.count)
         return true;
     ork_fail(s->diag, ORK_ERR_INPUT_COUNT, "the network has %zu %s, but %d %s given",
@@ -128,7 +146,7 @@ static void add_batch(ork_session *s, const ork_value *value, ork_feed *feed)
 
 static bool make_feed(ork_session *s, int index, const ork_input *input, ork_feed *feed)
 {
-    const ork_value *value = ork_plan_graph(s->plan)->inputs.items[index].value;
+    const ork_value *value = session_graph(s)->inputs.items[index].value;
     if (input->rank < 0 || input->rank > ORK_MAX_RANK || !input->data)
         return ork_fail(s->diag, ORK_ERR_INPUT_SHAPE, "input '%s' has no data, or too many axes",
                         value->name);
@@ -138,42 +156,58 @@ static bool make_feed(ork_session *s, int index, const ork_input *input, ork_fee
                        .is_nhwc = input->format == ORK_NHWC,
                        .pass_through = input->pass_through};
     add_batch(s, value, feed);
-    return ork_runner_check_feed(s->runner, s->diag, (size_t)index, feed);
+    return ork_feed_check(session_graph(s), s->diag, (size_t)index, feed);
+}
+
+bool session_feeds(ork_session *s, const ork_input *inputs, int count, ork_feed *feeds)
+{
+    if (!check_count(s, count))
+        return false;
+    for (int i = 0; i < count; i++) /* all are checked before the first is stored */
+        if (!make_feed(s, i, &inputs[i], &feeds[i]))
+            return false;
+    return true;
+}
+
+static void run_here(ork_session *s, const ork_feed *feeds)
+{
+    layer_dump_begin(s->dump, s);
+    for (size_t i = 0; i < session_graph(s)->inputs.count; i++)
+        ork_runner_set_input(s->runner, i, &feeds[i]);
+    ork_runner_run(s->runner);
+    layer_dump_end(s->dump, s);
 }
 
 bool ork_session_run(ork_session *s, const ork_input *inputs, int count)
 {
     ork_diag_clear(s->diag);
-    if (!check_count(s, count))
-        return false;
-    double start = ork_seconds();
-    layer_dump_begin(s->dump, s);
-    for (int i = 0; i < count; i++) { /* all are checked before the first is stored */
-        ork_feed feed;
-        if (!make_feed(s, i, &inputs[i], &feed))
-            return false;
-    }
-    for (int i = 0; i < count; i++) {
-        ork_feed feed;
-        make_feed(s, i, &inputs[i], &feed);
-        ork_runner_set_input(s->runner, (size_t)i, &feed);
-    }
-    ork_runner_run(s->runner);
+    const double start = ork_seconds();
+    bool good = session_feeds(s, inputs, count, s->feeds);
+    if (good && s->remote)
+        good = ork_remote_run(s->remote, s->diag, s->feeds);
+    else if (good)
+        run_here(s, s->feeds);
     s->last_run = ork_seconds() - start;
-    layer_dump_end(s->dump, s);
-    return true;
+    return good;
+}
+
+const float *session_output(const ork_session *s, size_t index)
+{
+    return s->remote ? ork_remote_output(s->remote, index) : ork_runner_output(s->runner, index);
 }
 
 bool ork_session_output(ork_session *s, int index, ork_output_view *view)
 {
-    const ork_graph *graph = ork_plan_graph(s->plan);
+    const ork_graph *graph = session_graph(s);
     if (index < 0 || (size_t)index >= graph->outputs.count)
         return ork_fail(s->diag, ORK_ERR_USAGE, "the network has no output %d", index);
     const ork_type *type = &graph->outputs.items[index]->type;
-    *view = (ork_output_view){.data = ork_runner_output(s->runner, (size_t)index),
+    const size_t at = (size_t)index;
+    *view = (ork_output_view){.data = session_output(s, at),
                               .count = (size_t)ork_shape_count(&type->shape),
                               .rank = type->shape.rank,
-                              .raw = ork_runner_output_raw(s->runner, (size_t)index),
+                              .raw = s->remote ? ork_remote_output_raw(s->remote, at)
+                                               : ork_runner_output_raw(s->runner, at),
                               .raw_dtype = type->dtype};
     for (int i = 0; i < view->rank; i++)
         view->dims[i] = type->shape.dim[i];
@@ -182,20 +216,28 @@ bool ork_session_output(ork_session *s, int index, ork_output_view *view)
 
 void ork_session_get_stats(const ork_session *s, ork_session_stats *stats)
 {
-    *stats = (ork_session_stats){.arena_bytes = ork_plan_arena_bytes(s->plan),
-                                 .weight_bytes = ork_plan_weight_bytes(s->plan),
-                                 .last_run_ms = s->last_run * 1e3,
-                                 .live_bytes = ork_plan_live_bytes(s->plan)};
+    *stats = (ork_session_stats){.last_run_ms = s->last_run * 1e3};
+    if (s->remote) {
+        const ork_remote_stats there = ork_remote_get_stats(s->remote);
+        stats->arena_bytes = there.arena_bytes;
+        stats->weight_bytes = there.weight_bytes;
+        stats->board_run_ms = there.seconds * 1e3;
+        return;
+    }
+    stats->arena_bytes = ork_plan_arena_bytes(s->plan);
+    stats->weight_bytes = ork_plan_weight_bytes(s->plan);
+    stats->live_bytes = ork_plan_live_bytes(s->plan);
 }
 
 void ork_session_profile(ork_session *s, bool on)
 {
-    ork_runner_profile(s->runner, on);
+    if (s->runner)
+        ork_runner_profile(s->runner, on);
 }
 
 int ork_session_step_count(const ork_session *s)
 {
-    return (int)ork_runner_time_count(s->runner);
+    return s->runner ? (int)ork_runner_time_count(s->runner) : 0;
 }
 
 bool ork_session_step(const ork_session *s, int index, ork_step_info *info)
@@ -209,7 +251,7 @@ bool ork_session_step(const ork_session *s, int index, ork_step_info *info)
 
 int ork_session_threads(const ork_session *s)
 {
-    return ork_pool_threads(s->pool);
+    return s->remote ? ork_remote_get_stats(s->remote).threads : ork_pool_threads(s->pool);
 }
 
 double ork_peak_macs(ork_dtype dtype)

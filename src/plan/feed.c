@@ -24,7 +24,12 @@ static ork_shape expected_shape(const ork_value *value, bool is_nhwc)
 
 bool ork_runner_check_feed(const ork_runner *r, ork_diag *diag, size_t input, const ork_feed *feed)
 {
-    const ork_value *value = r->plan->graph->inputs.items[input].value;
+    return ork_feed_check(r->plan->graph, diag, input, feed);
+}
+
+bool ork_feed_check(const ork_graph *graph, ork_diag *diag, size_t input, const ork_feed *feed)
+{
+    const ork_value *value = graph->inputs.items[input].value;
     ork_shape wanted = expected_shape(value, feed->is_nhwc);
     if (!is_feed_type(feed->dtype, value)) {
         ork_fail(diag, ORK_ERR_INPUT_TYPE, "input '%s' cannot be given as %s", value->name,

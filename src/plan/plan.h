@@ -75,7 +75,9 @@ typedef struct ork_feed {
                           same type the elements are taken as they are */
 } ork_feed;
 
-/* Checks a feed against the input: ORK_ERR_INPUT_SHAPE or ORK_ERR_INPUT_TYPE. */
+/* Checks a feed against the graph's input: ORK_ERR_INPUT_SHAPE or ORK_ERR_INPUT_TYPE. */
+bool ork_feed_check(const ork_graph *graph, ork_diag *diag, size_t input, const ork_feed *feed);
+/* The same for the graph that runs. */
 bool ork_runner_check_feed(const ork_runner *runner, ork_diag *diag, size_t input,
                            const ork_feed *feed);
 /* Applies preprocessing and quantization and stores the input. The feed must be checked. */
@@ -86,6 +88,8 @@ void ork_runner_run(ork_runner *runner);
    Valid until the next run. */
 const void *ork_runner_output_raw(const ork_runner *runner, size_t index);
 const float *ork_runner_output(const ork_runner *runner, size_t index);
+/* What ork_runner_output makes of ork_runner_output_raw, for elements that come from elsewhere. */
+void ork_value_to_floats(const ork_value *value, const void *elements, float *floats);
 
 /* A value as real numbers: without gaps, in the graph's order of axes, or, of a picture whose
    channels lie together, as N H W C. */

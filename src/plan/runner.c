@@ -108,7 +108,7 @@ static void run_step(ork_runner *r, const step *s)
 
 /* ---- real numbers of other types ---- */
 
-static void to_floats(const ork_value *value, const void *data, float *floats)
+void ork_value_to_floats(const ork_value *value, const void *data, float *floats)
 {
     const ork_type *type = &value->type;
     int64_t count = ork_shape_count(&type->shape);
@@ -146,7 +146,7 @@ void runner_observe_value(ork_runner *r, const slot *s)
         }
         if (!r->observed)
             return;
-        to_floats(s->value, data, r->observed);
+        ork_value_to_floats(s->value, data, r->observed);
         data = r->observed;
     }
     r->looked_at = s;
@@ -183,7 +183,8 @@ static void convert_outputs(ork_runner *r)
 {
     for (size_t i = 0; i < r->plan->graph->outputs.count; i++) {
         if (r->floats[i])
-            to_floats(r->plan->graph->outputs.items[i], ork_runner_output_raw(r, i), r->floats[i]);
+            ork_value_to_floats(r->plan->graph->outputs.items[i], ork_runner_output_raw(r, i),
+                                r->floats[i]);
     }
 }
 

@@ -179,8 +179,9 @@ static void test_wrong_inputs(void **state)
     ork_session_free(session);
     ork_session_options options = ORK_OPTIONS_INIT(ork_session_options);
     options.target = "rk1808";
+    options.device_id = "tcp:127.0.0.1:0"; /* where nothing can listen */
     assert_null(ork_session_new(f->model, &options));
-    assert_string_equal(ork_model_error(f->model)->id, "E0003");
+    assert_string_equal(ork_model_error(f->model)->id, "E0802");
 }
 
 static void test_eyes_are_found(void **state)

@@ -27,8 +27,8 @@ MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
 HAS_MODEL = bool(MODEL and MODEL.is_file())
-VERBS = ['convert', 'hybrid', 'check', 'perf', 'memory', 'info', 'diff', 'graph', 'run', 'bench', 'npu', 'detect', 'eval', 'analyze', 'calib',
-         'calibrate', 'gui', 'explain', 'completion', 'help', 'version']
+VERBS = ['convert', 'hybrid', 'check', 'perf', 'memory', 'info', 'diff', 'graph', 'run', 'compare', 'devices', 'doctor', 'bench', 'npu', 'detect',
+         'eval', 'analyze', 'calib', 'calibrate', 'gui', 'explain', 'completion', 'help', 'version']
 
 
 def ork(*arguments, **environment):

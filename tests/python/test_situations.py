@@ -31,7 +31,7 @@ SIZE = [[3, 8, 6]]  # of import/focus.pt, the network of most rows
 TRACE = 'traced = torch.jit.trace(model.eval(), torch.zeros('
 
 # The situations that a user gets into. Their numbers are those of the list that the project started
-# from; the others of it belong to what is not there yet: boards, a browser page.
+# from; those of boards are in tests/device, the others belong to what is not there yet.
 NUMBERS = {
     'E01': 'weights without a network',
     'E02': 'another container of PyTorch, or a damaged one',

@@ -6,7 +6,7 @@ packages_needed='meson ninja-build gcc clang-14 clang-format-14 libclang-rt-14-d
     libmicrohttpd-dev
     python3 python3-dev python3-numpy'
 packages_test='git qemu-user gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf libc6-dev-arm64-cross
-    libc6-dev-armhf-cross python3-opencv xvfb groff-base ffmpeg bochs bochs-term isolinux
+    libc6-dev-armhf-cross adb python3-opencv xvfb groff-base ffmpeg bochs bochs-term isolinux
     syslinux-common xorriso'
 packages_web='chromium'
 # What the cross builds are linked with. These are unpacked under build-sysroot/, not installed:

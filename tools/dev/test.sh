@@ -88,8 +88,14 @@ format_is_right() {
     git ls-files '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror
 }
 
+# The tests of boards run those of other architectures that are there.
+boards_for_tests() {
+    board_for aarch64 aarch64-linux-gnu-gcc && board_for armhf arm-linux-gnueabihf-gcc
+}
+
 part_unit() {
     if built build; then
+        check 'ork-board builds for other architectures' boards_for_tests
         meson_tests build
     fi
 }
@@ -104,7 +110,7 @@ part_sanitize() {
 }
 
 # Tests in which several threads work on one thing.
-thread_tests='base_base plan_plan api_model api_session kernels_conv kernels_operators
+thread_tests='base_base plan_plan api_model api_session device_board kernels_conv kernels_operators
 runtime_rknn_api'
 
 part_threads() {
@@ -140,6 +146,14 @@ cross() {
 part_cross() {
     cross aarch64 arm64 aarch64-linux-gnu-gcc qemu-aarch64
     cross armhf armhf arm-linux-gnueabihf-gcc qemu-arm
+}
+
+# Not among the parts that run by themselves: what the tests of boards do ten times, two hundred times.
+part_boards() {
+    if built build; then
+        check 'ork-board builds for other architectures' boards_for_tests
+        ORK_REPEAT=200 meson_tests build --suite device --timeout-multiplier 10
+    fi
 }
 
 part_docs() {

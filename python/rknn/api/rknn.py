@@ -274,13 +274,16 @@ class RKNN:
 
     def init_runtime(self, target=None, device_id=None, perf_debug=False, eval_mem=False,
                      async_mode=False, rknn2precompile=False, target_sub_class=None):
-        """Prepares the built or loaded model to run: on the simulator, for which target is None.
+        """Prepares the built or loaded model to run: on the simulator, for which target is None, or
+        on a board.
 
-        Boards are not available yet. Returns 0 or -1.
+        target: the chip of the board: 'rk1808', 'rv1126' ... device_id: which board, as
+        list_devices() names it; may be left out when one is connected; 'tcp:HOST:PORT' is a board
+        whose ork-board listens there. Returns 0 or -1.
         """
         self._perf_debug = bool(perf_debug)
         self._eval_mem = bool(eval_mem)
-        return self._call(0, -1, self._model.init_runtime, target)
+        return self._call(0, -1, self._model.init_runtime, target, device_id)
 
     def inference(self, inputs=None, data_type='uint8', data_format='nhwc',
                   inputs_pass_through=None, get_frame_id=False):
@@ -333,8 +336,21 @@ class RKNN:
         return self._call(None, None, self._model.get_sdk_version)
 
     def list_devices(self):
-        """Not available yet: returns None."""
-        return self._not_yet(None, 'list_devices')
+        """Prints and returns the boards that are connected: (those of adb, those of ntb). Boards that
+        cannot be used now are left out, with a warning that says why. ntb is the vendor's own way,
+        which is not there: its list is empty. None when adb cannot be asked.
+        """
+        devices = self._call(None, None, self._model.list_devices)
+        if devices is None:
+            return None
+        print('*' * 25)
+        if devices:
+            print('all device(s) with adb mode:')
+            print(','.join(devices))
+        else:
+            print('None devices connected.')
+        print('*' * 25)
+        return devices, []
 
     def list_support_target_platform(self, rknn_model=None):
         """Prints which chips a .rknn file is for and which can run it, or, without one, all chips.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python3 -m rknn.bin.list_devices: the boards that are connected. Not available yet."""
+"""python3 -m rknn.bin.list_devices: the boards that are connected."""
 import sys
 
 from rknn.api import RKNN
