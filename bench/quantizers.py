@@ -13,7 +13,8 @@ boxes of all, and `ork eval` measures them, with the deviation of the difference
 random halves of the pictures.
 
 Needs numpy, OpenCV and onnxruntime; nncf with openvino, and ncnn with pnnx and its programs
-ncnn2table, ncnn2int8 (--ncnn-tools DIR), are measured where they are there."""
+ncnn2table, ncnn2int8 (--ncnn-tools DIR), are measured where they are there. For ncnn, FOLDER must hold
+NAME.ncnn.param and NAME.ncnn.bin, made by `pnnx NAME.onnx`; of YOLOX after bench/without_slices.py."""
 import argparse
 import json
 import os
@@ -236,12 +237,14 @@ class Ncnn:
     def load(self, network, path, args):
         import ncnn
         net = ncnn.Net()
+        net.opt.num_threads = 1  # on a busy machine several wait for each other
         net.load_param(str(path))
         net.load_model(str(path.with_suffix('.bin')))
 
         def run(picture):
             extractor = net.create_extractor()
-            extractor.input('in0', ncnn.Mat(numpy.ascontiguousarray(network.tensor(picture)[0])))
+            numbers = numpy.ascontiguousarray(network.tensor(picture)[0])  # which Mat only points to
+            extractor.input('in0', ncnn.Mat(numbers))
             return numpy.array(extractor.extract('out0')[1])
         run.keep = net
         return run
