@@ -37,6 +37,8 @@ NETWORKS = {  # name: (size of the input, how it is made)
     'yolox_s': (640, lambda: yolox_network(0.33, 0.5, False)),
     'mobilenet_v2': (224, torchvision.models.mobilenet_v2),
     'resnet50': (224, torchvision.models.resnet50),
+    'mobilenet_v3': (224, torchvision.models.mobilenet_v3_large),
+    'efficientnet_b0': (224, torchvision.models.efficientnet_b0),
 }
 
 
