@@ -26,6 +26,7 @@ EYES = pathlib.Path(sys.argv[2]).resolve() / 'eyes' if len(sys.argv) > 2 else No
 MODEL = EYES / 'eyes.pt' if EYES else None
 SIZE = ('--input-size', '3x416x416')  # the file does not record it
 DATA = pathlib.Path(__file__).resolve().parents[1] / 'data'
+WITHOUT_ADB = {'ORK_ADB': '/nowhere', 'ANDROID_ADB_SERVER_PORT': '9'}  # the user's is left alone
 HAS_MODEL = bool(MODEL and MODEL.is_file())
 VERBS = ['convert', 'hybrid', 'check', 'perf', 'memory', 'info', 'diff', 'graph', 'run', 'compare', 'devices', 'doctor', 'bench', 'npu', 'detect',
          'eval', 'analyze', 'calib', 'calibrate', 'gui', 'explain', 'completion', 'help', 'version']
@@ -33,7 +34,7 @@ VERBS = ['convert', 'hybrid', 'check', 'perf', 'memory', 'info', 'diff', 'graph'
 
 def ork(*arguments, **environment):
     result = subprocess.run([ORK, *map(str, arguments)], capture_output=True, timeout=600,
-                            env={**os.environ, **environment}, check=False)
+                            env={**os.environ, **WITHOUT_ADB, **environment}, check=False)
     result.stdout, result.stderr = result.stdout.decode(), result.stderr.decode()
     return result
 
