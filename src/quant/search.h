@@ -75,8 +75,9 @@ bool ork_form_round(ork_search *search, ork_form_weights *weights, bool split);
 /* Tries forms, and keeps the one with the least error. */
 bool ork_form_choose(ork_search *search, const ork_form_weights *weights, ork_form *best,
                      double *least);
-/* For detectors, which the referee knows: tries again by boxes. The error of the heads says little of
-   them: boxes may want other ranges, weights and biases, or to be joined to scores in 16 bits. */
+/* For detectors, which the referee knows: tries again by boxes. The error of the heads says little
+   of them: boxes may want other ranges, weights and biases, or to be joined to scores in 16 bits.
+ */
 bool ork_form_refit(ork_search *search, const ork_form_weights *weights, ork_form *best);
 /* The first node that only puts answers together, or NULL. */
 const ork_node *ork_form_joint(const ork_search *search);

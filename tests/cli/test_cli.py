@@ -593,8 +593,8 @@ class Model(Base):
                      '123.675 116.28 103.53', '--std', '58.395 57.12 57.375', '--reorder', '2 1 0')
         out = self.folder / 'x.rknn'
         found = json.loads(self.good(*arguments, '-o', out, '--max-drop', '60', '--json').stdout)
-        self.assertEqual(found['precision']['layers'], [])
-        self.assertEqual(found['precision']['cost'], 1)
+        self.assertEqual([layer['layer'] for layer in found['precision']['layers']], ['heads.0.cat'])
+        self.assertLess(found['precision']['cost'], 1.03)
         self.assertEqual(found['precision']['drop'], found['precision']['drop_in_8_bits'])
         self.assertIn('AP', found['precision']['measure'])
         asked = found['precision']['drop'] * 0.9

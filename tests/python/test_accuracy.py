@@ -95,7 +95,7 @@ class Analysis(support.InEmptyFolder):
 
     def compare_dumps(self, snapshot, folder, rows):
         for name, (dtype, figures) in rows.items():
-            self.assertIn(dtype, ('u8', 'fp32'))
+            self.assertIn(dtype, ('u8', 'i16', 'fp32'))
             reference = np.load(snapshot / 'fp32' / name)
             other = np.load(snapshot / folder / name)
             self.assertEqual(reference.shape, other.shape)

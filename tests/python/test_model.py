@@ -111,7 +111,7 @@ class Hybrid(support.InEmptyFolder):
                         max_drop=60)
             self.assertEqual(rknn.load_pytorch(str(support.EYES_MODEL), [support.EYES_SIZE]), 0)
             self.assertEqual(rknn.build(dataset=write_dataset('.', 4), auto_hybrid=True), 0)
-        self.assertRegex(printed.err, r'\d points are lost, .* in 8 bits alone; estimated cost 1.00 times')
+        self.assertRegex(printed.err, r'\d points are lost, .* in 8 bits alone; estimated cost 1\.0\d times')
         with support.capture():
             rknn = RKNN()
             self.assertEqual(rknn.config(max_drop='much'), -1)
@@ -571,7 +571,8 @@ class Building(support.InEmptyFolder):
         self.assertEqual([output.shape for output in outputs], SHAPES)
         for output, other in zip(outputs, again):
             self.assertEqual(output.dtype, np.float32)
-            self.assertLessEqual(len(np.unique(output)), 256)
+            # Boxes, objectness and classes are of 8 bits, and joined in 16.
+            self.assertLessEqual(len(np.unique(output)), 3 * 256)
             np.testing.assert_array_equal(output, other)
 
     def test_interrupt(self):
