@@ -209,7 +209,7 @@ class Analysis(support.InEmptyFolder):
         self.assert_fails(rknn, lambda: rknn.accuracy_analysis('one.txt'), -1, 'E0005',
                           'not quantized')
         self.assert_fails(rknn, lambda: rknn.accuracy_analysis('one.txt', target='rk1808'), -1,
-                          'E0003', 'boards')
+                          'E0003', 'on a board')
         self.assert_fails(rknn, lambda: rknn.accuracy_analysis(['a.jpg']), -1, 'E0004', 'list')
         self.assert_fails(rknn, lambda: rknn.accuracy_analysis('one.txt', dump_file_type='raw'), -1,
                           'E0004', 'npy')
