@@ -350,6 +350,13 @@ void web_jobs_free(web_jobs *jobs)
 
 /* ---- telling ---- */
 
+static double seconds_of(const web_job *job)
+{
+    if (job->state == WAITING || job->begun <= 0)
+        return 0;
+    return (job->state == RUNNING ? ork_cli_seconds() : job->ended) - job->begun;
+}
+
 static void put_state(const web_job *job, ork_json_writer *writer)
 {
     ork_str line = {0};
@@ -365,8 +372,7 @@ static void put_state(const web_job *job, ork_json_writer *writer)
     ork_json_key(writer, "exit_code");
     ork_json_put_int(writer, job->exit_code);
     ork_json_key(writer, "seconds");
-    ork_json_put_double(
-        writer, !job->begun ? 0 : (job->ended ? job->ended : ork_cli_seconds()) - job->begun);
+    ork_json_put_double(writer, seconds_of(job));
     ork_json_key(writer, "stage");
     ork_json_put_text(writer, job->stage);
     ork_json_key(writer, "done");

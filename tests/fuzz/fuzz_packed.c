@@ -41,7 +41,7 @@ static void check(ork_diag *diag, ork_bytes file)
 {
     ork_graph *graph = ork_rknn_read_to_run(diag, file);
     ork_plan *plan = graph && is_small(graph)
-                         ? ork_plan_new(diag, graph, &(ork_plan_options){ORK_FAMILY_LION})
+                         ? ork_plan_new(diag, graph, &(ork_plan_options){.family = ORK_FAMILY_LION})
                          : NULL;
     if (!graph && ork_diag_error_id(diag) == ORK_ERR_NONE)
         abort();
