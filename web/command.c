@@ -9,9 +9,9 @@ enum { MOST_ARGUMENTS = 1000, LONGEST_TEXT = 4096 };
 
 /* What the page may run: nothing that talks to the terminal or ends elsewhere than in the folder.
  */
-static const char *const page_verbs[] = {"convert", "hybrid", "check",  "perf",     "info",
-                                         "diff",    "graph",  "run",    "bench",    "eval",
-                                         "analyze", "calib",  "detect", "calibrate"};
+static const char *const page_verbs[] = {
+    "convert", "hybrid",  "check", "perf",   "info",      "diff",   "graph",   "run",   "bench",
+    "eval",    "analyze", "calib", "detect", "calibrate", "memory", "devices", "doctor"};
 /* Values of options that are paths, as the tables call them. */
 static const char *const path_values[] = {"FILE", "FILE|-", "PATH", "DIR", "LIST"};
 

@@ -84,15 +84,16 @@ static bool choose(ork_search *s, choice *c)
 
 /* ---- equalization ---- */
 
-/* The statistics of the equalized network are those of the other, multiplied. */
-static void scale_statistics(ork_search *s, const ork_statistics *from)
+/* The statistics of the equalized network are those of the other, multiplied. Its own constants are
+   values that the `known` ones of the other have not, and need none. */
+static void scale_statistics(ork_search *s, const ork_statistics *from, size_t known)
 {
     const size_t count = s->graph->values.count;
     s->statistics = ORK_NEW_ARRAY(s->arena, ork_statistics, count);
     for (int i = 0; i < ORK_RANGE_COUNT; i++)
         s->ranges[i] = ORK_NEW_ARRAY(s->arena, ork_range, count);
-    memcpy(s->statistics, from, count * sizeof(*from));
-    for (size_t i = 0; i < count; i++) {
+    memcpy(s->statistics, from, known * sizeof(*from));
+    for (size_t i = 0; i < known; i++) {
         const ork_origin *origin = s->graph->values.items[i]->origin;
         ork_statistics *to = &s->statistics[i];
         if (!origin || !to->parts)
@@ -120,7 +121,7 @@ static bool try_equalized(ork_search *s, choice *c)
     other.candidates.items = NULL;
     other.candidates.count = other.candidates.capacity = 0;
     if (good && count) {
-        scale_statistics(&other, s->statistics);
+        scale_statistics(&other, s->statistics, s->graph->values.count);
         good = choose(&other, &chosen);
     }
     const bool better = good && chosen.error < c->error;

@@ -169,7 +169,7 @@ async function accuracy() {
   await accessible('accuracy');
   await page.check('#sixteen-0');
   await page.click('#hybrid');
-  await page.waitForFunction(() => document.querySelectorAll('.verdict.good').length > 0);
+  await page.waitForSelector('.verdict.good:has-text("eyes-16.rknn")');
   check('a layer has 16 bits', execFileSync(ork, ['info', '--graph', path.join(folder, 'eyes-16.rknn')]).includes('i16'));
 }
 
@@ -183,6 +183,22 @@ async function performance() {
   await accessible('performance');
 }
 
+async function memory() {
+  await view('memory');
+  await page.click('#run');
+  await page.waitForSelector('.lifetimes rect');
+  check('tensors over time', await page.locator('.lifetimes rect').count() > 50);
+  await picture('memory');
+  await accessible('memory');
+}
+
+async function devices() {
+  await view('devices');
+  await page.click('#doctor button.main');
+  await page.waitForSelector('#doctor tbody tr');
+  await accessible('devices');
+}
+
 async function jobs() {
   await view('jobs');
   check('all work is listed', await page.locator('tbody tr').count() >= 8);
@@ -190,9 +206,9 @@ async function jobs() {
 }
 
 async function everyViewIn(language) {
-  for (const name of ['project', 'dataset', 'convert', 'graph', 'accuracy', 'detect', 'performance', 'jobs']) {
+  for (const name of ['project', 'dataset', 'convert', 'graph', 'accuracy', 'detect', 'performance', 'memory', 'devices', 'jobs']) {
     await view(name);
-    const untold = (await page.locator('body').innerText()).match(/\b(view|option|help|state|kind)\.[a-z-]+/g);
+    const untold = (await page.locator('body').innerText()).match(/\b(view|option|help|state|kind|memory|devices)\.[a-z_-]+/g);
     check(`${name} has its words (${language})`, !untold, untold);
   }
 }
@@ -206,6 +222,8 @@ try {
   await detect();
   await accuracy();
   await performance();
+  await memory();
+  await devices();
   await jobs();
   await page.click('#language');
   check('Chinese', (await page.locator('nav').innerText()).includes('检测'));

@@ -11,9 +11,11 @@ import * as graph from './graph.js';
 import * as accuracy from './accuracy.js';
 import * as detect from './detect.js';
 import * as performance from './performance.js';
+import * as memory from './memory.js';
+import * as devices from './devices.js';
 import * as jobs from './jobs.js';
 
-const views = {project, dataset, convert, graph, accuracy, detect, performance, jobs};
+const views = {project, dataset, convert, graph, accuracy, detect, performance, memory, devices, jobs};
 const byId = (id) => document.getElementById(id);
 
 /** What the views share. What the user has put in stays through reloads, apart for each folder. */

@@ -46,16 +46,12 @@ size_t ISA(ork_i8_depthwise_packed_bytes)(const ork_conv *conv)
     return ork_size_product(l.block_bytes, l.blocks, 1, 1);
 }
 
-static requant_lanes *dw_requant(char *block)
-{
-    return (requant_lanes *)(void *)(block + BLOCK * sizeof(int32_t));
-}
-
 static void dw_prove(const ork_conv *conv, char *block)
 {
 #if defined(HAS_QUICK_REQUANTIZE)
     if (!conv->requant.multipliers && !conv->requant.out_zeros)
-        prove_requant(dw_requant(block), 2, &conv->requant, conv->requant.multiplier);
+        prove_requant((requant_lanes *)(void *)(block + BLOCK * sizeof(int32_t)), 2, &conv->requant,
+                      conv->requant.multiplier);
 #else
     (void)conv;
     (void)block;
