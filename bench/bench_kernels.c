@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Speed of every convolution row on the layers of YOLOX-nano at 416x416, one thread.
    bench_kernels [part of a row's name] [v]: v prints each layer. */
-#include "kernels/kernels.h"
+#include "shapes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,26 +36,7 @@ static const struct layer {
 static ork_conv conv_of(const struct layer *l, ork_dtype dtype, const uint8_t *table)
 {
     ork_conv conv = {.dtype = dtype, .weight_dtype = dtype};
-    conv.shape = (ork_conv_shape){
-        .batch = 1,
-        .in_h = l->in_size,
-        .in_w = l->in_size,
-        .in_c = l->in_c,
-        .out_h = l->out_size,
-        .out_w = l->out_size,
-        .out_c = l->out_c,
-        .kernel_h = l->kernel,
-        .kernel_w = l->kernel,
-        .stride_h = l->stride,
-        .stride_w = l->stride,
-        .dilation_h = 1,
-        .dilation_w = 1,
-        .pad_top = l->kernel / 2,
-        .pad_left = l->kernel / 2,
-        .groups = l->groups,
-        .in_stride = l->in_c,
-        .out_stride = l->out_c,
-    };
+    conv.shape = square_convolution(l->groups, l->in_c, l->in_size, l->out_c, l->kernel, l->stride);
     conv.kind = ork_conv_kind_of(&conv.shape);
     conv.activation.op = ORK_UNARY_SILU;
     conv.requant = (ork_requant){.rule = ORK_RULE_PUMA,

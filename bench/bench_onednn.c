@@ -5,7 +5,7 @@
    oneDNN computes u8 by s8 with one scale, its fastest form; ours are u8 by u8 with zero points, as
    the chips have them. Neither has an activation. Told are medians of rounds, of processor time.
    Built where oneDNN 2 and OpenMP are installed. */
-#include "kernels/kernels.h"
+#include "shapes.h"
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -63,24 +63,8 @@ static own own_new(const struct layer *l)
 {
     const int64_t size = out_size(l);
     own o = {.conv = {.dtype = ORK_U8, .weight_dtype = ORK_U8}};
-    o.conv.shape = (ork_conv_shape){.batch = 1,
-                                    .in_h = l->in_size,
-                                    .in_w = l->in_size,
-                                    .in_c = l->in_c,
-                                    .out_h = size,
-                                    .out_w = size,
-                                    .out_c = l->out_c,
-                                    .kernel_h = l->kernel,
-                                    .kernel_w = l->kernel,
-                                    .stride_h = l->stride,
-                                    .stride_w = l->stride,
-                                    .dilation_h = 1,
-                                    .dilation_w = 1,
-                                    .pad_top = l->kernel / 2,
-                                    .pad_left = l->kernel / 2,
-                                    .groups = l->groups,
-                                    .in_stride = l->in_c,
-                                    .out_stride = l->out_c};
+    o.conv.shape =
+        square_convolution(l->groups, l->in_c, l->in_size, l->out_c, l->kernel, l->stride);
     o.conv.kind = ork_conv_kind_of(&o.conv.shape);
     o.conv.requant = (ork_requant){
         .multiplier = 1e-3f, .in_zero = 120, .weight_zero = 130, .out_zero = 128, .clamp_max = 255};

@@ -26,10 +26,8 @@ void web_reply_error(web_reply *reply, int status, const char *what, const char 
     ork_json_begin_object(&writer);
     ork_json_key(&writer, "error");
     ork_json_begin_object(&writer);
-    ork_json_key(&writer, "what");
-    ork_json_put_text(&writer, what);
-    ork_json_key(&writer, "fix");
-    ork_json_put_text(&writer, fix);
+    ork_json_member_text(&writer, "what", what);
+    ork_json_member_text(&writer, "fix", fix);
     ork_json_end_object(&writer);
     ork_json_end_object(&writer);
 }
@@ -61,10 +59,8 @@ static void answer_project(asking *a)
     char folder[PATH_MAX];
     ork_json_writer writer = begin(a);
     ork_json_begin_object(&writer);
-    ork_json_key(&writer, "folder");
-    ork_json_put_text(&writer, getcwd(folder, sizeof(folder)) ? folder : ".");
-    ork_json_key(&writer, "version");
-    ork_json_put_text(&writer, ORK_VERSION);
+    ork_json_member_text(&writer, "folder", getcwd(folder, sizeof(folder)) ? folder : ".");
+    ork_json_member_text(&writer, "version", ORK_VERSION);
     ork_json_key(&writer, "verbs");
     web_command_tables(a->site->verbs, &writer);
     ork_json_end_object(&writer);
@@ -76,26 +72,12 @@ static void answer_files(asking *a)
     web_files_list(a->arena, &writer);
 }
 
-static const char *type_of(const char *path)
-{
-    static const char *const types[][2] = {
-        {".png", "image/png"},     {".jpg", "image/jpeg"},
-        {".jpeg", "image/jpeg"},   {".html", "text/html; charset=utf-8"},
-        {".svg", "image/svg+xml"}, {".json", json_type},
-        {".mp4", "video/mp4"},     {".txt", "text/plain; charset=utf-8"},
-    };
-    for (size_t i = 0; i < ORK_CLI_COUNT(types); i++)
-        if (ork_cli_ends_with(path, types[i][0]))
-            return types[i][1];
-    return "application/octet-stream";
-}
-
 static void answer_file(asking *a)
 {
     if (!web_path_is_plain(a->rest) || !web_path_is_inside(a->rest) || !ork_file_exists(a->rest))
         web_reply_error(a->reply, 404, "there is no such file in the project", "");
     else
-        *a->reply = (web_reply){.status = 200, .type = type_of(a->rest), .file = a->rest};
+        *a->reply = (web_reply){.status = 200, .type = web_file_type(a->rest), .file = a->rest};
 }
 
 /* ---- commands and jobs ---- */
@@ -116,10 +98,8 @@ static void answer_command(asking *a)
         web_command_python(&command, &python);
         ork_json_writer writer = begin(a);
         ork_json_begin_object(&writer);
-        ork_json_key(&writer, "shell");
-        ork_json_put_text(&writer, line.text);
-        ork_json_key(&writer, "python");
-        ork_json_put_text(&writer, python.text ? python.text : "");
+        ork_json_member_text(&writer, "shell", line.text);
+        ork_json_member_text(&writer, "python", python.text ? python.text : "");
         ork_json_end_object(&writer);
     } else {
         refuse(a, diag);
@@ -139,8 +119,7 @@ static void add_job(asking *a, ork_arena *arena, const web_command *command)
     web_jobs_step(a->site->jobs);
     ork_json_writer writer = begin(a);
     ork_json_begin_object(&writer);
-    ork_json_key(&writer, "number");
-    ork_json_put_int(&writer, number);
+    ork_json_member_int(&writer, "number", number);
     ork_json_end_object(&writer);
 }
 

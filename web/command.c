@@ -228,18 +228,12 @@ static const char *kind_name(const ork_cli_option *row)
 static void put_option(ork_json_writer *writer, const ork_cli_option *row)
 {
     ork_json_begin_object(writer);
-    ork_json_key(writer, "name");
-    ork_json_put_text(writer, row->name);
-    ork_json_key(writer, "kind");
-    ork_json_put_text(writer, kind_name(row));
-    ork_json_key(writer, "value");
-    ork_json_put_text(writer, row->value ? row->value : "");
-    ork_json_key(writer, "help");
-    ork_json_put_text(writer, row->help);
-    ork_json_key(writer, "low");
-    ork_json_put_double(writer, row->low);
-    ork_json_key(writer, "high");
-    ork_json_put_double(writer, row->high);
+    ork_json_member_text(writer, "name", row->name);
+    ork_json_member_text(writer, "kind", kind_name(row));
+    ork_json_member_text(writer, "value", row->value ? row->value : "");
+    ork_json_member_text(writer, "help", row->help);
+    ork_json_member_double(writer, "low", row->low);
+    ork_json_member_double(writer, "high", row->high);
     ork_json_end_object(writer);
 }
 
@@ -250,10 +244,8 @@ void web_command_tables(const ork_cli_verb *verbs, ork_json_writer *writer)
         if (!may_run(verbs->name))
             continue;
         ork_json_begin_object(writer);
-        ork_json_key(writer, "name");
-        ork_json_put_text(writer, verbs->name);
-        ork_json_key(writer, "summary");
-        ork_json_put_text(writer, verbs->summary);
+        ork_json_member_text(writer, "name", verbs->name);
+        ork_json_member_text(writer, "summary", verbs->summary);
         ork_json_key(writer, "options");
         ork_json_begin_array(writer);
         for (const ork_cli_option *row = verbs->options; row->name; row++)

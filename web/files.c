@@ -7,14 +7,25 @@
 
 enum { DEEPEST = 4, MOST_FILES = 5000 };
 
+/* Files of no kind are not shown. */
 static const struct {
-    const char *ending, *kind;
+    const char *ending, *kind, *type;
 } kinds[] = {
-    {".pt", "network"},  {".pth", "network"},      {".torchscript", "network"},
-    {".pt2", "network"}, {".onnx", "network"},     {".rknn", "model"},
-    {".jpg", "picture"}, {".jpeg", "picture"},     {".png", "picture"},
-    {".txt", "list"},    {".json", "json"},        {".html", "page"},
-    {".mp4", "video"},   {".stats", "statistics"},
+    {".pt", "network", NULL},
+    {".pth", "network", NULL},
+    {".torchscript", "network", NULL},
+    {".pt2", "network", NULL},
+    {".onnx", "network", NULL},
+    {".rknn", "model", NULL},
+    {".jpg", "picture", "image/jpeg"},
+    {".jpeg", "picture", "image/jpeg"},
+    {".png", "picture", "image/png"},
+    {".txt", "list", "text/plain; charset=utf-8"},
+    {".json", "json", "application/json"},
+    {".html", "page", "text/html; charset=utf-8"},
+    {".svg", "page", "image/svg+xml"},
+    {".mp4", "video", "video/mp4"},
+    {".stats", "statistics", NULL},
 };
 
 static const char *kind_of(const char *path)
@@ -25,18 +36,22 @@ static const char *kind_of(const char *path)
     return NULL;
 }
 
+const char *web_file_type(const char *path)
+{
+    for (size_t i = 0; i < ORK_CLI_COUNT(kinds); i++)
+        if (ork_cli_ends_with(path, kinds[i].ending) && kinds[i].type)
+            return kinds[i].type;
+    return "application/octet-stream";
+}
+
 static void describe(ork_json_writer *writer, const char *path, const char *kind,
                      const struct stat *info)
 {
     ork_json_begin_object(writer);
-    ork_json_key(writer, "path");
-    ork_json_put_text(writer, path);
-    ork_json_key(writer, "kind");
-    ork_json_put_text(writer, kind);
-    ork_json_key(writer, "size");
-    ork_json_put_int(writer, info->st_size);
-    ork_json_key(writer, "changed");
-    ork_json_put_int(writer, info->st_mtime);
+    ork_json_member_text(writer, "path", path);
+    ork_json_member_text(writer, "kind", kind);
+    ork_json_member_int(writer, "size", info->st_size);
+    ork_json_member_int(writer, "changed", info->st_mtime);
     ork_json_end_object(writer);
 }
 

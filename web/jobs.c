@@ -361,26 +361,17 @@ static void put_state(const web_job *job, ork_json_writer *writer)
 {
     ork_str line = {0};
     web_command_shell(&job->command, &line);
-    ork_json_key(writer, "number");
-    ork_json_put_int(writer, job->number);
-    ork_json_key(writer, "state");
-    ork_json_put_text(writer, state_names[job->state]);
-    ork_json_key(writer, "command");
-    ork_json_put_text(writer, line.text);
+    ork_json_member_int(writer, "number", job->number);
+    ork_json_member_text(writer, "state", state_names[job->state]);
+    ork_json_member_text(writer, "command", line.text);
     ork_json_key(writer, "request");
     ork_json_put(writer, job->command.request);
-    ork_json_key(writer, "exit_code");
-    ork_json_put_int(writer, job->exit_code);
-    ork_json_key(writer, "seconds");
-    ork_json_put_double(writer, seconds_of(job));
-    ork_json_key(writer, "stage");
-    ork_json_put_text(writer, job->stage);
-    ork_json_key(writer, "done");
-    ork_json_put_int(writer, job->step);
-    ork_json_key(writer, "total");
-    ork_json_put_int(writer, job->steps);
-    ork_json_key(writer, "seconds_left");
-    ork_json_put_double(writer, job->steps ? job->seconds_left : -1);
+    ork_json_member_int(writer, "exit_code", job->exit_code);
+    ork_json_member_double(writer, "seconds", seconds_of(job));
+    ork_json_member_text(writer, "stage", job->stage);
+    ork_json_member_int(writer, "done", job->step);
+    ork_json_member_int(writer, "total", job->steps);
+    ork_json_member_double(writer, "seconds_left", job->steps ? job->seconds_left : -1);
     ork_str_free(&line);
 }
 
@@ -404,8 +395,7 @@ void web_job_describe(const web_job *job, size_t from, ork_json_writer *writer)
     put_state(job, writer);
     ork_json_key(writer, "log");
     ork_json_put_text_n(writer, log->length ? log->text + (from - job->dropped) : "", end - from);
-    ork_json_key(writer, "log_end");
-    ork_json_put_int(writer, (int64_t)end);
+    ork_json_member_int(writer, "log_end", (int64_t)end);
     ork_json_end_object(writer);
 }
 

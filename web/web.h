@@ -46,6 +46,8 @@ bool web_path_is_plain(const char *path);
 bool web_path_is_inside(const char *path);
 /* Writes an array of the files below the working folder: path, kind, size, time of change. */
 void web_files_list(ork_arena *arena, ork_json_writer *writer);
+/* What the file holds, in the words of HTTP, by its ending. */
+const char *web_file_type(const char *path);
 
 /* ---- commands ---- */
 

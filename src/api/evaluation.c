@@ -305,10 +305,8 @@ static void put_box(ork_json_writer *json, const ork_coco *coco, int image, cons
     const float *c = box->corners;
     const float place[4] = {c[0], c[1], c[2] - c[0], c[3] - c[1]};
     ork_json_begin_object(json);
-    ork_json_key(json, "image_id");
-    ork_json_put_int(json, coco->images[image].id);
-    ork_json_key(json, "category_id");
-    ork_json_put_int(json, coco->categories[box->class_id].id);
+    ork_json_member_int(json, "image_id", coco->images[image].id);
+    ork_json_member_int(json, "category_id", coco->categories[box->class_id].id);
     ork_json_key(json, "bbox");
     ork_json_begin_array(json);
     for (int i = 0; i < 4; i++)

@@ -30,12 +30,6 @@ static void put_shape(ork_json_writer *json, const char *key, const ork_shape *s
     ork_json_end_array(json);
 }
 
-static void put_pair(ork_json_writer *json, const char *key, const char *text)
-{
-    ork_json_key(json, key);
-    ork_json_put_text(json, text);
-}
-
 /* Preprocessing stands in the data. */
 static bool belongs_to_inputs(int id)
 {
@@ -46,13 +40,13 @@ static void put_model(ork_json_writer *json, const ork_model *model, const ork_g
                       const char *checksum)
 {
     ork_json_begin_object(json);
-    put_pair(json, "name", graph->name);
-    put_pair(json, "checksum", checksum);
+    ork_json_member_text(json, "name", graph->name);
+    ork_json_member_text(json, "checksum", checksum);
     ork_json_key(json, "config");
     ork_json_begin_object(json);
     for (int i = 0; i < CONFIG_COUNT; i++)
         if (!belongs_to_inputs(i) && model->values[i] != ork_config_key_at(i)->default_value)
-            put_pair(json, ork_config_key_at(i)->name, model->values[i]);
+            ork_json_member_text(json, ork_config_key_at(i)->name, model->values[i]);
     ork_json_end_object(json);
     ork_json_key(json, "layers");
     ork_json_begin_array(json);
@@ -61,8 +55,8 @@ static void put_model(ork_json_writer *json, const ork_model *model, const ork_g
         char name[512];
         snprintf(name, sizeof(name), "%s_%zu", node->output->name, ++place);
         ork_json_begin_object(json);
-        put_pair(json, "name", name);
-        put_pair(json, "op", ork_op_table[node->op].name);
+        ork_json_member_text(json, "name", name);
+        ork_json_member_text(json, "op", ork_op_table[node->op].name);
         put_shape(json, "shape", &node->output->type.shape);
         ork_json_end_object(json);
     }

@@ -99,25 +99,20 @@ char *ork_model_text(const ork_model *model, bool all_constants)
 static void put_tensor(ork_json_writer *json, const ork_tensor_info *info)
 {
     ork_json_begin_object(json);
-    ork_json_key(json, "name");
-    ork_json_put_text(json, info->name);
-    ork_json_key(json, "dtype");
-    ork_json_put_text(json, ork_dtype_table[info->dtype].name);
+    ork_json_member_text(json, "name", info->name);
+    ork_json_member_text(json, "dtype", ork_dtype_table[info->dtype].name);
     ork_json_key(json, "shape");
     ork_json_begin_array(json);
     for (int i = 0; i < info->rank; i++)
         ork_json_put_int(json, info->dims[i]);
     ork_json_end_array(json);
-    ork_json_key(json, "quantization");
-    ork_json_put_text(json, info->quant);
+    ork_json_member_text(json, "quantization", info->quant);
     if (strcmp(info->quant, "affine") == 0) {
         ork_json_key(json, "scale");
         ork_json_put_float(json, info->scale);
-        ork_json_key(json, "zero_point");
-        ork_json_put_int(json, info->zero_point);
+        ork_json_member_int(json, "zero_point", info->zero_point);
     } else if (strcmp(info->quant, "dfp") == 0) {
-        ork_json_key(json, "fraction_length");
-        ork_json_put_int(json, info->fraction_length);
+        ork_json_member_int(json, "fraction_length", info->fraction_length);
     }
     ork_json_end_object(json);
 }
@@ -131,8 +126,7 @@ static void put_operators(ork_json_writer *json, const ork_graph *graph)
     for (int i = 0; i < ORK_OP_COUNT; i++) {
         if (!counts[i])
             continue;
-        ork_json_key(json, ork_op_table[i].name);
-        ork_json_put_int(json, (int64_t)counts[i]);
+        ork_json_member_int(json, ork_op_table[i].name, (int64_t)counts[i]);
     }
     ork_json_end_object(json);
 }
@@ -146,20 +140,13 @@ char *ork_model_json(const ork_model *model)
         return NULL;
     ork_json_writer json = ork_json_writer_new(&text, 2);
     ork_json_begin_object(&json);
-    ork_json_key(&json, "schema_version");
-    ork_json_put_int(&json, 1);
-    ork_json_key(&json, "format");
-    ork_json_put_text(&json, info.format);
-    ork_json_key(&json, "name");
-    ork_json_put_text(&json, info.name);
-    ork_json_key(&json, "target");
-    ork_json_put_text(&json, info.target);
-    ork_json_key(&json, "quantized");
-    ork_json_put_bool(&json, info.quantized);
-    ork_json_key(&json, "weight_count");
-    ork_json_put_int(&json, (int64_t)info.weight_count);
-    ork_json_key(&json, "weight_bytes");
-    ork_json_put_int(&json, (int64_t)info.weight_bytes);
+    ork_json_member_int(&json, "schema_version", 1);
+    ork_json_member_text(&json, "format", info.format);
+    ork_json_member_text(&json, "name", info.name);
+    ork_json_member_text(&json, "target", info.target);
+    ork_json_member_bool(&json, "quantized", info.quantized);
+    ork_json_member_int(&json, "weight_count", (int64_t)info.weight_count);
+    ork_json_member_int(&json, "weight_bytes", (int64_t)info.weight_bytes);
     ork_json_key(&json, "inputs");
     ork_json_begin_array(&json);
     for (int i = 0; ork_model_input_info(model, i, &tensor); i++)

@@ -85,6 +85,30 @@ static void report(ork_model *model, const ork_precision *p, const char *measure
                                 .layers = layers};
 }
 
+/* Whoever compares networks by what they find in the last `most` samples; nobody where the network
+   is no detector. */
+typedef struct comparison {
+    ork_graph *real; /* stays float */
+    ork_agreement *agreement;
+} comparison;
+
+static bool begin_comparison(ork_model *model, const ork_graph *graph, ork_dataset *dataset,
+                             ork_pool *pool, const ork_quantization *options, size_t most,
+                             comparison *c)
+{
+    const size_t end = options->samples;
+    *c = (comparison){.real = ork_graph_clone(graph, false)};
+    ork_dataset_vary_fits(dataset, true); /* as the search does for detectors */
+    return ork_agreement_new(model->diag, c->real, dataset, end > most ? end - most : 0, end, pool,
+                             options->family, &c->agreement);
+}
+
+static void end_comparison(comparison *c)
+{
+    ork_agreement_free(c->agreement);
+    ork_graph_free(c->real);
+}
+
 /* Boxes are compared where the network is a detector; else the answers themselves. */
 static bool quantize_mixed(ork_model *model, ork_graph *graph, ork_dataset *dataset, ork_pool *pool,
                            ork_quantization *options)
@@ -94,24 +118,19 @@ static bool quantize_mixed(ork_model *model, ork_graph *graph, ork_dataset *data
     const char *most = model->values[CONFIG_max_drop];
     ork_precision precision = {.most_loss = *most ? strtod(most, NULL) : 1,
                                .arena = model->precision_arena};
-    ork_graph *real = ork_graph_clone(graph, false); /* stays float */
-    ork_agreement *agreement = NULL;
-    const size_t end = options->samples;
-    ork_dataset_vary_fits(dataset, true); /* as the search does for detectors */
-    bool good =
-        ork_agreement_new(model->diag, real, dataset, end > MOST_COMPARED ? end - MOST_COMPARED : 0,
-                          end, pool, options->family, &agreement);
+    comparison c;
+    bool good = begin_comparison(model, graph, dataset, pool, options, MOST_COMPARED, &c);
     options->precision = &precision;
     options->cost = seconds;
     options->chip = chip_of(model);
-    if (agreement)
-        options->referee = (ork_referee){loss_of_boxes, error_of_boxes, agreement};
+    if (c.agreement)
+        options->referee = (ork_referee){loss_of_boxes, error_of_boxes, c.agreement};
     good = good && ork_quantize_best(model->diag, graph, dataset, options, pool);
     if (good)
         report(model, &precision,
-               agreement ? "AP against the float network's own boxes" : "error of the answers, %");
-    ork_agreement_free(agreement);
-    ork_graph_free(real);
+               c.agreement ? "AP against the float network's own boxes"
+                           : "error of the answers, %");
+    end_comparison(&c);
     return good;
 }
 
@@ -120,18 +139,12 @@ static bool quantize_detector(ork_model *model, ork_graph *graph, ork_dataset *d
                               ork_pool *pool, ork_quantization *options)
 {
     enum { MOST_COMPARED = 16 };
-    ork_graph *real = ork_graph_clone(graph, false); /* stays float */
-    ork_agreement *agreement = NULL;
-    const size_t end = options->samples;
-    ork_dataset_vary_fits(dataset, true); /* as the search does for detectors */
-    bool good =
-        ork_agreement_new(model->diag, real, dataset, end > MOST_COMPARED ? end - MOST_COMPARED : 0,
-                          end, pool, options->family, &agreement);
-    if (agreement)
-        options->referee = (ork_referee){NULL, error_of_boxes, agreement};
+    comparison c;
+    bool good = begin_comparison(model, graph, dataset, pool, options, MOST_COMPARED, &c);
+    if (c.agreement)
+        options->referee = (ork_referee){NULL, error_of_boxes, c.agreement};
     good = good && ork_quantize_best(model->diag, graph, dataset, options, pool);
-    ork_agreement_free(agreement);
-    ork_graph_free(real);
+    end_comparison(&c);
     return good;
 }
 

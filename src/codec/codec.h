@@ -266,6 +266,11 @@ void ork_json_put_float(ork_json_writer *writer, float value);
 /* Bytes that are not UTF-8 become U+FFFD. */
 void ork_json_put_text(ork_json_writer *writer, const char *text);
 void ork_json_put_text_n(ork_json_writer *writer, const char *text, size_t length);
+/* A key and its value. */
+void ork_json_member_text(ork_json_writer *writer, const char *key, const char *text);
+void ork_json_member_int(ork_json_writer *writer, const char *key, int64_t value);
+void ork_json_member_double(ork_json_writer *writer, const char *key, double value);
+void ork_json_member_bool(ork_json_writer *writer, const char *key, bool value);
 /* A whole tree, as ork_json_read made it. */
 void ork_json_put(ork_json_writer *writer, const ork_json *value);
 /* Asserts that the document is complete. */

@@ -214,6 +214,30 @@ static void put_object(ork_json_writer *writer, const ork_json *object)
     ork_json_end_object(writer);
 }
 
+void ork_json_member_text(ork_json_writer *writer, const char *key, const char *text)
+{
+    ork_json_key(writer, key);
+    ork_json_put_text(writer, text);
+}
+
+void ork_json_member_int(ork_json_writer *writer, const char *key, int64_t value)
+{
+    ork_json_key(writer, key);
+    ork_json_put_int(writer, value);
+}
+
+void ork_json_member_double(ork_json_writer *writer, const char *key, double value)
+{
+    ork_json_key(writer, key);
+    ork_json_put_double(writer, value);
+}
+
+void ork_json_member_bool(ork_json_writer *writer, const char *key, bool value)
+{
+    ork_json_key(writer, key);
+    ork_json_put_bool(writer, value);
+}
+
 void ork_json_put(ork_json_writer *writer, const ork_json *value)
 {
     switch (value->kind) {

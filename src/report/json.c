@@ -3,30 +3,6 @@
 
 #include "../codec/codec.h"
 
-static void put_number(ork_json_writer *w, const char *key, double number)
-{
-    ork_json_key(w, key);
-    ork_json_put_double(w, number);
-}
-
-static void put_count(ork_json_writer *w, const char *key, int64_t count)
-{
-    ork_json_key(w, key);
-    ork_json_put_int(w, count);
-}
-
-static void put_text(ork_json_writer *w, const char *key, const char *text)
-{
-    ork_json_key(w, key);
-    ork_json_put_text(w, text);
-}
-
-static void put_flag(ork_json_writer *w, const char *key, bool flag)
-{
-    ork_json_key(w, key);
-    ork_json_put_bool(w, flag);
-}
-
 static void put_names(ork_json_writer *w, const char *key, const ork_names *names)
 {
     ork_json_key(w, key);
@@ -40,14 +16,14 @@ static void put_distance(ork_json_writer *w, const char *key, const ork_distance
 {
     ork_json_key(w, key);
     ork_json_begin_object(w);
-    put_number(w, "cosine", d->cosine);
-    put_number(w, "euclidean", d->euclidean);
-    put_number(w, "unit_euclidean", d->unit_euclidean);
-    put_number(w, "sqnr_db", d->sqnr);
-    put_number(w, "channel_sqnr_db", d->channel_sqnr);
-    put_number(w, "greatest", d->greatest);
-    put_count(w, "lost_channels", d->lost_channels);
-    put_count(w, "not_finite", d->not_finite);
+    ork_json_member_double(w, "cosine", d->cosine);
+    ork_json_member_double(w, "euclidean", d->euclidean);
+    ork_json_member_double(w, "unit_euclidean", d->unit_euclidean);
+    ork_json_member_double(w, "sqnr_db", d->sqnr);
+    ork_json_member_double(w, "channel_sqnr_db", d->channel_sqnr);
+    ork_json_member_double(w, "greatest", d->greatest);
+    ork_json_member_int(w, "lost_channels", d->lost_channels);
+    ork_json_member_int(w, "not_finite", d->not_finite);
     ork_json_end_object(w);
 }
 
@@ -62,8 +38,8 @@ static void put_bins(ork_json_writer *w, const char *key, const uint32_t *bins)
 
 static void put_weights_of(ork_json_writer *w, const ork_layer_accuracy *l)
 {
-    put_number(w, "weight_low", (double)l->weight_low);
-    put_number(w, "weight_high", (double)l->weight_high);
+    ork_json_member_double(w, "weight_low", (double)l->weight_low);
+    ork_json_member_double(w, "weight_high", (double)l->weight_high);
     put_bins(w, "weight_bins", l->weight_bins);
     ork_json_key(w, "weight_codes");
     ork_json_begin_array(w);
@@ -76,28 +52,28 @@ static void put_layer(ork_json_writer *w, const ork_layer_accuracy *l)
 {
     char shape[ORK_SHAPE_TEXT];
     ork_json_begin_object(w);
-    put_text(w, "name", l->name);
-    put_text(w, "output", l->output);
-    put_text(w, "op", l->op);
-    put_text(w, "shape", ork_shape_text(&l->shape, shape, sizeof(shape)));
-    put_text(w, "type", ork_dtype_table[l->dtype].name);
-    put_text(w, "file", l->file);
-    put_count(w, "channels", l->channels);
-    put_count(w, "groups", l->groups);
+    ork_json_member_text(w, "name", l->name);
+    ork_json_member_text(w, "output", l->output);
+    ork_json_member_text(w, "op", l->op);
+    ork_json_member_text(w, "shape", ork_shape_text(&l->shape, shape, sizeof(shape)));
+    ork_json_member_text(w, "type", ork_dtype_table[l->dtype].name);
+    ork_json_member_text(w, "file", l->file);
+    ork_json_member_int(w, "channels", l->channels);
+    ork_json_member_int(w, "groups", l->groups);
     put_distance(w, "alone", &l->isolated);
     put_distance(w, "entire", &l->accumulated);
-    put_number(w, "damage", l->damage);
-    put_number(w, "saturated", l->saturated);
-    put_number(w, "weight_ratio", l->weight_ratio);
-    put_number(w, "output_ratio", l->output_ratio);
+    ork_json_member_double(w, "damage", l->damage);
+    ork_json_member_double(w, "saturated", l->saturated);
+    ork_json_member_double(w, "weight_ratio", l->weight_ratio);
+    ork_json_member_double(w, "output_ratio", l->output_ratio);
     if (l->weight_channels)
         put_weights_of(w, l);
-    put_number(w, "peak", l->peak);
-    put_flag(w, "bad", l->is_bad);
-    put_flag(w, "culprit", l->is_culprit);
+    ork_json_member_double(w, "peak", l->peak);
+    ork_json_member_bool(w, "bad", l->is_bad);
+    ork_json_member_bool(w, "culprit", l->is_culprit);
     put_names(w, "advice", &l->advice);
-    put_number(w, "low", (double)l->low);
-    put_number(w, "high", (double)l->high);
+    ork_json_member_double(w, "low", (double)l->low);
+    ork_json_member_double(w, "high", (double)l->high);
     put_bins(w, "float_bins", l->bins[0]);
     put_bins(w, "quantized_bins", l->bins[1]);
     ork_json_end_object(w);
@@ -107,12 +83,12 @@ void ork_report_json(const ork_accuracy *a, ork_str *out)
 {
     ork_json_writer writer = ork_json_writer_new(out, 0), *w = &writer;
     ork_json_begin_object(w);
-    put_count(w, "schema_version", 1);
-    put_text(w, "network", a->network);
-    put_text(w, "target", a->target);
-    put_count(w, "samples", (int64_t)a->samples);
-    put_number(w, "error", a->error);
-    put_text(w, "verdict", a->verdict);
+    ork_json_member_int(w, "schema_version", 1);
+    ork_json_member_text(w, "network", a->network);
+    ork_json_member_text(w, "target", a->target);
+    ork_json_member_int(w, "samples", (int64_t)a->samples);
+    ork_json_member_double(w, "error", a->error);
+    ork_json_member_text(w, "verdict", a->verdict);
     put_names(w, "advice", &a->advice);
     ork_json_key(w, "first_bad");
     if (a->first_bad >= 0)
@@ -124,7 +100,7 @@ void ork_report_json(const ork_accuracy *a, ork_str *out)
     for (size_t i = 0; i < a->culprits.count; i++)
         ork_json_put_int(w, (int64_t)a->culprits.items[i]);
     ork_json_end_array(w);
-    put_count(w, "unmatched_layers", (int64_t)a->unmatched);
+    ork_json_member_int(w, "unmatched_layers", (int64_t)a->unmatched);
     ork_json_key(w, "layers");
     ork_json_begin_array(w);
     for (size_t i = 0; i < a->layers.count; i++)

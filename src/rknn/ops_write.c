@@ -10,23 +10,11 @@ static const ork_shape *input_shape(const ork_node *node)
     return &node->inputs[0]->type.shape;
 }
 
-static void put_int(ork_json_writer *w, const char *key, int64_t value)
-{
-    ork_json_key(w, key);
-    ork_json_put_int(w, value);
-}
-
 /* The vendor's readers know no infinities. */
 static void put_double(ork_json_writer *w, const char *key, double value)
 {
     ork_json_key(w, key);
     ork_json_put_double(w, fmax(fmin(value, (double)FLT_MAX), -(double)FLT_MAX));
-}
-
-static void put_text(ork_json_writer *w, const char *key, const char *text)
-{
-    ork_json_key(w, key);
-    ork_json_put_text(w, text);
 }
 
 static void put_reversed(ork_json_writer *w, const char *key, const int64_t *values, int count)
@@ -46,7 +34,7 @@ static void put_pad(ork_json_writer *w, const ork_attr_QUAD *pad)
 
 static void put_axis(ork_json_writer *w, const ork_node *node, int64_t axis)
 {
-    put_int(w, "axis", input_shape(node)->rank - 1 - axis);
+    ork_json_member_int(w, "axis", input_shape(node)->rank - 1 - axis);
 }
 
 /* ---- which row can say it ---- */
@@ -110,28 +98,28 @@ static void write_conv2d(ork_json_writer *w, const ork_node *node)
     const ork_shape *weight = &node->inputs[1]->type.shape;
     int64_t groups = node->attrs.conv2d.groups;
     put_reversed(w, "ksize", &weight->dim[2], 2);
-    put_int(w, "weights", weight->dim[0]);
+    ork_json_member_int(w, "weights", weight->dim[0]);
     put_reversed(w, "stride", node->attrs.conv2d.stride.v, 2);
     put_pad(w, &node->attrs.conv2d.pad);
-    put_int(w, "group", groups);
+    ork_json_member_int(w, "group", groups);
     put_reversed(w, "dilation", node->attrs.conv2d.dilation.v, 2);
-    put_int(w, "multiplier", ork_rknn_is_depthwise(node) ? weight->dim[0] / groups : 0);
+    ork_json_member_int(w, "multiplier", ork_rknn_is_depthwise(node) ? weight->dim[0] / groups : 0);
 }
 
 static void write_deconv(ork_json_writer *w, const ork_node *node)
 {
     const ork_shape *weight = &node->inputs[1]->type.shape;
     put_reversed(w, "ksize", &weight->dim[2], 2);
-    put_int(w, "weights", weight->dim[1] * node->attrs.conv_transpose2d.groups);
+    ork_json_member_int(w, "weights", weight->dim[1] * node->attrs.conv_transpose2d.groups);
     put_reversed(w, "stride", node->attrs.conv_transpose2d.stride.v, 2);
     put_pad(w, &node->attrs.conv_transpose2d.pad);
-    put_int(w, "group", node->attrs.conv_transpose2d.groups);
+    ork_json_member_int(w, "group", node->attrs.conv_transpose2d.groups);
     put_reversed(w, "output_padding", node->attrs.conv_transpose2d.output_pad.v, 2);
 }
 
 static void write_fcl(ork_json_writer *w, const ork_node *node)
 {
-    put_int(w, "weights", node->inputs[1]->type.shape.dim[0]);
+    ork_json_member_int(w, "weights", node->inputs[1]->type.shape.dim[0]);
 }
 
 static void write_matmul(ork_json_writer *w, const ork_node *node)
@@ -147,7 +135,7 @@ static void put_pool(ork_json_writer *w, const int64_t *kernel, const int64_t *s
     put_reversed(w, "ksize", kernel, 2);
     put_reversed(w, "stride", stride, 2);
     put_pad(w, pad);
-    put_text(w, "round_type", ceil_mode ? "VSI_NN_ROUND_CEIL" : "VSI_NN_ROUND_FLOOR");
+    ork_json_member_text(w, "round_type", ceil_mode ? "VSI_NN_ROUND_CEIL" : "VSI_NN_ROUND_FLOOR");
 }
 
 static void write_max_pool(ork_json_writer *w, const ork_node *node)
@@ -179,7 +167,7 @@ static void write_batch_norm(ork_json_writer *w, const ork_node *node)
 static void write_layer_norm(ork_json_writer *w, const ork_node *node)
 {
     put_double(w, "eps", node->attrs.layer_norm.epsilon);
-    put_int(w, "axis", 0);
+    ork_json_member_int(w, "axis", 0);
 }
 
 static void write_softmax(ork_json_writer *w, const ork_node *node)
@@ -232,7 +220,7 @@ static void write_elu(ork_json_writer *w, const ork_node *node)
 
 static void write_gelu(ork_json_writer *w, const ork_node *node)
 {
-    put_int(w, "approximate", node->attrs.gelu.approximate);
+    ork_json_member_int(w, "approximate", node->attrs.gelu.approximate);
 }
 
 static void write_scale_one(ork_json_writer *w, const ork_node *node)
@@ -244,7 +232,7 @@ static void write_scale_one(ork_json_writer *w, const ork_node *node)
 static void write_mod(ork_json_writer *w, const ork_node *node)
 {
     (void)node;
-    put_int(w, "fmod", 0);
+    ork_json_member_int(w, "fmod", 0);
 }
 
 static void write_reduce(ork_json_writer *w, const ork_node *node)
@@ -255,8 +243,8 @@ static void write_reduce(ork_json_writer *w, const ork_node *node)
     for (int i = 0; i < axes->count; i++)
         turned[i] = input_shape(node)->rank - 1 - axes->v[i];
     put_reversed(w, "axis", turned, axes->count);
-    put_int(w, "axis_num", axes->count);
-    put_int(w, "keep_dim", node->attrs.reduce_mean.keep_dims);
+    ork_json_member_int(w, "axis_num", axes->count);
+    ork_json_member_int(w, "keep_dim", node->attrs.reduce_mean.keep_dims);
 }
 
 static void write_concat(ork_json_writer *w, const ork_node *node)
@@ -268,7 +256,7 @@ static void put_dims(ork_json_writer *w, const char *key, const char *count_key,
                      const ork_ints *values)
 {
     put_reversed(w, key, values->v, values->count);
-    put_int(w, count_key, values->count);
+    ork_json_member_int(w, count_key, values->count);
 }
 
 static void write_slice(ork_json_writer *w, const ork_node *node)
@@ -276,10 +264,10 @@ static void write_slice(ork_json_writer *w, const ork_node *node)
     put_dims(w, "begin_dims", "begin_dims_num", &node->attrs.slice.begin);
     put_dims(w, "end_dims", "end_dims_num", &node->attrs.slice.end);
     put_dims(w, "stride_dims", "stride_dims_num", &node->attrs.slice.step);
-    put_int(w, "begin_mask", 0);
-    put_int(w, "end_mask", 0);
-    put_int(w, "shrink_axis_mask", 0);
-    put_int(w, "new_axis_mask", 0);
+    ork_json_member_int(w, "begin_mask", 0);
+    ork_json_member_int(w, "end_mask", 0);
+    ork_json_member_int(w, "shrink_axis_mask", 0);
+    ork_json_member_int(w, "new_axis_mask", 0);
 }
 
 static void write_reshape(ork_json_writer *w, const ork_node *node)
@@ -294,7 +282,7 @@ static void write_permute(ork_json_writer *w, const ork_node *node)
     for (int i = 0; i < perm->count; i++)
         turned[i] = perm->count - 1 - perm->v[i];
     put_reversed(w, "perm", turned, perm->count);
-    put_int(w, "dim_num", perm->count);
+    ork_json_member_int(w, "dim_num", perm->count);
 }
 
 static void write_expand(ork_json_writer *w, const ork_node *node)
@@ -308,26 +296,26 @@ static void write_pad(ork_json_writer *w, const ork_node *node)
                                         "VSI_NN_PAD_MODE_REPLICATE"};
     put_reversed(w, "front_size", node->attrs.pad.before.v, node->attrs.pad.before.count);
     put_reversed(w, "back_size", node->attrs.pad.after.v, node->attrs.pad.after.count);
-    put_int(w, "dim_num", node->attrs.pad.before.count);
+    ork_json_member_int(w, "dim_num", node->attrs.pad.before.count);
     put_double(w, "const_val", node->attrs.pad.value);
-    put_text(w, "mode", modes[node->attrs.pad.mode]);
+    ork_json_member_text(w, "mode", modes[node->attrs.pad.mode]);
 }
 
 static void write_resize(ork_json_writer *w, const ork_node *node)
 {
-    put_text(w, "type",
-             node->attrs.resize.mode ? "VSI_NN_INTERPOLATION_BILINEAR"
-                                     : "VSI_NN_INTERPOLATION_NEAREST_NEIGHBOR");
+    ork_json_member_text(w, "type",
+                         node->attrs.resize.mode ? "VSI_NN_INTERPOLATION_BILINEAR"
+                                                 : "VSI_NN_INTERPOLATION_NEAREST_NEIGHBOR");
     put_double(w, "factor", 0.0);
     put_reversed(w, "size", node->attrs.resize.size.v, 2);
-    put_int(w, "align_corners", node->attrs.resize.coordinates == 2);
-    put_int(w, "half_pixel_centers", node->attrs.resize.coordinates == 1);
+    ork_json_member_int(w, "align_corners", node->attrs.resize.coordinates == 2);
+    ork_json_member_int(w, "half_pixel_centers", node->attrs.resize.coordinates == 1);
 }
 
 static void write_gather(ork_json_writer *w, const ork_node *node)
 {
     put_axis(w, node, node->attrs.gather.axis);
-    put_int(w, "batch_dims", 0);
+    ork_json_member_int(w, "batch_dims", 0);
 }
 
 const ork_rknn_fits_fn ork_rknn_fits[] = {

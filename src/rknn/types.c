@@ -38,10 +38,9 @@ static void put_per_channel(ork_json_writer *w, const ork_type *type)
         symmetric = symmetric && quant->zero_points[i] == 0;
     }
     ork_json_end_array(w);
-    ork_json_key(w, "channel_dim");
-    ork_json_put_int(w, type->shape.rank - 1 - quant->axis);
-    ork_json_key(w, "qnt_type");
-    ork_json_put_text(w, symmetric ? "VSI_NN_QNT_TYPE_AFFINE_PERCHANNEL_SYMMETRIC"
+    ork_json_member_int(w, "channel_dim", type->shape.rank - 1 - quant->axis);
+    ork_json_member_text(w, "qnt_type",
+                         symmetric ? "VSI_NN_QNT_TYPE_AFFINE_PERCHANNEL_SYMMETRIC"
                                    : "VSI_NN_QNT_TYPE_AFFINE_PERCHANNEL_ASYMMETRIC");
 }
 
@@ -58,15 +57,12 @@ static void put_quant(ork_json_writer *w, const ork_type *type)
         ork_json_key(w, "scale");
         /* The digits of the double, as in the vendor's files: they give the float exactly. */
         ork_json_put_double(w, (double)quant->scale);
-        ork_json_key(w, "zero_point");
-        ork_json_put_int(w, quant->zero_point);
+        ork_json_member_int(w, "zero_point", quant->zero_point);
     } else if (quant->scheme == ORK_SCHEME_DFP) {
         name = "VSI_NN_QNT_TYPE_DFP";
-        ork_json_key(w, "fl");
-        ork_json_put_int(w, quant->fraction_length);
+        ork_json_member_int(w, "fl", quant->fraction_length);
     }
-    ork_json_key(w, "qnt_type");
-    ork_json_put_text(w, name);
+    ork_json_member_text(w, "qnt_type", name);
 }
 
 void ork_rknn_put_type(ork_json_writer *w, const ork_type *type, bool with_size)
@@ -77,8 +73,7 @@ void ork_rknn_put_type(ork_json_writer *w, const ork_type *type, bool with_size)
         for (int i = type->shape.rank - 1; i >= 0; i--)
             ork_json_put_int(w, type->shape.dim[i]);
         ork_json_end_array(w);
-        ork_json_key(w, "dim_num");
-        ork_json_put_int(w, type->shape.rank);
+        ork_json_member_int(w, "dim_num", type->shape.rank);
     }
     size_t row = 0;
     while (type_names[row].dtype != type->dtype)
@@ -86,11 +81,9 @@ void ork_rknn_put_type(ork_json_writer *w, const ork_type *type, bool with_size)
     ork_json_key(w, "dtype");
     ork_json_begin_object(w);
     put_quant(w, type);
-    ork_json_key(w, "vx_type");
-    ork_json_put_text(w, type_names[row].name);
+    ork_json_member_text(w, "vx_type", type_names[row].name);
     if (type_names[row].needs_extra) {
-        ork_json_key(w, ORK_RKNN_EXTRA_KEY);
-        ork_json_put_text(w, ork_dtype_table[type->dtype].name);
+        ork_json_member_text(w, ORK_RKNN_EXTRA_KEY, ork_dtype_table[type->dtype].name);
     }
     ork_json_end_object(w);
 }

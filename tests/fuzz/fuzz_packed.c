@@ -3,10 +3,10 @@
    as a file does is one; in any other, each four bytes say which byte of a good file becomes what:
    three the place, counted from the beginning, or, from 2^23 on, from the end. */
 #include "graph/graph.h"
-#include "plan/plan.h"
 #include "rknn/rknn.h"
 
 #include "../packed_network.h"
+#include "run_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,31 +27,14 @@ static void make_file(ork_diag *diag)
     ork_graph_free(graph);
 }
 
-/* Networks that are small, so that runs cost nothing. */
-static bool is_small(const ork_graph *graph)
-{
-    enum { MOST_ELEMENTS = 1 << 15 };
-    for (size_t i = 0; i < graph->values.count; i++)
-        if (ork_shape_count(&graph->values.items[i]->type.shape) > MOST_ELEMENTS)
-            return false;
-    return true;
-}
-
 static void check(ork_diag *diag, ork_bytes file)
 {
+    enum { MOST_ELEMENTS = 1 << 15 };
     ork_graph *graph = ork_rknn_read_to_run(diag, file);
-    ork_plan *plan = graph && is_small(graph)
-                         ? ork_plan_new(diag, graph, &(ork_plan_options){.family = ORK_FAMILY_LION})
-                         : NULL;
     if (!graph && ork_diag_error_id(diag) == ORK_ERR_NONE)
         abort();
-    ork_runner *runner = plan ? ork_runner_new(diag, plan, NULL) : NULL;
-    if (runner)
-        ork_runner_run(runner);
-    for (size_t i = 0; runner && i < graph->outputs.count; i++)
-        (void)*(const volatile char *)ork_runner_output(runner, i);
-    ork_runner_free(runner);
-    ork_plan_free(plan);
+    if (graph && graph_is_small(graph, MOST_ELEMENTS))
+        run_plan(diag, graph, &(ork_plan_options){.family = ORK_FAMILY_LION});
     ork_graph_free(graph);
 }
 

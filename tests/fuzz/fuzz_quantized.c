@@ -3,28 +3,15 @@
    through the passes and onto integers; what is small then runs. */
 #include "import/import.h"
 #include "pass/pass.h"
-#include "plan/plan.h"
 #include "quant/quant.h"
+#include "run_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MOST_ELEMENTS = 4096, MOST_WINDOW = 64, MOST_BYTES = 1 << 17 };
-
-static bool is_small(const ork_graph *graph)
-{
-    for (size_t i = 0; i < graph->values.count; i++)
-        if (ork_shape_count(&graph->values.items[i]->type.shape) > MOST_ELEMENTS)
-            return false;
-    for (const ork_node *node = graph->first; node; node = node->next)
-        for (int i = 0; i < 2; i++)
-            if (ork_op_table[node->op].op_class == ORK_CLASS_POOL &&
-                node->attrs.max_pool2d.kernel.v[i] > MOST_WINDOW)
-                return false;
-    return true;
-}
+enum { MOST_ELEMENTS = 4096, MOST_BYTES = 1 << 17 };
 
 static bool is_text(const uint8_t *data, size_t size)
 {
@@ -44,20 +31,6 @@ static ork_graph *import(ork_diag *diag, const uint8_t *data, size_t size)
     return ork_import_onnx_bytes(diag, "fuzz.onnx", bytes, false, NULL);
 }
 
-static void run(ork_diag *diag, const ork_graph *graph)
-{
-    ork_plan *plan = ork_plan_new(diag, graph, &(ork_plan_options){.family = ORK_FAMILY_LION});
-    if (!plan && ork_diag_error_id(diag) == ORK_ERR_NONE)
-        abort();
-    ork_runner *runner = plan ? ork_runner_new(diag, plan, NULL) : NULL;
-    if (runner)
-        ork_runner_run(runner);
-    for (size_t i = 0; runner && i < graph->outputs.count; i++)
-        (void)*(const volatile char *)ork_runner_output(runner, i);
-    ork_runner_free(runner);
-    ork_plan_free(plan);
-}
-
 /* An importer's graph can always be rewritten; a text may hold anything. */
 static void rewrite(ork_diag *diag, ork_graph *graph, bool imported)
 {
@@ -66,8 +39,8 @@ static void rewrite(ork_diag *diag, ork_graph *graph, bool imported)
     bool good = !ork_graph_is_quantized(graph) || ork_quantize_as_given(diag, graph);
     if (!good && imported && ork_diag_error_id(diag) == ORK_ERR_GRAPH)
         abort();
-    if (good && is_small(graph))
-        run(diag, graph);
+    if (good && graph_is_small(graph, MOST_ELEMENTS))
+        run_plan(diag, graph, &(ork_plan_options){.family = ORK_FAMILY_LION});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -78,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ork_graph *graph = import(diag, data, size);
     if (!graph && ork_diag_error_id(diag) == ORK_ERR_NONE)
         abort();
-    if (graph && graph->stage != ORK_STAGE_QUANT && is_small(graph))
+    if (graph && graph->stage != ORK_STAGE_QUANT && graph_is_small(graph, MOST_ELEMENTS))
         rewrite(diag, graph, !is_text(data, size));
     ork_graph_free(graph);
     ork_diag_free(diag);
